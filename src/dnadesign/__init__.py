@@ -1,0 +1,1 @@
+"""dnadesign: a sequence store and the design tools that write into it."""

@@ -1,0 +1,1 @@
+"""What a valid dataset is: pure rules, no file access."""

@@ -1,0 +1,1 @@
+"""File formats that sequences and annotations come in; imported when used."""

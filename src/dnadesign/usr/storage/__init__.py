@@ -1,0 +1,1 @@
+"""How bytes get to disk and back, crash-safe."""
