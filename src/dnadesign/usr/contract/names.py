@@ -1,0 +1,131 @@
+"""The grammar of dataset, namespace and column names; checked before any path is built."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+from dnadesign.usr.contract.errors import NamespaceError, ValidationError
+
+TOMBSTONE_NAMESPACE = "usr"
+STATE_NAMESPACE = "usr_state"
+
+_NAMESPACE = re.compile(r"[a-z][a-z0-9_]*", re.ASCII)
+_SEGMENT = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*", re.ASCII)
+_FIELD = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
+_ACTION = re.compile(r"[a-z][a-z0-9_]*", re.ASCII)
+_MAX_NAME = 200
+_RESERVED_SEGMENTS = frozenset({"archived"})
+
+
+def check_namespace(name: str, *, allow_builtin: bool = False) -> str:
+    """Return ``name`` if it is a namespace that users may write to.
+
+    Args:
+        name: The candidate, ``[a-z][a-z0-9_]*`` without a double underscore.
+        allow_builtin: Also accept ``usr``, the built-in namespace of the tombstones.
+
+    Raises:
+        NamespaceError: The name is outside the grammar or reserved.
+    """
+    if not isinstance(name, str) or not _NAMESPACE.fullmatch(name) or "__" in name or len(name) > _MAX_NAME:
+        raise NamespaceError(
+            f"{name!r} is not a namespace: expected a lower-case letter, then lower-case letters, digits and "
+            "single underscores",
+            mend="choose a name such as 'densegen' or 'my_scores'",
+        )
+    if name.endswith("_"):
+        raise NamespaceError(
+            f"{name!r} is not a namespace: it ends in an underscore, so its columns could not be told apart",
+            mend=f"use {name.rstrip('_')!r}",
+        )
+    if name == TOMBSTONE_NAMESPACE and not allow_builtin:
+        raise NamespaceError(
+            "'usr' is built in (it holds the tombstones) and cannot be registered or written to",
+            mend="use another namespace; to hide records use delete and restore",
+        )
+    return name
+
+
+def check_dataset_id(name: str) -> str:
+    """Return ``name`` if it is a dataset id: ``name`` or ``group/name``.
+
+    Raises:
+        NamespaceError: The id is outside the grammar (``..``, empty, absolute, ``archived/...``).
+    """
+    segments = name.split("/") if isinstance(name, str) else []
+    fits = 1 <= len(segments) <= 2 and all(
+        _SEGMENT.fullmatch(s) and len(s) <= _MAX_NAME and not s.endswith(".") for s in segments
+    )
+    if not fits or segments[0].lower() in _RESERVED_SEGMENTS:
+        raise NamespaceError(
+            f"{name!r} is not a dataset id: expected 'name' or 'group/name', each a letter or digit, then letters, "
+            "digits and . _ - ('archived' is reserved)",
+            mend="choose a name such as 'promoters' or 'lab/promoters'",
+        )
+    return name
+
+
+def split_column(column: str) -> tuple[str, str]:
+    """Split a derived column's name ``<namespace>__<field>`` into its two parts.
+
+    Raises:
+        NamespaceError: The name has no namespace, or either part is outside the grammar.
+    """
+    namespace, separator, field = column.partition("__")
+    if not separator or not _FIELD.fullmatch(field) or len(column) > _MAX_NAME:
+        raise NamespaceError(
+            f"{column!r} is not a derived column: expected '<namespace>__<field>'",
+            mend="name it like 'densegen__plan'",
+        )
+    return check_namespace(namespace, allow_builtin=True), field
+
+
+def check_column(column: str, *, namespace: str) -> str:
+    """Return ``column`` if it is a column of ``namespace``.
+
+    Raises:
+        NamespaceError: The name is outside the grammar or belongs to another namespace.
+    """
+    owner, field = split_column(column)
+    if owner != namespace:
+        raise NamespaceError(
+            f"column {column!r} is not of namespace {namespace!r}",
+            mend=f"name it '{namespace}__{field}'",
+        )
+    return column
+
+
+def check_action(action: str) -> str:
+    """Return ``action`` if it can name an event: ``[a-z][a-z0-9_]*``.
+
+    Raises:
+        ValidationError: The name is outside the grammar.
+    """
+    if not isinstance(action, str) or not _ACTION.fullmatch(action) or len(action) > _MAX_NAME:
+        raise ValidationError(
+            f"{action!r} is not an action name: expected a lower-case letter, then lower-case letters, digits and _",
+            mend="name it like 'densegen_health'",
+        )
+    return action
+
+
+def check_batch_id(batch_id: str) -> str:
+    """Return ``batch_id`` if it can name a batch: 1 to 512 printable characters.
+
+    Raises:
+        ValidationError: The id is empty, too long or has control characters.
+    """
+    if not isinstance(batch_id, str) or not 1 <= len(batch_id) <= 512 or not batch_id.isprintable():
+        raise ValidationError(
+            f"{batch_id!r:.80} is not a batch id: expected 1 to 512 printable characters",
+            mend="build it from run, shard and number, such as 'run7:0/4:000012'",
+        )
+    return batch_id
+
+
+def nearest(name: str, known: Iterable[str]) -> str | None:
+    """The known name that a mistyped one most likely meant, or None."""
+    found = get_close_matches(name, list(known), n=1, cutoff=0.6)
+    return found[0] if found else None
