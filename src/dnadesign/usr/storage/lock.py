@@ -10,6 +10,7 @@ import contextlib
 import json
 import os
 import random
+import re
 import socket
 import time
 from collections.abc import Iterator
@@ -25,6 +26,7 @@ SINGLE_WRITER_VARIABLE = "USR_SINGLE_WRITER"
 _FIRST_PAUSE = 0.0005
 _LONGEST_PAUSE = 0.02
 _OWNER_BYTES = 4096
+_OCTAL = re.compile(r"\\([0-7]{3})")
 
 _held: set[OpenFile] = set()  # what this process holds, so that a forked child can let go of its copies
 
@@ -142,7 +144,7 @@ def _mount_of(folder: Path, mounts: str) -> tuple[str, str, set[str]] | None:
         fields, tail = left.split(), right.split()
         if not separator or len(fields) < 6 or len(tail) < 3:
             continue
-        point = fields[4].encode().decode("unicode_escape")
+        point = _OCTAL.sub(lambda code: chr(int(code[1], 8)), fields[4])
         inside = folder == Path(point) or Path(point) in folder.parents
         if inside and (best is None or len(point) >= len(best[0])):
             best = (point, tail[0], set(fields[5].split(",")) | set(tail[2].split(",")))

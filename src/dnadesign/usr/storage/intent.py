@@ -1,0 +1,136 @@
+"""The intent: what a mutation is about to do, written down before its event commits it.
+
+One intent exists at a time, under the dataset's lock. It is ``.usr/intent.json`` until the event's bytes are on
+the disk, and ``.usr/intent.synced.json`` from then until every rename is done. The file is one line of JSON and a
+second line with the sha256 of the first, so that damage is told apart from content.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from dnadesign.usr.contract.errors import CorruptFileError
+from dnadesign.usr.contract.layout import INTENT, INTENT_SYNCED
+from dnadesign.usr.storage.filesystem import FileSystem, read_bytes
+
+INTENT_VERSION = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """Set a file or folder aside; ``target`` is unique to the transaction, so its existence proves the move."""
+
+    source: str
+    target: str
+
+
+@dataclass(frozen=True, slots=True)
+class Publish:
+    """Give a staged file its final name.
+
+    Args:
+        staged: Path of the staged file, relative to the dataset.
+        target: Its final path, relative to the dataset.
+        bytes: Its size.
+        sha256: Hash of its bytes, or None where the event records hashes of its pieces instead.
+    """
+
+    staged: str
+    target: str
+    bytes: int
+    sha256: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Remove:
+    """Delete a file for good."""
+
+    target: str
+
+
+@dataclass(frozen=True, slots=True)
+class Intent:
+    """What is written at ``log_offset`` and then done, in the order moves, publishes, removes."""
+
+    txid: str
+    log_offset: int
+    event_bytes: bytes
+    moves: tuple[Move, ...] = ()
+    publishes: tuple[Publish, ...] = ()
+    removes: tuple[Remove, ...] = ()
+    synced: bool = False
+
+    def to_bytes(self) -> bytes:
+        """The intent's file."""
+        body = json.dumps(
+            {
+                "intent_version": INTENT_VERSION,
+                "txid": self.txid,
+                "log_offset": self.log_offset,
+                "events": self.event_bytes.decode("utf-8"),
+                "moves": [asdict(m) for m in self.moves],
+                "publishes": [asdict(p) for p in self.publishes],
+                "removes": [asdict(r) for r in self.removes],
+            },
+            separators=(",", ":"),
+        ).encode("ascii")
+        return body + b"\n" + hashlib.sha256(body).hexdigest().encode() + b"\n"
+
+
+def parse_intent(data: bytes, *, path: Path, synced: bool) -> Intent:
+    """Read an intent's file back.
+
+    Raises:
+        CorruptFileError: The bytes are not what they were written as, or of a newer version.
+    """
+    body, _, tail = data.partition(b"\n")
+    if tail != hashlib.sha256(body).hexdigest().encode() + b"\n":
+        raise _damaged(path, "its checksum does not fit its content")
+    try:
+        found = json.loads(body)
+        if found["intent_version"] != INTENT_VERSION:
+            raise _damaged(path, f"its version {found['intent_version']!r} is not {INTENT_VERSION}")
+        return _from_json(found, synced)
+    except (ValueError, KeyError, TypeError) as error:
+        raise _damaged(path, f"it lacks what an intent has ({error})") from error
+
+
+def _from_json(found: Mapping[str, Any], synced: bool) -> Intent:
+    return Intent(
+        txid=str(found["txid"]),
+        log_offset=int(found["log_offset"]),
+        event_bytes=found["events"].encode("utf-8"),
+        moves=tuple(Move(**m) for m in found["moves"]),
+        publishes=tuple(Publish(**p) for p in found["publishes"]),
+        removes=tuple(Remove(**r) for r in found["removes"]),
+        synced=synced,
+    )
+
+
+def _damaged(path: Path, why: str) -> CorruptFileError:
+    return CorruptFileError(
+        f"{path}: the intent of an unfinished change cannot be read: {why}",
+        mend="run 'usr maintenance recover' in the dataset; it describes what it finds and guesses nothing",
+    )
+
+
+def read_intent(fs: FileSystem, dataset: Path) -> Intent | None:
+    """The pending intent of a dataset, or None; needs no lock.
+
+    The unsynced name is looked at first: an intent that is renamed between the two look-ups is then found under
+    its second name, and one that is gone from both had been applied.
+
+    Raises:
+        CorruptFileError: There is one and it is damaged.
+    """
+    for name, synced in ((INTENT, False), (INTENT_SYNCED, True)):
+        path = dataset / name
+        data = read_bytes(fs, path)
+        if data is not None:
+            return parse_intent(data, path=path, synced=synced)
+    return None

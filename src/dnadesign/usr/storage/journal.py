@@ -1,0 +1,306 @@
+"""Stage, commit by event, apply, recover: how a change becomes durable, whole and exactly once.
+
+The order of the steps is the whole point; each sync here was shown to be needed:
+
+1. Stage files under ``.usr/staging`` (hidden), sync each, sync the folder.
+2. Under the lock, after recovery: write the intent hidden, sync it, rename it into place, sync its folder.
+3. Write the event lines at the log's end and sync the log. *This is the commit.* Rename the intent to its
+   synced name, which tells readers that the event counts.
+4. Apply: moves, publishes (base first), removes; sync the folders touched; only then remove the intent.
+
+Recovery looks at the intent and at the log's bytes, never at anything else, and so needs no guess.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import logging
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+
+from dnadesign.usr.contract.errors import (
+    CommitOutcomeUnknown,
+    CorruptFileError,
+    EventLogError,
+    SequencesError,
+    StorageError,
+)
+from dnadesign.usr.contract.layout import EVENTS, INTENT, INTENT_SYNCED, PRIVATE, TORN
+from dnadesign.usr.storage.filesystem import FileSystem, OpenFile, make_dirs, opened, write_all, write_file
+from dnadesign.usr.storage.intent import Intent, Publish, read_intent
+from dnadesign.usr.storage.staging import Staging, remove_dead_staging
+
+_log = logging.getLogger("dnadesign.usr")
+_SPARE_BYTES = 1 << 20  # free space that a commit leaves for its own log line, intent and folders
+_TAIL = 1 << 16
+
+
+def commit(fs: FileSystem, dataset: Path, staging: Staging, intent: Intent) -> None:
+    """Make one change durable and visible; the caller holds the lock and has recovered.
+
+    Args:
+        fs: The file system.
+        dataset: The dataset's folder.
+        staging: The staged files that the intent publishes.
+        intent: What to write and do; its ``log_offset`` is the length of the log now.
+
+    Raises:
+        StorageError: The change failed and left nothing behind.
+        CommitOutcomeUnknown: The event could neither be made durable nor taken back.
+    """
+    try:
+        staging.seal()
+        _write_intent(fs, dataset, intent)
+    except OSError as error:
+        _drop_intent(fs, dataset, intent.txid)
+        raise storage_error(error, dataset) from error
+    except BaseException:
+        _drop_intent(fs, dataset, intent.txid)
+        raise
+    staging.keep()  # from here on the intent names the staged files; recovery drops or publishes them
+    _write_events(fs, dataset, intent)
+    try:
+        fs.rename(dataset / INTENT, dataset / INTENT_SYNCED)
+        apply(fs, dataset, intent, again=False)
+        fs.unlink(dataset / INTENT_SYNCED)
+    except OSError as error:  # committed: the next lock does what is left, readers count it already
+        _log.warning("%s: change %s is committed; finishing it is left to the next writer (%s)",
+                     dataset, intent.txid, error)  # fmt: skip
+
+
+def _write_intent(fs: FileSystem, dataset: Path, intent: Intent) -> None:
+    hidden = dataset / PRIVATE / f".intent-{intent.txid}"
+    write_file(fs, hidden, intent.to_bytes())
+    fs.rename(hidden, dataset / INTENT)
+    fs.sync_dir(dataset / PRIVATE)
+
+
+def _drop_intent(fs: FileSystem, dataset: Path, txid: str) -> None:
+    for path in (dataset / INTENT, dataset / PRIVATE / f".intent-{txid}"):
+        with contextlib.suppress(OSError):  # what stays is dropped by the next recovery: the log lacks its bytes
+            fs.unlink(path)
+
+
+def _write_events(fs: FileSystem, dataset: Path, intent: Intent) -> None:
+    try:
+        log = fs.open(dataset / EVENTS, "write")
+    except OSError as error:
+        _roll_back(fs, dataset, None, intent, error)
+        raise _event_error(error, dataset) from error
+    try:
+        write_all(log, intent.log_offset, intent.event_bytes)
+        log.sync()
+    except BaseException as error:
+        _roll_back(fs, dataset, log, intent, error)
+        if isinstance(error, OSError):
+            raise _event_error(error, dataset) from error
+        raise
+    finally:
+        log.close()
+
+
+def _roll_back(
+    fs: FileSystem, dataset: Path, log: OpenFile | None, intent: Intent, cause: BaseException
+) -> None:
+    try:
+        if log is not None:
+            log.truncate(intent.log_offset)
+            log.sync()
+        fs.unlink(dataset / INTENT)
+    except OSError as error:
+        raise CommitOutcomeUnknown(
+            f"{dataset / EVENTS}: the event of change {intent.txid} could not be written ({cause}) and not be taken "
+            f"back ({error})",
+            mend="the next writer settles it; then look for the change in the log by its txid or batch_id",
+        ) from cause
+    for publish in intent.publishes:
+        with contextlib.suppress(OSError):  # an unreferenced staged file is dropped by the next recovery
+            fs.unlink(dataset / publish.staged)
+
+
+def _event_error(error: OSError, dataset: Path) -> EventLogError:
+    return EventLogError(
+        f"{dataset / EVENTS}: the event could not be written ({error.strerror or error}), so the change was not made",
+        mend="see to disk space, quota and permissions, then repeat the change",
+    )
+
+
+def storage_error(error: OSError, dataset: Path) -> StorageError:
+    """An error of the operating system as ours, with what to do about it."""
+    where = error.filename if isinstance(error.filename, str) else str(error.filename or dataset)
+    mends = {
+        errno.ENOSPC: "free some disk space, then repeat the change",
+        errno.EDQUOT: "your disk quota is used up: free some space, then repeat the change",
+        errno.EACCES: "writing needs write permission in the dataset's folder",
+        errno.EROFS: "the file system is mounted read-only",
+    }
+    mend = mends.get(error.errno or 0, "look at the disk and the system's log, then repeat the change")
+    return StorageError(f"{where}: {error.strerror or error}; nothing was changed", mend=mend)
+
+
+def check_space(fs: FileSystem, dataset: Path, needed: int) -> None:
+    """Refuse a change that the disk has no room for, before anything is written.
+
+    Raises:
+        StorageError: Fewer than ``needed`` bytes and some spare ones are free.
+    """
+    free = fs.free_bytes(dataset)
+    if free < needed + _SPARE_BYTES:
+        raise StorageError(
+            f"{dataset}: {needed + _SPARE_BYTES:,} bytes are needed and {free:,} are free; nothing was changed",
+            mend="free some disk space, then repeat the change",
+        )
+
+
+def apply(fs: FileSystem, dataset: Path, intent: Intent, *, again: bool) -> None:
+    """Do the renames of a committed intent; doing it again changes nothing.
+
+    Args:
+        fs: The file system.
+        dataset: The dataset's folder.
+        intent: The committed intent.
+        again: After a crash, when some renames may be done and the folders made may not be durable.
+    """
+    touched: dict[Path, None] = {}
+    for move in intent.moves:
+        target = dataset / move.target
+        _ensure_dirs(fs, dataset, target.parent, again=again)
+        if not again or fs.stat(target) is None:
+            fs.rename(dataset / move.source, target)
+        touched |= {target.parent: None, (dataset / move.source).parent: None}
+    for publish in sorted(intent.publishes, key=_base_first):
+        target = dataset / publish.target
+        _ensure_dirs(fs, dataset, target.parent, again=again)
+        if not again or fs.stat(dataset / publish.staged) is not None:
+            fs.rename(dataset / publish.staged, target)
+        elif fs.stat(target) is None:
+            raise _lost(dataset, publish, intent)
+        touched[target.parent] = None
+    for remove in intent.removes:
+        with contextlib.suppress(FileNotFoundError):  # removed before the crash
+            fs.unlink(dataset / remove.target)
+        touched[(dataset / remove.target).parent] = None
+    for folder in touched:
+        fs.sync_dir(folder)
+
+
+def _base_first(publish: Publish) -> bool:
+    return "/" in publish.target
+
+
+def _ensure_dirs(fs: FileSystem, dataset: Path, folder: Path, *, again: bool) -> None:
+    if folder == dataset:
+        return
+    if again:  # a folder made before the crash may exist without being durable
+        _ensure_dirs(fs, dataset, folder.parent, again=True)
+        fs.mkdir(folder)
+        fs.sync_dir(folder.parent)
+    else:
+        make_dirs(fs, folder)
+
+
+def _lost(dataset: Path, publish: Publish, intent: Intent) -> CorruptFileError:
+    return CorruptFileError(
+        f"{dataset / publish.target}: change {intent.txid} is committed, but its file is neither there nor at "
+        f"{publish.staged}",
+        mend="run 'usr maintenance recover' in the dataset; it describes what it finds and guesses nothing",
+    )
+
+
+def recover(fs: FileSystem, dataset: Path) -> None:
+    """Finish or undo what a writer that died left behind; the caller holds the lock.
+
+    Idempotent, appends no event, and never guesses: the log's bytes at the intent's offset decide.
+
+    Raises:
+        CorruptFileError: The intent, or a file it needs, is damaged or gone.
+        EventLogError: The log is damaged in a way that no crash leaves.
+    """
+    intent = read_intent(fs, dataset)
+    if intent is not None:
+        _settle(fs, dataset, intent)
+    _cut_torn_tail(fs, dataset)
+    for entry in fs.list(dataset / PRIVATE):
+        if entry.name.startswith(".intent-"):
+            fs.unlink(dataset / PRIVATE / entry.name)
+    remove_dead_staging(fs, dataset)
+
+
+def _settle(fs: FileSystem, dataset: Path, intent: Intent) -> None:
+    with opened(fs, dataset / EVENTS, "write") as log:
+        size = log.stat().size
+        end = intent.log_offset + len(intent.event_bytes)
+        landed = size >= end and log.read_at(intent.log_offset, len(intent.event_bytes)) == intent.event_bytes
+        if landed:
+            write_all(log, intent.log_offset, intent.event_bytes)  # pages marked clean by a failed sync: dirty again
+            log.sync()
+        elif intent.synced or size < intent.log_offset:
+            raise EventLogError(
+                f"{dataset / EVENTS}: the log lacks bytes from offset {min(size, intent.log_offset)} that were on the "
+                f"disk when change {intent.txid} was made",
+                mend="restore the log from a backup, then run 'usr maintenance recover'",
+            )
+        else:
+            log.truncate(intent.log_offset)
+            log.sync()
+    if not landed:
+        for publish in intent.publishes:
+            with contextlib.suppress(FileNotFoundError):  # dropped by an earlier recovery
+                fs.unlink(dataset / publish.staged)
+        fs.unlink(dataset / INTENT)
+        return
+    if not intent.synced:
+        fs.rename(dataset / INTENT, dataset / INTENT_SYNCED)
+    apply(fs, dataset, replace(intent, synced=True), again=True)
+    fs.unlink(dataset / INTENT_SYNCED)
+
+
+def _cut_torn_tail(fs: FileSystem, dataset: Path) -> None:
+    """Save and cut off bytes after the last newline: they were never acknowledged."""
+    try:
+        log = fs.open(dataset / EVENTS, "write")
+    except FileNotFoundError:
+        return
+    try:
+        size = log.stat().size
+        end = last_line_end(log, size)
+        if end == size:
+            return
+        make_dirs(fs, dataset / TORN)
+        torn = dataset / TORN / f"events-at-{end}"
+        if fs.stat(torn) is None:
+            write_file(fs, torn, log.read_at(end, size - end))
+            fs.sync_dir(torn.parent)
+        log.truncate(end)
+        log.sync()
+        _log.warning("%s: cut %d bytes after the last whole event; saved in %s", log.path, size - end, torn)
+    finally:
+        log.close()
+
+
+def last_line_end(log: OpenFile, size: int) -> int:
+    """The offset just behind the last newline within the first ``size`` bytes; 0 if there is none."""
+    end = size
+    while end > 0:
+        start = max(0, end - _TAIL)
+        found = log.read_at(start, end - start).rfind(b"\n")
+        if found >= 0:
+            return start + found + 1
+        end = start
+    return 0
+
+
+def log_length(fs: FileSystem, dataset: Path) -> int:
+    """The length of the log in bytes; the caller holds the lock and has recovered."""
+    found = fs.stat(dataset / EVENTS)
+    return found.size if found else 0
+
+
+def events_of(lines: Iterable[bytes]) -> bytes:
+    """Event lines as the bytes that one commit writes."""
+    data = b"".join(lines)
+    if not data.endswith(b"\n"):
+        raise SequencesError("an event line must end in a newline")
+    return data

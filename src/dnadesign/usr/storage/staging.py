@@ -1,0 +1,171 @@
+"""Files that are written before their change is committed: hidden, synced, owned by a live writer.
+
+A writer holds the ``flock`` of one lease file per transaction. Staged files whose lease nobody holds belong to a
+writer that died; whoever has the dataset's lock may remove them.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from uuid import uuid4
+
+from dnadesign.usr.contract.layout import STAGING, lease_file, staged_file, staging_owner
+from dnadesign.usr.storage.filesystem import FileSystem, OpenFile, make_dirs, opened, write_all
+from dnadesign.usr.storage.intent import Publish
+
+_HASH_CHUNK = 1 << 22
+
+
+@dataclass(frozen=True, slots=True)
+class Staged:
+    """A file that is on the disk under a hidden name; size in bytes."""
+
+    path: str
+    bytes: int
+    sha256: str
+
+    def publish(self, target: str) -> Publish:
+        """The step that gives it its final name."""
+        return Publish(staged=self.path, target=target, bytes=self.bytes, sha256=self.sha256)
+
+
+class Staging:
+    """The staged files of one transaction."""
+
+    def __init__(self, fs: FileSystem, dataset: Path, lease: OpenFile, txid: str) -> None:
+        self.fs = fs
+        self.dataset = dataset
+        self.txid = txid
+        self._lease = lease
+        self._count = 0
+        self._unsealed = False
+        self._kept = False
+        self._names: list[str] = []
+
+    def write(self, data: bytes) -> Staged:
+        """Stage these bytes."""
+        path, file = self._create()
+        try:
+            write_all(file, 0, data)
+            file.sync()
+        finally:
+            file.close()
+        return Staged(path=path, bytes=len(data), sha256=hashlib.sha256(data).hexdigest())
+
+    @contextlib.contextmanager
+    def create(self, *, like: Path | None = None) -> Iterator[tuple[str, OpenFile]]:
+        """An open staged file for a writer that streams into its descriptor; synced at the end of the block.
+
+        Args:
+            like: A file that it will replace, whose mode and group it takes.
+        """
+        path, file = self._create(like=like)
+        try:
+            yield path, file
+            file.sync()
+        finally:
+            file.close()
+
+    def _create(self, *, like: Path | None = None) -> tuple[str, OpenFile]:
+        path = staged_file(self.txid, self._count)
+        self._count += 1
+        self._names.append(path)
+        self._unsealed = True
+        return path, self.fs.open(
+            self.dataset / path, "create", like=self.fs.stat(like) if like is not None else None
+        )
+
+    def seal(self) -> None:
+        """Make the names of all staged files durable."""
+        if self._unsealed:
+            self.fs.sync_dir(self.dataset / STAGING)
+            self._unsealed = False
+
+    def keep(self) -> None:
+        """Leave the staged files to the intent that names them now."""
+        self._kept = True
+
+    def close(self) -> None:
+        """Drop what was not committed, and the lease."""
+        if not self._kept:
+            for name in self._names:
+                with contextlib.suppress(OSError):  # what stays has no live owner and is dropped by recovery
+                    self.fs.unlink(self.dataset / name)
+        with contextlib.suppress(OSError):  # likewise
+            self.fs.unlink(self.dataset / lease_file(self.txid))
+        self._lease.close()
+
+
+@contextlib.contextmanager
+def open_staging(fs: FileSystem, dataset: Path) -> Iterator[Staging]:
+    """A place to stage one transaction's files; what is not committed is dropped at the end of the block."""
+    make_dirs(fs, dataset / STAGING)
+    txid = uuid4().hex
+    lease = _take_lease(fs, dataset, txid)
+    staging = Staging(fs, dataset, lease, txid)
+    try:
+        yield staging
+    finally:
+        staging.close()
+
+
+def _take_lease(fs: FileSystem, dataset: Path, txid: str) -> OpenFile:
+    path = dataset / lease_file(txid)
+    while True:
+        lease = fs.open(path, "open_or_create")
+        if lease.try_lock():
+            there, here = fs.stat(path), lease.stat()
+            if there is not None and (there.device, there.inode) == (here.device, here.inode):
+                return lease
+        lease.close()  # a clean-up saw the file before it was locked and took it for a dead writer's
+
+
+def remove_dead_staging(fs: FileSystem, dataset: Path) -> None:
+    """Drop the staged files of writers that died; the caller holds the dataset's lock and no intent is pending."""
+    owners: dict[str, list[str]] = {}
+    for entry in fs.list(dataset / STAGING):
+        owner = staging_owner(entry.name)
+        if owner is not None:
+            owners.setdefault(owner, []).append(entry.name)
+    for txid, names in owners.items():
+        _remove_if_dead(fs, dataset, txid, names)
+
+
+def _remove_if_dead(fs: FileSystem, dataset: Path, txid: str, names: list[str]) -> None:
+    lease_path = dataset / lease_file(txid)
+    try:
+        lease = fs.open(lease_path, "write")
+    except FileNotFoundError:  # finished meanwhile, or its lease was lost in a power cut: nobody can own it now
+        lease = None
+    try:
+        if lease is not None and not lease.try_lock():
+            return
+        for name in names:
+            with contextlib.suppress(FileNotFoundError):  # its writer finished and dropped it
+                fs.unlink(dataset / STAGING / name)
+    finally:
+        if lease is not None:
+            lease.close()
+
+
+def hash_range(file: OpenFile, start: int, end: int) -> str:
+    """The sha256 of a range of a file's bytes, read in pieces."""
+    digest = hashlib.sha256()
+    while start < end:
+        chunk = file.read_at(start, min(_HASH_CHUNK, end - start))
+        if not chunk:
+            break
+        digest.update(chunk)
+        start += len(chunk)
+    return digest.hexdigest()
+
+
+def hash_file(fs: FileSystem, path: Path) -> tuple[int, str]:
+    """Size and sha256 of a file."""
+    with opened(fs, path, "read") as file:
+        size = file.stat().size
+        return size, hash_range(file, 0, size)
