@@ -1,0 +1,86 @@
+# `make help` lists the targets. Every target does the set-up it needs, once.
+#
+#   PYTHON   interpreter for .venv (default: the first 3.12 to 3.14 on PATH; else uv finds one)
+#   WORKERS  processes for pytest (default 2)
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-builtin-rules
+SHELL := /bin/sh
+
+WORKERS ?= 2
+export PYTHON
+
+BIN := .venv/bin
+INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+SETUP := .venv/.package
+SOURCES := src tests scripts
+
+COMPILE := .venv-tools/bin/uv pip compile --quiet --universal --python-version 3.12 --generate-hashes \
+	--no-header --no-emit-index-url --no-emit-find-links --strip-extras
+
+.PHONY: help setup setup-bench test lint types pytest demo format lock wheel clean distclean
+
+help: ## list the targets
+	@grep -hE '^[a-z][a-z-]*:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
+
+setup: $(SETUP) ## make .venv with the pinned requirements and this package, editable
+
+test: ## all checks: lint, format, strict types, tests
+	@$(MAKE) --no-print-directory lint
+	@$(MAKE) --no-print-directory types
+	@$(MAKE) --no-print-directory pytest
+
+lint: $(SETUP) ## check style and format
+	$(BIN)/ruff check $(SOURCES)
+	$(BIN)/ruff format --check $(SOURCES)
+
+types: $(SETUP) ## check types, strictly
+	$(BIN)/mypy
+
+pytest: $(SETUP) ## run the tests
+	$(BIN)/pytest -n $(WORKERS)
+
+demo: $(SETUP) ## design sequences, store them, watch the notifications arrive
+	$(BIN)/python -m dnadesign.demo
+
+format: $(SETUP) ## sort imports, mend what can be mended, format
+	$(BIN)/ruff check --fix $(SOURCES)
+	$(BIN)/ruff format $(SOURCES)
+
+wheel: $(SETUP) ## build the wheel into dist/ and try it in an environment of its own (a minute or two)
+	$(BIN)/python scripts/check_wheel.py
+
+lock: ## compile the requirements anew (pins are kept; UPGRADE=--upgrade takes what is current)
+	sh scripts/get-uv
+	$(COMPILE) $(UPGRADE) requirements/uv.in --output-file requirements/uv.txt
+	$(COMPILE) $(UPGRADE) pyproject.toml --extra formats --extra notify --extra plot requirements/dev.in \
+		--output-file requirements/dev.txt
+	$(COMPILE) $(UPGRADE) pyproject.toml --constraint requirements/dev.txt --output-file requirements/runtime.txt
+	$(COMPILE) $(UPGRADE) pyproject.toml --extra bench --constraint requirements/dev.txt \
+		--output-file requirements/bench.txt
+
+setup-bench: .venv/.bench ## add what the benchmarks compare with
+
+clean: ## remove caches and builds
+	rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist
+	find src tests scripts -name __pycache__ -type d -prune -exec rm -rf {} +
+
+distclean: clean ## remove .venv and the demo run as well
+	rm -rf .venv .venv-tools demo-run
+
+.venv/.made: scripts/make-venv
+	sh scripts/make-venv
+	@touch $@
+
+.venv/.requirements: requirements/dev.txt .venv/.made
+	$(INSTALL) --require-hashes -r requirements/dev.txt
+	@touch $@
+
+.venv/.package: pyproject.toml src/dnadesign/_version.py .venv/.requirements
+	$(INSTALL) --no-deps --no-build-isolation --editable .
+	@touch $@
+
+.venv/.bench: requirements/bench.txt .venv/.package
+	$(INSTALL) --require-hashes -r requirements/bench.txt
+	@touch $@
