@@ -21,11 +21,13 @@ USR_LAYERS = {
     "names": frozenset({"contract", "storage", "operations", "facade"}),
     "cli": frozenset({"contract", "formats", "facade", "names"}),
 }
+# The same within a tool. Assembly, every module that lies directly in the tool, puts the others together.
 TOOL_LAYERS = {
     "contract": frozenset[str](),
     "adapters": frozenset({"contract"}),
     "operations": frozenset({"contract", "adapters"}),
-    "cli": frozenset({"contract", "adapters", "operations"}),
+    "assembly": frozenset({"contract", "adapters", "operations"}),
+    "cli": frozenset({"contract", "adapters", "operations", "assembly"}),
 }
 
 # What the contract may not load: it opens no file, asks no database, reads no YAML.
@@ -109,7 +111,7 @@ def _refused_in_tool(module: Module, tool: str, door: str, target: str) -> str |
 
 def _tool_layer(name: str, tool: str) -> str | None:
     head = name.removeprefix(tool).lstrip(".").split(".")[0]
-    return head if head in TOOL_LAYERS else None
+    return None if not head else head if head in TOOL_LAYERS else "assembly"
 
 
 def _local_import_problems(module: Module, found: list[Import]) -> list[str]:

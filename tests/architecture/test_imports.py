@@ -51,6 +51,7 @@ def test_no_modules_import_one_another_in_a_circle() -> None:
             "dnadesign.densegen.adapters.inputs.site_table",
             "from dnadesign.densegen.operations.run import run",
         ),
+        ("dnadesign.densegen.operations.run", "from dnadesign.densegen.assembly import solver"),
         ("dnadesign.densegen.adapters.outputs.usr_writer", "from dnadesign.usr.dataset import Dataset"),
         ("dnadesign.densegen.adapters.outputs.usr_writer", "from dnadesign.usr.contract.errors import Busy"),
         ("dnadesign.notify.operations.watch", "from dnadesign.usr import EventFollower"),
@@ -80,6 +81,7 @@ def test_an_import_that_runs_upwards_or_through_the_wall_is_found(name: str, tex
         ("dnadesign.densegen.adapters.outputs.usr_writer", "from dnadesign.usr import Dataset, use_actor"),
         ("dnadesign.notify.adapters.usr_events", "from dnadesign.usr import EventFollower"),
         ("dnadesign.densegen.cli.app", "from dnadesign.densegen.operations.run import run"),
+        ("dnadesign.densegen.assembly", "from dnadesign.densegen.adapters.solvers import processes"),
         (
             "dnadesign.densegen.cli.app",
             "def f():\n    # heavy, and optional\n    import dna_features_viewer\n",
