@@ -120,7 +120,7 @@ def parse_type(text: str) -> TypeTree:
     Raises:
         SchemaError: The text is not a type; the message gives the position, counted from 1.
     """
-    reader = _Reader(text)
+    reader = _Reader(text, what="type")
     tree = _read_type(reader, depth=0)
     reader.expect_end("the end of the type")
     return tree
@@ -135,13 +135,27 @@ def canonical_type(text: str) -> str:
     return str(parse_type(text))
 
 
+def logical_type(tree: TypeTree) -> TypeTree:
+    """The type without what is only its physical form: the width of string and list offsets."""
+    match tree:
+        case Scalar("large_string"):
+            return Scalar("string")
+        case ListOf(item):
+            return ListOf(logical_type(item))
+        case FixedSizeListOf(item, size):
+            return FixedSizeListOf(logical_type(item), size)
+        case Struct(fields):
+            return Struct(tuple((name, logical_type(kind)) for name, kind in fields))
+    return tree
+
+
 def parse_typed_names(text: str) -> list[tuple[str, TypeTree]]:
     """Read ``name:type,name:type,...``, split at top level only.
 
     Raises:
         SchemaError: The text is not such a list.
     """
-    reader = _Reader(text)
+    reader = _Reader(text, what="column list")
     pairs = [_read_pair(reader, "a column name", depth=0)]
     while reader.take(","):
         pairs.append(_read_pair(reader, "a column name", depth=0))
@@ -159,10 +173,11 @@ class _Token:
 class _Reader:
     """The tokens of one text, and how far they are read."""
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, *, what: str) -> None:
         if not isinstance(text, str):
-            raise SchemaError(f"expected a type as text, such as 'list<int64>', found {type(text).__name__}")
+            raise SchemaError(f"expected a {what} as text, found {type(text).__name__}")
         self._text = text
+        self._what = what
         self._tokens = self._tokenize()
         self._next = 0
 
@@ -172,7 +187,8 @@ class _Reader:
         while position < len(self._text):
             match = _TOKEN.match(self._text, position)
             if match is None:
-                self.refuse(position, "a type", repr(self._text[position]))
+                expected = "letters, digits or one of < > [ ] : ,"
+                self.refuse(position, expected, repr(self._text[position]))
             if match.lastgroup != "space":
                 tokens.append(_Token(match.group(), position, match.lastgroup == "word"))
             position = match.end()
@@ -182,7 +198,8 @@ class _Reader:
     def refuse(self, position: int, expected: str, found: str, mend: str | None = None) -> NoReturn:
         shown = self._text if len(self._text) <= 120 else f"{self._text[max(0, position - 50) :]:.100}..."
         raise SchemaError(
-            f"bad type {shown!r}: at character {position + 1}: expected {expected}, found {found}", mend=mend
+            f"bad {self._what} {shown!r}: at character {position + 1}: expected {expected}, found {found}",
+            mend=mend,
         )
 
     def refuse_token(self, token: _Token, expected: str, mend: str | None = None) -> NoReturn:
