@@ -75,6 +75,15 @@ def isoformat(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
+def parse_isoformat(text: str, *, fallback: datetime) -> datetime:
+    """The inverse of :func:`isoformat`; ``fallback`` where older tools wrote nothing or something else."""
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        return fallback
+    return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
+
+
 def overlay_file(namespace: str) -> str:
     """Where an overlay's single-file form lies."""
     return f"{DERIVED}/{namespace}.parquet"

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import hashlib
 import logging
 from collections.abc import Iterable
 from dataclasses import replace
@@ -108,16 +109,15 @@ def _roll_back(
         if log is not None:
             log.truncate(intent.log_offset)
             log.sync()
-        fs.unlink(dataset / INTENT)
     except OSError as error:
         raise CommitOutcomeUnknown(
             f"{dataset / EVENTS}: the event of change {intent.txid} could not be written ({cause}) and not be taken "
             f"back ({error})",
             mend="the next writer settles it; then look for the change in the log by its txid or batch_id",
         ) from cause
-    for publish in intent.publishes:
-        with contextlib.suppress(OSError):  # an unreferenced staged file is dropped by the next recovery
-            fs.unlink(dataset / publish.staged)
+    for path in (INTENT, *(publish.staged for publish in intent.publishes)):
+        with contextlib.suppress(OSError):  # what stays is dropped by the next recovery: the log lacks its bytes
+            fs.unlink(dataset / path)
 
 
 def _event_error(error: OSError, dataset: Path) -> EventLogError:
@@ -269,10 +269,12 @@ def _cut_torn_tail(fs: FileSystem, dataset: Path) -> None:
         if end == size:
             return
         make_dirs(fs, dataset / TORN)
-        torn = dataset / TORN / f"events-at-{end}"
-        if fs.stat(torn) is None:
-            write_file(fs, torn, log.read_at(end, size - end))
-            fs.sync_dir(torn.parent)
+        data = log.read_at(end, size - end)
+        torn = dataset / TORN / f"events-at-{end}-{hashlib.sha256(data).hexdigest()[:16]}"
+        with contextlib.suppress(FileNotFoundError):  # an earlier recovery that was cut short may have left a piece
+            fs.unlink(torn)
+        write_file(fs, torn, data)
+        fs.sync_dir(torn.parent)
         log.truncate(end)
         log.sync()
         _log.warning("%s: cut %d bytes after the last whole event; saved in %s", log.path, size - end, torn)
@@ -283,6 +285,8 @@ def _cut_torn_tail(fs: FileSystem, dataset: Path) -> None:
 def last_line_end(log: OpenFile, size: int) -> int:
     """The offset just behind the last newline within the first ``size`` bytes; 0 if there is none."""
     end = size
+    if end > 0 and log.read_at(end - 1, 1) == b"\n":
+        return end
     while end > 0:
         start = max(0, end - _TAIL)
         found = log.read_at(start, end - start).rfind(b"\n")

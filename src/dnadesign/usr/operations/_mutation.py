@@ -1,0 +1,315 @@
+"""One commit being put together: what every changing verb shares.
+
+A verb is a :class:`Step`: it checks and stages what it can before the lock, and does under the lock what depends on
+the state now. Steps of one transaction run against one :class:`Mutation`, which gathers rows, files and events and
+commits them together.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, Protocol
+
+import pyarrow as pa
+
+from dnadesign.usr.contract.actor import Actor
+from dnadesign.usr.contract.artifacts import artifact_lists
+from dnadesign.usr.contract.content import Digest
+from dnadesign.usr.contract.errors import BatchConflict
+from dnadesign.usr.contract.events import Event, Fingerprint, make_event
+from dnadesign.usr.contract.layout import (
+    META_FROZEN_HASH,
+    META_REGISTRY_HASH,
+    RECORDS,
+    frozen_file,
+)
+from dnadesign.usr.contract.names import check_batch_id
+from dnadesign.usr.contract.registry import Registry
+from dnadesign.usr.storage.batch_index import BatchRecord
+from dnadesign.usr.storage.filesystem import opened
+from dnadesign.usr.storage.intent import Intent, Move, Publish, Remove
+from dnadesign.usr.storage.journal import check_space, commit, events_of, log_length, storage_error
+from dnadesign.usr.storage.key_index import Digests, KeyIndex, Ordinals
+from dnadesign.usr.storage.parquet import Footer, Spliced, read_footer, splice
+from dnadesign.usr.storage.registry_file import load_registry, registry_hash_of
+from dnadesign.usr.storage.staging import Staging, open_staging
+from dnadesign.usr.storage.store import Store
+from dnadesign.usr.storage.version import not_found
+
+
+_INDEXED = frozenset({"import_rows", "write_overlay_part"})  # actions whose keys the steps put into the index
+
+
+@dataclass
+class Draft:
+    """An event in the making; what the commit itself decides is filled in last.
+
+    Attributes:
+        action: What is done.
+        args: What was asked for.
+        metrics: What came of it; ``bytes`` of a base append is filled in after the splice.
+        added: Files added: path, bytes, sha256.
+        removed: Files removed or set aside.
+        fingerprint: The file written; that of the new base when None.
+        writes_base: Whether the new base is its doing.
+    """
+
+    action: str
+    args: dict[str, Any] = field(default_factory=dict)
+    metrics: dict[str, Any] = field(default_factory=dict)
+    added: list[dict[str, Any]] = field(default_factory=list)
+    removed: list[dict[str, Any]] = field(default_factory=list)
+    fingerprint: Fingerprint | None = None
+    writes_base: bool = False
+
+
+class Step[Result](Protocol):
+    """One verb of a transaction."""
+
+    def prepare(self, registry: Registry, staging: Staging) -> None:
+        """Check what can be checked without the dataset, and stage what can be staged."""
+
+    def content(self, digest: Digest) -> None:
+        """Feed the normalised input to a batch's hash."""
+
+    def apply(self, mutation: Mutation) -> Result:
+        """Check against the state now, and add rows, files and the event."""
+
+    def replay(self, event: Event) -> Result:
+        """The result that the committed event of the same input stands for."""
+
+
+@dataclass
+class Mutation:
+    """The state now, and what the steps add to it; the dataset's lock is held."""
+
+    store: Store
+    staging: Staging
+    registry: Registry
+    registry_hash: str
+    moment: datetime
+    reason: str | None = None
+    moves: list[Move] = field(default_factory=list)
+    publishes: list[Publish] = field(default_factory=list)
+    removes: list[Remove] = field(default_factory=list)
+    drafts: list[Draft] = field(default_factory=list)
+    new_rows: list[pa.Table] = field(default_factory=list)
+    base_metadata: dict[bytes, bytes] = field(default_factory=dict)
+    index_touched: bool = False
+    _index: KeyIndex | None = None
+    _footer: Footer | None = None
+
+    @property
+    def index(self) -> KeyIndex:
+        """The keys now, those of earlier steps included."""
+        if self._index is None:
+            self._index = self.store.keys().index
+        return self._index
+
+    def add_base_rows(self, table: pa.Table, digests: Digests) -> None:
+        """Append rows to the base; table of ``CORE_SCHEMA``, digests of shape (rows, 20), all new."""
+        self.index_touched = True
+        self.index.base.add(digests)
+        self.new_rows.append(_like_base(table, self.footer.schema))
+
+    def add_overlay_keys(self, namespace: str, ordinals: Ordinals, digests: Digests) -> None:
+        """Note that a namespace has rows for these keys now."""
+        self.index_touched = True
+        self.index.coverage(namespace).add(ordinals, digests)
+
+    @property
+    def footer(self) -> Footer:
+        """The footer of the base as it is."""
+        if self._footer is None:
+            with opened(self.store.fs, self.store.path(RECORDS), "read") as file:
+                self._footer = read_footer(file)
+        return self._footer
+
+    def base_key_values(self) -> dict[bytes, bytes]:
+        """The base's metadata after this commit; an older tool's matching snapshot becomes its frozen registry."""
+        found = dict(self.footer.key_values)
+        stamped = found.get(META_REGISTRY_HASH)
+        if META_FROZEN_HASH not in found and stamped is not None:
+            snapshot = self.store.path(frozen_file(stamped.decode("ascii", "replace")))
+            if self.store.fs.stat(snapshot) is not None:
+                found[META_FROZEN_HASH] = stamped
+        return found | {META_REGISTRY_HASH: self.registry_hash.encode()} | self.base_metadata
+
+    def note(self, draft: Draft) -> None:
+        """Add an event to the commit."""
+        self.drafts.append(draft)
+
+
+def run[Result](
+    store: Store,
+    steps: Sequence[Step[Result]],
+    *,
+    actor: Actor | None = None,
+    batch_id: str | None = None,
+    reason: str | None = None,
+    must_exist: bool = True,
+) -> tuple[str, bool, list[Result]]:
+    """Commit the steps together, or not at all.
+
+    Args:
+        store: The dataset.
+        steps: What to do, in order.
+        actor: Who does it.
+        batch_id: A name under which the same input is committed once only.
+        reason: Why, for maintenance.
+        must_exist: Whether the dataset has to be there (not for init).
+
+    Returns:
+        The txid, whether the batch had been committed before, and each step's result.
+
+    Raises:
+        BatchConflict: The batch_id is committed with other content.
+        StorageError: The disk refused; nothing was changed.
+    """
+    if batch_id is not None:
+        check_batch_id(batch_id)
+    registry = load_registry(store.root, fs=store.fs)
+    if must_exist and not store.exists():
+        raise not_found(store.dir)
+    try:
+        with open_staging(store.fs, store.dir) as staging:
+            for step in steps:
+                step.prepare(registry, staging)
+            batch_sha256 = content_sha256(steps) if batch_id is not None else None
+            tool = actor.tool if actor is not None else None
+            staging.seal()
+            with store.locked(tool=tool, must_exist=must_exist):
+                known = store.batches().get(batch_id) if batch_id is not None else None
+                if known is not None:
+                    return _replayed(known, steps, batch_sha256)
+                mutation = Mutation(
+                    store=store,
+                    staging=staging,
+                    registry=registry,
+                    registry_hash=registry_hash_of(registry),
+                    moment=datetime.now(UTC),
+                    reason=reason,
+                )
+                with _index_kept_true(mutation):
+                    results = [step.apply(mutation) for step in steps]
+                    if mutation.drafts:
+                        finish(mutation, actor=actor, batch_id=batch_id, batch_sha256=batch_sha256)
+                return staging.txid, False, results
+    except OSError as error:
+        raise storage_error(error, store.dir) from error
+
+
+def content_sha256(steps: Sequence[Step[Any]]) -> str:
+    """The hash of what the steps were given."""
+    digest = hashlib.sha256()
+    for step in steps:
+        digest.update(type(step).__name__.encode() + b"\0")
+        step.content(digest)
+    return digest.hexdigest()
+
+
+def _replayed[Result](
+    known: BatchRecord, steps: Sequence[Step[Result]], batch_sha256: str | None
+) -> tuple[str, bool, list[Result]]:
+    if known.batch_sha256 != batch_sha256 or len(known.events) != len(steps):
+        raise BatchConflict(
+            f"batch {known.batch_id!r} was committed at {known.timestamp_utc} with other content "
+            f"({', '.join(known.actions)})",
+            mend="give new content a new batch_id; Dataset.batch() tells what is committed under this one",
+        )
+    results = [step.replay(event) for step, event in zip(steps, known.events, strict=True)]
+    return known.txid or "", True, results
+
+
+def finish(
+    mutation: Mutation, *, actor: Actor | None, batch_id: str | None, batch_sha256: str | None
+) -> list[Event]:
+    """Write the new base if rows or metadata are new, make the events, and commit."""
+    store, staging = mutation.store, mutation.staging
+    spliced = _write_base(mutation) if mutation.new_rows or mutation.base_metadata else None
+    events = [
+        make_event(
+            draft.action,
+            dataset=store.reference,
+            registry_hash=mutation.registry_hash,
+            args=draft.args,
+            metrics=draft.metrics,
+            artifacts=artifact_lists(added=draft.added, removed=draft.removed),
+            reason=mutation.reason,
+            fingerprint=draft.fingerprint or _base_fingerprint(mutation, spliced),
+            txid=staging.txid,
+            batch_id=batch_id,
+            batch_sha256=batch_sha256,
+            actor=actor,
+            now=mutation.moment,
+        )
+        for draft in mutation.drafts
+    ]
+    intent = Intent(
+        txid=staging.txid,
+        log_offset=log_length(store.fs, store.dir),
+        event_bytes=events_of(event.to_json_line() for event in events),
+        moves=tuple(mutation.moves),
+        publishes=tuple(mutation.publishes),
+        removes=tuple(mutation.removes),
+    )
+    commit(store.fs, store.dir, staging, intent)
+    return events
+
+
+def _write_base(mutation: Mutation) -> Spliced:
+    store = mutation.store
+    path = store.path(RECORDS)
+    new_bytes = sum(table.nbytes for table in mutation.new_rows)
+    check_space(store.fs, store.dir, mutation.footer.size + new_bytes)
+    with opened(store.fs, path, "read") as old, mutation.staging.create(like=path) as (staged, target):
+        spliced = splice(old, target, mutation.new_rows, mutation.base_key_values())
+    mutation.publishes.append(Publish(staged=staged, target=RECORDS, bytes=spliced.bytes, sha256=None))
+    artifact = {
+        "path": RECORDS,
+        "bytes": spliced.bytes,
+        "rows": spliced.rows,
+        "prefix_bytes": spliced.prefix_bytes,
+        "appended_sha256": spliced.appended_sha256,
+        "footer_sha256": spliced.footer_sha256,
+    }
+    for draft in mutation.drafts:
+        if draft.writes_base:
+            draft.added.insert(0, artifact)
+            draft.metrics.setdefault("bytes", spliced.bytes - mutation.footer.size)
+    return spliced
+
+
+def _base_fingerprint(mutation: Mutation, spliced: Spliced | None) -> Fingerprint:
+    footer = mutation.footer
+    return Fingerprint(
+        rows=spliced.rows if spliced is not None else footer.rows,
+        cols=len(footer.schema.names),
+        size_bytes=spliced.bytes if spliced is not None else footer.size,
+    )
+
+
+@contextmanager
+def _index_kept_true(mutation: Mutation) -> Iterator[None]:
+    """Forget the key index when what was added to it did not come to be."""
+    try:
+        yield
+    except BaseException:
+        if mutation.index_touched:
+            mutation.store.forget_keys()
+        raise
+    if mutation.index_touched and all(draft.action in _INDEXED for draft in mutation.drafts):
+        mutation.store.keys_are_current()
+
+
+def _like_base(table: pa.Table, schema: pa.Schema) -> pa.Table:
+    """Core rows in the columns and types of the stored base; a materialized base has derived columns, null here."""
+    columns = [
+        table.column(f.name).cast(f.type) if f.name in table.column_names else pa.nulls(table.num_rows, f.type)
+        for f in schema
+    ]
+    return pa.Table.from_arrays(columns, schema=schema)

@@ -1,0 +1,106 @@
+"""What callers hand in - strings, mappings, Arrow tables - as Arrow tables."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+import pyarrow as pa
+
+from dnadesign.usr.contract.errors import SchemaError, ValidationError
+from dnadesign.usr.contract.names import nearest
+
+
+def is_tabular(data: object) -> bool:
+    """Whether an object hands out its columns through the Arrow interfaces."""
+    return hasattr(data, "__arrow_c_stream__") or hasattr(data, "__arrow_c_array__")
+
+
+def arrow_table(data: object, *, what: str) -> pa.Table:
+    """Anything with the Arrow C stream interface (pyarrow, polars, pandas, DuckDB) as a table.
+
+    Args:
+        data: The object.
+        what: What it is, for errors.
+
+    Raises:
+        SchemaError: It has no such interface, or hands out something that is no table.
+    """
+    if isinstance(data, pa.Table):
+        return data
+    if not is_tabular(data):
+        raise SchemaError(
+            f"{what}: a {type(data).__name__} cannot be read as a table",
+            mend="pass a pyarrow Table, or a polars, pandas or DuckDB object",
+        )
+    try:
+        if hasattr(data, "__arrow_c_stream__"):
+            return pa.RecordBatchReader.from_stream(data).read_all()
+        return pa.Table.from_batches([pa.record_batch(data)])
+    except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError, TypeError) as error:
+        raise SchemaError(f"{what}: cannot be read as a table: {error}") from error
+
+
+def unique_columns(table: pa.Table, *, what: str) -> pa.Table:
+    """Refuse a table in which two columns have one name, ignoring case."""
+    seen: dict[str, str] = {}
+    for name in table.column_names:
+        if name.lower() in seen:
+            raise SchemaError(f"{what}: column {name!r} is there twice (as {seen[name.lower()]!r} before)")
+        seen[name.lower()] = name
+    return table
+
+
+def check_columns(found: Iterable[str], known: Sequence[str], *, what: str, mend: str | None = None) -> None:
+    """Refuse columns that are not known, with the name that was probably meant.
+
+    Raises:
+        SchemaError: There is one.
+    """
+    for name in found:
+        if name not in known:
+            meant = nearest(name, known)
+            hint = f"did you mean {meant!r}?" if meant else mend
+            raise SchemaError(f"{what}: column {name!r} is not known; known are {', '.join(known)}", mend=hint)
+
+
+def mappings_table(rows: Sequence[Mapping[str, Any]], types: Mapping[str, pa.DataType], *, what: str) -> pa.Table:
+    """Mappings as a table whose columns have the given types; a key that a row lacks is null.
+
+    Raises:
+        SchemaError: A key is unknown.
+        ValidationError: A row is no mapping, or a value is not of its column's type; the row (0-based) is named.
+    """
+    names: dict[str, None] = {}
+    for number, row in enumerate(rows):
+        if not isinstance(row, Mapping):
+            raise ValidationError(
+                f"{what}, row {number}: expected a mapping such as {{'sequence': 'ACGT'}}, found "
+                f"{type(row).__name__}"
+            )
+        check_columns(row, list(types), what=f"{what}, row {number}")
+        names.update(dict.fromkeys(row))
+    columns = {name: _column([row.get(name) for row in rows], types[name], name, what) for name in names}
+    return pa.table(columns)
+
+
+def _column(values: list[Any], kind: pa.DataType, name: str, what: str) -> pa.Array:
+    if pa.types.is_timestamp(kind) and kind.tz is not None:  # Arrow would take a naive time for UTC
+        for number, value in enumerate(values):
+            if isinstance(value, datetime) and value.tzinfo is None:
+                raise ValidationError(
+                    f"{what}, row {number}, column {name!r}: {value.isoformat()} has no time zone",
+                    mend="pass aware datetimes, such as datetime.now(UTC)",
+                )
+    try:
+        return pa.array(values, kind)
+    except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError, TypeError, ValueError):
+        for number, value in enumerate(values):
+            try:
+                pa.scalar(value, kind)
+            except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError, TypeError, ValueError):
+                raise ValidationError(
+                    f"{what}, row {number}, column {name!r}: {value!r:.80} is not a {kind}"
+                ) from None
+        raise

@@ -1,0 +1,114 @@
+"""Make a dataset: an empty base, its notes, and its first event."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from dnadesign.usr.contract.content import Digest, digest_text
+from dnadesign.usr.contract.errors import ValidationError
+from dnadesign.usr.contract.events import Event, Fingerprint
+from dnadesign.usr.contract.layout import (
+    EVENTS,
+    ID_HASH,
+    META,
+    META_CREATED_AT,
+    META_ID_HASH,
+    META_REGISTRY_HASH,
+    META_SCHEMA_VERSION,
+    RECORDS,
+    SCHEMA_VERSION,
+    STAGING,
+    isoformat,
+)
+from dnadesign.usr.contract.records import CORE_SCHEMA
+from dnadesign.usr.contract.registry import Registry
+from dnadesign.usr.operations._mutation import Draft, Mutation
+from dnadesign.usr.storage.filesystem import make_dirs, opened
+from dnadesign.usr.storage.parquet import encode
+from dnadesign.usr.storage.staging import Staging
+from dnadesign.usr.storage.store import Store
+
+
+@dataclass
+class Init:
+    """The step that makes a dataset.
+
+    Attributes:
+        source: Where its sequences come from.
+        notes: Anything a reader should know.
+    """
+
+    source: str = ""
+    notes: str = ""
+    made: list[str] = field(init=False, default_factory=list)
+
+    def prepare(self, registry: Registry, staging: Staging) -> None:
+        """Nothing can be done before the lock: the files carry the time of the commit."""
+
+    def content(self, digest: Digest) -> None:
+        """Feed the notes."""
+        digest_text(digest, self.source)
+        digest_text(digest, self.notes)
+
+    def apply(self, mutation: Mutation) -> None:
+        """Stage the empty base and the notes.
+
+        Raises:
+            ValidationError: The dataset is there already.
+        """
+        store = mutation.store
+        if store.exists():
+            raise ValidationError(
+                f"{store.dir}: the dataset is there already", mend="open it, or choose another name"
+            )
+        created = isoformat(mutation.moment)
+        metadata = {
+            META_SCHEMA_VERSION: SCHEMA_VERSION.encode(),
+            META_ID_HASH: ID_HASH.encode(),
+            META_CREATED_AT: created.encode(),
+            META_REGISTRY_HASH: mutation.registry_hash.encode(),
+        }
+        files = {RECORDS: encode(CORE_SCHEMA.empty_table(), metadata), META: self._notes(store.name, created)}
+        added = []
+        for path, data in files.items():
+            staged = mutation.staging.write(data)
+            mutation.publishes.append(staged.publish(path))
+            added.append({"path": path, "bytes": staged.bytes, "sha256": staged.sha256})
+        size = len(files[RECORDS])
+        mutation.note(
+            Draft(
+                action="init",
+                args={"source": self.source},
+                metrics={"rows": 0, "bytes": size},
+                added=added,
+                fingerprint=Fingerprint(0, len(CORE_SCHEMA.names), size),
+            )
+        )
+
+    def replay(self, event: Event) -> None:
+        """Init has no result."""
+
+    def _notes(self, name: str, created: str) -> bytes:
+        lines = [
+            f"name: {name}",
+            f"created_at: {created}",
+            f"source: {self.source}",
+            f"notes: {self.notes}",
+            f"schema: USR v{SCHEMA_VERSION}",
+        ]
+        return ("\n".join(lines) + "\n").encode()
+
+
+def prepare_folder(store: Store) -> None:
+    """Make the dataset's folders and its empty log, each durable; repeating it changes nothing."""
+    make_dirs(store.fs, store.dir / STAGING)
+    if store.fs.stat(store.dir / EVENTS) is None:
+        with opened(store.fs, store.dir / EVENTS, "open_or_create") as log:
+            log.sync()
+        store.fs.sync_dir(store.dir)
+
+
+def summary(store: Store) -> dict[str, Any]:
+    """What init made, for messages."""
+    return {"dataset": store.name, "path": str(store.dir)}

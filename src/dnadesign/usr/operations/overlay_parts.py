@@ -1,0 +1,277 @@
+"""Write one immutable overlay part: the way in for tools that add columns as they go."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+from uuid import uuid4
+
+import pyarrow as pa
+
+from dnadesign.usr.contract.content import Digest, digest_table, digest_text
+from dnadesign.usr.contract.errors import (
+    DuplicateKeyError,
+    NamespaceError,
+    OverlayLayoutError,
+    SchemaError,
+    ValidationError,
+)
+from dnadesign.usr.contract.events import Event, Fingerprint
+from dnadesign.usr.contract.layout import (
+    META_CONTRACT_HASH,
+    META_KEY,
+    META_NAMESPACE,
+    META_OVERLAY_CREATED_AT,
+    META_REGISTRY_HASH,
+    META_TXID,
+    isoformat,
+    overlay_dir,
+    overlay_file,
+    parse_isoformat,
+    part_file,
+)
+from dnadesign.usr.contract.names import STATE_NAMESPACE, check_namespace
+from dnadesign.usr.contract.registry import Namespace, Registry
+from dnadesign.usr.contract.type_values import cast_column
+from dnadesign.usr.contract.types import parse_type_str
+from dnadesign.usr.operations._keys import Key, key_column, missing_keys, resolve, shown_keys
+from dnadesign.usr.operations._mutation import Draft, Mutation
+from dnadesign.usr.operations._rows import arrow_table, check_columns, unique_columns
+from dnadesign.usr.storage.filesystem import opened
+from dnadesign.usr.storage.intent import Move
+from dnadesign.usr.storage.key_index import digests_of, keyed_by_id, repeated
+from dnadesign.usr.storage.parquet import encode, read_footer
+from dnadesign.usr.storage.registry_file import contract_hash_of, registry_hash_of
+from dnadesign.usr.storage.staging import Staged, Staging
+from dnadesign.usr.storage.version import layout_conflict
+
+
+@dataclass(frozen=True, slots=True)
+class OverlayPartResult:
+    """What became of the rows of a part.
+
+    Attributes:
+        namespace: Its namespace.
+        rows: How many rows it has.
+        rows_missing: How many were left out because their key is not in the base (``allow_missing``).
+        bytes: Size of its file.
+        path: Where it lies, relative to the dataset; None where no row was left to write.
+    """
+
+    namespace: str
+    rows: int
+    rows_missing: int
+    bytes: int
+    path: str | None
+
+    def to_dict(self) -> dict[str, Any]:
+        """The counts for machine-readable output."""
+        return {
+            "namespace": self.namespace,
+            "rows": self.rows,
+            "rows_missing": self.rows_missing,
+            "bytes": self.bytes,
+            "path": self.path,
+        }
+
+
+@dataclass
+class WritePart:
+    """The step that writes one part.
+
+    Attributes:
+        namespace: Where the columns belong.
+        data: The rows, through the Arrow interfaces.
+        key: What the key column holds.
+        key_col: The key column's name in the data.
+        allow_missing: Leave out rows whose key is not in the base, instead of refusing them all.
+    """
+
+    namespace: str
+    data: Any
+    key: Key = "id"
+    key_col: str | None = None
+    allow_missing: bool = False
+    keys: pa.Array = field(init=False)
+    columns: pa.Table = field(init=False)
+    contract: Namespace = field(init=False)
+    registry_hash: str = field(init=False)
+    txid: str = field(init=False)
+    staged: Staged | None = field(init=False, default=None)
+
+    def prepare(self, registry: Registry, staging: Staging) -> None:
+        """Check the columns against the registry, and stage the part if nothing in it depends on the base.
+
+        Raises:
+            NamespaceError: The namespace is reserved or not registered.
+            SchemaError: A column is not registered, or a value does not fit its type.
+        """
+        check_namespace(self.namespace)
+        if self.namespace == STATE_NAMESPACE:
+            raise NamespaceError(
+                f"{STATE_NAMESPACE!r} is kept by usr itself", mend="set record state with set_state (usr state set)"
+            )
+        self.contract = registry.namespace(self.namespace)
+        self.registry_hash, self.txid = registry_hash_of(registry), staging.txid
+        what = f"data for namespace {self.namespace!r}"
+        table = unique_columns(arrow_table(self.data, what=what), what=what)
+        name, self.keys = key_column(table, key=self.key, key_col=self.key_col, what=what)
+        self.columns = registered_columns(table.drop_columns([name]), self.contract, what=what)
+        if self.key == "id" and not self.allow_missing:
+            self.staged = self._stage(staging, self.keys, self.columns)
+
+    def content(self, digest: Digest) -> None:
+        """Feed keys, columns and options."""
+        digest_text(digest, f"{self.namespace}:{self.key}:{self.allow_missing}")
+        digest_table(digest, pa.table({"key": self.keys}))
+        digest_table(digest, self.columns)
+
+    def apply(self, mutation: Mutation) -> OverlayPartResult:
+        """Check that every key is in the base and new to the namespace, and publish the part.
+
+        Raises:
+            MissingKeyError: A key is not in the base.
+            DuplicateKeyError: A key is in the namespace already, or twice in the data.
+            OverlayLayoutError: The namespace is stored in a form that a part cannot join.
+        """
+        where = f"{mutation.store.dir}, namespace {self.namespace!r}"
+        promoted = self._join_file(mutation)
+        ids, columns, missing = self._present_rows(mutation, where)
+        digests = digests_of(ids, where=where)
+        ordinals = mutation.index.base.find(digests)
+        covered = mutation.index.coverage(self.namespace).has(ordinals).nonzero()[0].tolist()
+        for rows, why in ((repeated(digests), "twice in the data"), (covered, "in the namespace already")):
+            if rows:
+                raise DuplicateKeyError(
+                    f"{where}: {len(rows)} of {len(ids)} keys are {why}: {shown_keys(ids, rows)}",
+                    mend="an overlay has one row per key; leave these out",
+                )
+        if not len(ids):
+            result = OverlayPartResult(self.namespace, 0, missing, 0, None)
+            self._note(mutation, result, promoted, [], Fingerprint(0, 1 + columns.num_columns, 0))
+            return result
+        staged = self.staged or self._stage(mutation.staging, ids, columns)
+        path = part_file(self.namespace, moment=mutation.moment, uuid=uuid4().hex)
+        mutation.publishes.append(staged.publish(path))
+        mutation.add_overlay_keys(self.namespace, ordinals, digests)
+        result = OverlayPartResult(self.namespace, len(ids), missing, staged.bytes, path)
+        part = {"path": path, "bytes": staged.bytes, "sha256": staged.sha256}
+        fingerprint = Fingerprint(result.rows, 1 + columns.num_columns, staged.bytes)
+        self._note(mutation, result, promoted, [part], fingerprint)
+        return result
+
+    def replay(self, event: Event) -> OverlayPartResult:
+        """The result of the same part, committed before."""
+        found = dict(event.metrics)
+        added = event.artifacts.get("added")
+        paths = [a["path"] for a in added if isinstance(a, dict)] if isinstance(added, list) else []
+        try:
+            rows, missing, size = (_count(found[name]) for name in ("rows", "rows_missing", "bytes"))
+            path = str(paths[-1]) if rows else None
+        except (KeyError, IndexError) as error:
+            raise ValidationError(f"event {event.event_id}: does not say what it wrote") from error
+        return OverlayPartResult(self.namespace, rows, missing, size, path)
+
+    def _note(
+        self,
+        mutation: Mutation,
+        result: OverlayPartResult,
+        promoted: list[dict[str, Any]],
+        written: list[dict[str, Any]],
+        fingerprint: Fingerprint,
+    ) -> None:
+        mutation.note(
+            Draft(
+                action="write_overlay_part",
+                args={"namespace": self.namespace, "key": self.key, "allow_missing": self.allow_missing},
+                metrics={
+                    "namespace": self.namespace,
+                    "rows": result.rows,
+                    "rows_incoming": len(self.keys),
+                    "rows_missing": result.rows_missing,
+                    "bytes": result.bytes,
+                },
+                added=promoted + written,
+                removed=[{"path": overlay_file(self.namespace)}] if promoted else [],
+                fingerprint=fingerprint,
+            )
+        )
+
+    def _present_rows(self, mutation: Mutation, where: str) -> tuple[pa.Array, pa.Table, int]:
+        """Ids, columns and the number of rows left out because their key is not in the base."""
+        ids = resolve(mutation, self.key, self.keys)
+        found = mutation.index.base.find(digests_of(ids, where=where))
+        missing = [i for i, ordinal in enumerate(found.tolist()) if ordinal < 0]
+        if not missing:
+            return ids, self.columns, 0
+        if not self.allow_missing:
+            raise missing_keys(where, self.keys, missing, len(ids))
+        present = pa.array([i for i, ordinal in enumerate(found.tolist()) if ordinal >= 0], pa.int64())
+        return ids.take(present), self.columns.take(present), len(missing)
+
+    def _join_file(self, mutation: Mutation) -> list[dict[str, Any]]:
+        """Turn a single-file overlay into the first part; the artifact of that part, if there was one."""
+        store = mutation.store
+        single = store.path(overlay_file(self.namespace))
+        if store.fs.stat(single) is None or any(m.source == overlay_file(self.namespace) for m in mutation.moves):
+            return []
+        if store.fs.list(store.path(overlay_dir(self.namespace))):
+            raise layout_conflict(store.dir, self.namespace)
+        with opened(store.fs, single, "read") as file:
+            footer = read_footer(file)
+            if not keyed_by_id(footer, str(single)):
+                raise OverlayLayoutError(
+                    f"{single}: is keyed by sequence, so parts keyed by id cannot join it",
+                    mend=f"convert it first: usr maintenance overlay-compact {store.name} {self.namespace}",
+                )
+        created = parse_isoformat(footer.key_values.get(META_OVERLAY_CREATED_AT, b"").decode(), fallback=mutation.moment)
+        target = part_file(self.namespace, moment=created, uuid=uuid4().hex)
+        mutation.moves.append(Move(source=overlay_file(self.namespace), target=target))
+        return [{"path": target, "bytes": footer.size, "moved_from": overlay_file(self.namespace)}]
+
+    def _stage(self, staging: Staging, ids: pa.Array, columns: pa.Table) -> Staged:
+        table = columns.add_column(0, pa.field("id", pa.string(), nullable=False), ids)
+        return staging.write(encode(table, part_metadata(self.contract, self.registry_hash, self.txid)))
+
+
+def _count(value: object) -> int:
+    if not isinstance(value, int):
+        raise ValidationError(f"{value!r} is not a count")
+    return value
+
+
+def registered_columns(table: pa.Table, contract: Namespace, *, what: str) -> pa.Table:
+    """Columns in the registry's order and types, every value kept.
+
+    Raises:
+        SchemaError: A column is not registered, there is none, or a value does not fit.
+    """
+    known = [column.name for column in contract.columns]
+    check_columns(
+        table.column_names,
+        known,
+        what=what,
+        mend=f"register it first (usr namespace register {contract.name} ... --overwrite), or leave it out",
+    )
+    if not table.column_names:
+        raise SchemaError(f"{what}: has a key and no column of the namespace", mend=f"known are {', '.join(known)}")
+    columns = {
+        name: cast_column(table.column(name), parse_type_str(kind), where=f"{what}, column {name!r}")
+        for name, kind in contract.types.items()
+        if name in table.column_names
+    }
+    schema = pa.schema([(name, parse_type_str(contract.types[name])) for name in columns])
+    return pa.table(columns, schema=schema)
+
+
+def part_metadata(contract: Namespace, registry_hash: str, txid: str | None) -> dict[bytes, bytes]:
+    """The metadata of a new overlay file, or of a part where a txid is given."""
+    found = {
+        META_NAMESPACE: contract.name.encode(),
+        META_KEY: b"id",
+        META_OVERLAY_CREATED_AT: isoformat(datetime.now(UTC)).encode(),
+        META_REGISTRY_HASH: registry_hash.encode(),
+        META_CONTRACT_HASH: contract_hash_of(contract).encode(),
+    }
+    return found | ({META_TXID: txid.encode()} if txid is not None else {})

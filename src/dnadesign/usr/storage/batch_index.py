@@ -1,0 +1,89 @@
+"""Which batches are committed: found in the log, of which only the new tail is read at each look."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from dnadesign.usr.contract.events import Event
+from dnadesign.usr.storage.event_log import read_all_events, read_events
+from dnadesign.usr.storage.filesystem import FileSystem
+from dnadesign.usr.storage.visibility import committed_log_end
+
+
+@dataclass(frozen=True, slots=True)
+class BatchRecord:
+    """A committed batch.
+
+    Attributes:
+        batch_id: The name its writer gave it.
+        batch_sha256: Hash of its normalised input.
+        txid: The transaction that committed it.
+        timestamp_utc: When.
+        events: Its events, in order.
+    """
+
+    batch_id: str
+    batch_sha256: str | None
+    txid: str | None
+    timestamp_utc: str
+    events: tuple[Event, ...]
+
+    @property
+    def actions(self) -> tuple[str, ...]:
+        """What was done, in order."""
+        return tuple(event.action for event in self.events)
+
+    @property
+    def metrics(self) -> tuple[dict[str, Any], ...]:
+        """The metrics of each action, in order."""
+        return tuple(dict(event.metrics) for event in self.events)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The record for machine-readable output."""
+        return {
+            "batch_id": self.batch_id,
+            "batch_sha256": self.batch_sha256,
+            "txid": self.txid,
+            "timestamp_utc": self.timestamp_utc,
+            "actions": list(self.actions),
+            "metrics": list(self.metrics),
+        }
+
+
+@dataclass
+class BatchIndex:
+    """The batches of one dataset up to one committed end of its log."""
+
+    device: int = 0
+    inode: int = 0
+    end: int = 0
+    _events: dict[str, list[Event]] = field(default_factory=dict)
+    _guard: threading.Lock = field(default_factory=threading.Lock, repr=False)
+
+    def follow(self, fs: FileSystem, dataset: Path) -> None:
+        """Read what was committed since the last look."""
+        with self._guard:
+            log = committed_log_end(fs, dataset)
+            known = (self.device, self.inode) == (log.device, log.inode) and self.end <= log.end
+            if known and self.end == log.end:
+                return
+            if known:
+                events = read_events(fs, dataset, start=self.end, end=log.end)
+            else:
+                self._events = {}
+                events = read_all_events(fs, dataset, end=log.end)
+            for event in events:
+                if event.batch_id is not None:
+                    self._events.setdefault(event.batch_id, []).append(event)
+            self.device, self.inode, self.end = log.device, log.inode, log.end
+
+    def get(self, batch_id: str) -> BatchRecord | None:
+        """The committed batch of that name, or None."""
+        events = self._events.get(batch_id)
+        if not events:
+            return None
+        first = events[0]
+        return BatchRecord(batch_id, first.batch_sha256, first.txid, first.timestamp_utc, tuple(events))

@@ -1,0 +1,253 @@
+"""Is this key in the base, and has this namespace already got it: answers whose cost does not grow.
+
+The index holds, for every base row, the 20 bytes of its id, and sorted runs of the ids' first 64 bits, which are
+searched; the full id decides on a hit. Per namespace it holds one flag for every base row. It is a cache: it is
+filled from the files when first needed, follows the log's tail from then on, and is filled anew whenever the log
+tells of a change that it cannot follow.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, cast
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from dnadesign.usr.contract.errors import CorruptFileError, SchemaError
+from dnadesign.usr.contract.layout import META_KEY, RECORDS
+from dnadesign.usr.contract.records import KEY
+from dnadesign.usr.storage.filesystem import OpenFile
+from dnadesign.usr.storage.parquet import Footer, read_footer, reading
+
+Ordinals = npt.NDArray[np.int64]
+Digests = npt.NDArray[np.uint8]
+
+ID_DIGITS = 40
+_DIGEST_BYTES = 20
+_RUN_FAN = 8
+_NIBBLES = np.full(256, 255, dtype=np.uint8)
+_NIBBLES[[ord(c) for c in "0123456789abcdef"]] = np.arange(16, dtype=np.uint8)
+
+
+def digests_of(ids: pa.ChunkedArray | pa.Array, *, where: str) -> Digests:
+    """Ids as an array of shape (n, 20), uint8.
+
+    Args:
+        ids: string column of 40 lower-case hex digits each, no nulls.
+        where: File or argument that errors name.
+
+    Raises:
+        SchemaError: A value is not such an id; the message gives its row (0-based).
+    """
+    text = pc.cast(ids, pa.large_string())
+    text = text.combine_chunks() if isinstance(text, pa.ChunkedArray) else text
+    if len(text) == 0:
+        return np.empty((0, _DIGEST_BYTES), dtype=np.uint8)
+    wrong = pc.fill_null(pc.not_equal(pc.binary_length(text), ID_DIGITS), fill_value=True)
+    bad = pc.indices_nonzero(wrong)
+    if len(bad):
+        raise _not_an_id(text, int(bad[0].as_py()), where)
+    offsets, data = text.buffers()[1:3]
+    start = int(np.frombuffer(offsets, dtype=np.int64)[text.offset])
+    digits = np.frombuffer(data, dtype=np.uint8, count=len(text) * ID_DIGITS, offset=start)
+    values = _NIBBLES[digits.reshape(-1, ID_DIGITS)]
+    rows = np.flatnonzero((values == 255).any(axis=1))
+    if len(rows):
+        raise _not_an_id(text, int(rows[0]), where)
+    return cast(Digests, (values[:, ::2] << 4) | values[:, 1::2])
+
+
+def _not_an_id(text: pa.Array, row: int, where: str) -> SchemaError:
+    return SchemaError(
+        f"{where}: row {row}, column 'id': {text[row].as_py()!r} is not an id (40 lower-case hex digits)",
+        mend="ids are computed by usr from bio_type and sequence; see compute_id",
+    )
+
+
+def _prefixes(digests: Digests) -> npt.NDArray[np.uint64]:
+    return np.ascontiguousarray(digests[:, :8]).view(">u8").ravel().astype(np.uint64)
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    prefixes: npt.NDArray[np.uint64]
+    ordinals: Ordinals
+
+    def __len__(self) -> int:
+        return len(self.ordinals)
+
+
+def _make_run(digests: Digests, first: int) -> _Run:
+    prefixes = _prefixes(digests)
+    order = np.argsort(prefixes, kind="stable")
+    return _Run(prefixes[order], (order + first).astype(np.int64))
+
+
+def _merge(runs: list[_Run]) -> _Run:
+    prefixes = np.concatenate([r.prefixes for r in runs])
+    ordinals = np.concatenate([r.ordinals for r in runs])
+    order = np.argsort(prefixes, kind="stable")
+    return _Run(prefixes[order], ordinals[order])
+
+
+@dataclass
+class KeySet:
+    """Keys in the order they came in, each with its ordinal (0-based)."""
+
+    _digests: Digests = field(default_factory=lambda: np.empty((0, _DIGEST_BYTES), dtype=np.uint8))
+    _count: int = 0
+    _runs: list[_Run] = field(default_factory=list)
+
+    def __len__(self) -> int:
+        """How many keys there are."""
+        return self._count
+
+    def add(self, digests: Digests) -> None:
+        """Add keys behind the ones there are; that they are new is the caller's business."""
+        if not len(digests):
+            return
+        self._reserve(self._count + len(digests))
+        self._digests[self._count : self._count + len(digests)] = digests
+        self._runs.append(_make_run(digests, self._count))
+        self._count += len(digests)
+        self._fold_runs()
+
+    def _reserve(self, needed: int) -> None:
+        if needed > len(self._digests):
+            grown = np.empty((max(needed, len(self._digests) * 3 // 2), _DIGEST_BYTES), dtype=np.uint8)
+            grown[: self._count] = self._digests[: self._count]
+            self._digests = grown
+
+    def _fold_runs(self) -> None:
+        while len(self._runs) >= _RUN_FAN:
+            tail = self._runs[-_RUN_FAN:]
+            if len(tail[0]) > 2 * sum(map(len, tail[1:])) and len(self._runs) < 4 * _RUN_FAN:
+                return
+            self._runs[-_RUN_FAN:] = [_merge(tail)]
+
+    def find(self, digests: Digests) -> Ordinals:
+        """The ordinal of each key, -1 where it is not in the set."""
+        found = np.full(len(digests), -1, dtype=np.int64)
+        prefixes = _prefixes(digests)
+        for run in self._runs:
+            self._find_in(run, prefixes, digests, found)
+        return found
+
+    def _find_in(
+        self, run: _Run, prefixes: npt.NDArray[np.uint64], digests: Digests, found: Ordinals
+    ) -> None:
+        low = np.searchsorted(run.prefixes, prefixes, side="left")
+        high = np.searchsorted(run.prefixes, prefixes, side="right")
+        for i in np.flatnonzero(high > low).tolist():
+            for ordinal in run.ordinals[low[i] : high[i]].tolist():
+                if bytes(self._digests[ordinal]) == bytes(digests[i]):
+                    found[i] = ordinal
+
+
+def repeated(digests: Digests) -> list[int]:
+    """Rows (0-based) whose key stands in an earlier row of the same input."""
+    if len(digests) < 2:
+        return []
+    prefixes = _prefixes(digests)
+    if len(np.unique(prefixes)) == len(digests):
+        return []
+    seen: set[bytes] = set()
+    rows = []
+    for row, digest in enumerate(map(bytes, digests)):
+        if digest in seen:
+            rows.append(row)
+        seen.add(digest)
+    return rows
+
+
+@dataclass
+class Coverage:
+    """Which base rows have a row in a namespace; keys outside the base are kept apart."""
+
+    flags: npt.NDArray[np.bool_] = field(default_factory=lambda: np.zeros(0, dtype=np.bool_))
+    strangers: KeySet = field(default_factory=KeySet)
+
+    def add(self, ordinals: Ordinals, digests: Digests) -> None:
+        """Note rows of a part: ordinals of shape (n,), digests of shape (n, 20)."""
+        top = int(ordinals.max(initial=-1)) + 1
+        if top > len(self.flags):
+            grown = np.zeros(max(top, len(self.flags) * 3 // 2), dtype=np.bool_)
+            grown[: len(self.flags)] = self.flags
+            self.flags = grown
+        self.flags[ordinals[ordinals >= 0]] = True
+        self.strangers.add(digests[ordinals < 0])
+
+    def has(self, ordinals: Ordinals) -> npt.NDArray[np.bool_]:
+        """Which of these base rows have a row."""
+        inside = ordinals < len(self.flags)
+        result = np.zeros(len(ordinals), dtype=np.bool_)
+        result[inside] = self.flags[ordinals[inside]]
+        return result
+
+    @property
+    def rows(self) -> int:
+        """How many base rows have a row."""
+        return int(np.count_nonzero(self.flags))
+
+
+@dataclass
+class KeyIndex:
+    """The keys of one dataset as of one committed end of its log; see :mod:`key_state` for how it follows."""
+
+    base: KeySet = field(default_factory=KeySet)
+    namespaces: dict[str, Coverage] = field(default_factory=dict)
+    other_keys: set[str] = field(default_factory=set)  # namespaces with files of older tools keyed by sequence
+
+    def add_base_rows(self, ids: pa.ChunkedArray | pa.Array, *, where: str) -> None:
+        """Note rows appended to the base."""
+        self.base.add(digests_of(ids, where=where))
+
+    def add_overlay_rows(self, namespace: str, ids: pa.ChunkedArray | pa.Array, *, where: str) -> None:
+        """Note the rows of an overlay file."""
+        digests = digests_of(ids, where=where)
+        self.coverage(namespace).add(self.base.find(digests), digests)
+
+    def coverage(self, namespace: str) -> Coverage:
+        """The coverage of a namespace, empty if it has no rows yet."""
+        return self.namespaces.setdefault(namespace, Coverage())
+
+
+def read_ids(file: OpenFile, *, from_row: int = 0, footer: Footer | None = None) -> pa.ChunkedArray:
+    """The id column of a file from a row on (0-based).
+
+    Raises:
+        CorruptFileError: The file is damaged, or has fewer rows than that.
+    """
+    footer = footer or read_footer(file)
+    if from_row > footer.rows:
+        raise CorruptFileError(f"{file.path}: has {footer.rows} rows, fewer than the {from_row} written before")
+    skipped, group = 0, 0
+    while group < len(footer.group_rows) and skipped + footer.group_rows[group] <= from_row:
+        skipped += footer.group_rows[group]
+        group += 1
+    if group == len(footer.group_rows):
+        return pa.chunked_array([], pa.string())
+    with reading(file, footer=footer) as parquet:
+        ids = parquet.read_row_groups(range(group, len(footer.group_rows)), columns=[KEY]).column(KEY)
+    return ids.slice(from_row - skipped)
+
+
+def keyed_by_id(footer: Footer, path: str) -> bool:
+    """Whether an overlay file's key is the id (older tools also wrote sequence keys).
+
+    Raises:
+        SchemaError: The file has no key column of the name it gives.
+    """
+    key = footer.key_values.get(META_KEY, KEY.encode()).decode("utf-8", "replace")
+    if key not in footer.schema.names:
+        raise SchemaError(f"{path}: has no key column {key!r}", mend="restore the file from a backup")
+    return key == KEY
+
+
+def is_append(artifact: Mapping[str, Any]) -> bool:
+    """Whether an event's artifact is rows appended to the base."""
+    return artifact.get("path") == RECORDS and "prefix_bytes" in artifact

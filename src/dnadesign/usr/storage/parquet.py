@@ -1,0 +1,295 @@
+"""Parquet in and out: write with page checksums, splice rows or metadata onto a file, read footers.
+
+Files are always opened by descriptor, so that a rename or removal meanwhile changes nothing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from dnadesign.usr.contract.errors import CorruptFileError, SchemaError
+from dnadesign.usr.storage.filesystem import OpenFile, copy_range, descriptor_path, write_all
+from dnadesign.usr.storage.parquet_footer import keep_row_groups
+from dnadesign.usr.storage.staging import hash_range
+
+ROW_GROUP_ROWS = 122_880
+FOLD_FAN = 16
+
+_MAGIC = b"PAR1"
+_ARROW_SCHEMA = b"ARROW:schema"
+_PLAIN_COLUMNS = frozenset({"id", "sequence"})  # all values differ, so a dictionary would only cost
+_READ_ERRORS = (pa.ArrowInvalid, pa.ArrowNotImplementedError, pa.ArrowKeyError, OSError, UnicodeDecodeError)
+
+
+@dataclass(frozen=True)
+class Footer:
+    """What the end of a Parquet file says of it; ``data_end`` is where row data stops, in bytes."""
+
+    metadata: pq.FileMetaData
+    data_end: int
+    size: int
+    thrift: bytes
+
+    @cached_property
+    def schema(self) -> pa.Schema:
+        """The Arrow schema, without metadata."""
+        return self.metadata.schema.to_arrow_schema().remove_metadata()
+
+    @cached_property
+    def key_values(self) -> dict[bytes, bytes]:
+        """The file's metadata, less Arrow's own schema."""
+        found: Mapping[bytes, bytes] = self.metadata.metadata or {}
+        return {k: v for k, v in found.items() if k != _ARROW_SCHEMA}
+
+    @property
+    def rows(self) -> int:
+        """The number of rows."""
+        return int(self.metadata.num_rows)
+
+    @cached_property
+    def group_rows(self) -> list[int]:
+        """The number of rows of each row group."""
+        return [self.metadata.row_group(i).num_rows for i in range(self.metadata.num_row_groups)]
+
+    def group_start(self, group: int) -> int:
+        """Where a row group's data begins, in bytes; the end of the data for the group after the last."""
+        while group < self.metadata.num_row_groups and self.group_rows[group] == 0:
+            group += 1  # an empty row group has no data and no place
+        if group == self.metadata.num_row_groups:
+            return self.data_end
+        found = self.metadata.row_group(group)
+        columns = [found.column(i) for i in range(found.num_columns)]
+        return int(min(c.dictionary_page_offset or c.data_page_offset for c in columns))
+
+
+def corrupt(path: Path, why: object) -> CorruptFileError:
+    """A file that cannot be read as the Parquet file it should be."""
+    return CorruptFileError(
+        f"{path}: not a whole Parquet file: {why}",
+        mend="restore the file from a backup or a snapshot; 'usr events verify' names all files that changed",
+    )
+
+
+def read_footer(file: OpenFile) -> Footer:
+    """Read a file's footer.
+
+    Raises:
+        CorruptFileError: The file is truncated, empty or not Parquet.
+    """
+    try:
+        size = file.stat().size
+        tail = file.read_at(max(0, size - 8), 8)
+        if size < 12 or tail[4:] != _MAGIC or file.read_at(0, 4) != _MAGIC:
+            raise corrupt(file.path, f"{size} bytes, without the marks at its start and end")
+        length = int.from_bytes(tail[:4], "little")
+        if length > size - 12:
+            raise corrupt(file.path, "its footer is longer than the file")
+        thrift = file.read_at(size - 8 - length, length)
+        return Footer(metadata=_parse_footer(thrift), data_end=size - 8 - length, size=size, thrift=thrift)
+    except _READ_ERRORS as error:
+        raise corrupt(file.path, error) from error
+
+
+def _parse_footer(thrift: bytes) -> pq.FileMetaData:
+    framed = _MAGIC + thrift + len(thrift).to_bytes(4, "little") + _MAGIC
+    return pq.read_metadata(pa.BufferReader(framed))
+
+
+@contextmanager
+def reading(file: OpenFile, *, footer: Footer | None = None) -> Iterator[pq.ParquetFile]:
+    """The file as Arrow reads it, page checksums verified; what Arrow raises is told as damage.
+
+    Raises:
+        CorruptFileError: The bytes are not what they were written as.
+    """
+    try:
+        with pa.OSFile(descriptor_path(file), "r") as source:
+            yield pq.ParquetFile(
+                source, metadata=footer.metadata if footer else None, page_checksum_verification=True
+            )
+    except _READ_ERRORS as error:
+        raise corrupt(file.path, error) from error
+
+
+def read_columns(file: OpenFile, columns: Sequence[str] | None = None) -> pa.Table:
+    """Columns of a file as a table, all of them when None."""
+    with reading(file) as parquet:
+        return parquet.read(columns=list(columns) if columns is not None else None, use_threads=True)
+
+
+def _options(schema: pa.Schema) -> dict[str, Any]:
+    return {
+        "compression": "zstd",
+        "write_page_checksum": True,
+        "use_dictionary": [
+            name for name in _leaf_paths(schema) if name.split(".", 1)[0] not in _PLAIN_COLUMNS
+        ],
+    }
+
+
+def _leaf_paths(schema: pa.Schema) -> list[str]:
+    empty = pa.BufferOutputStream()
+    with pq.ParquetWriter(empty, schema):
+        pass
+    parquet = pq.read_metadata(pa.BufferReader(empty.getvalue())).schema
+    return [parquet.column(i).path for i in range(len(parquet.names))]
+
+
+def encode(table: pa.Table, key_values: Mapping[bytes, bytes]) -> bytes:
+    """A table as the bytes of a Parquet file with that metadata; for tables that fit in memory."""
+    sink = pa.BufferOutputStream()
+    schema = table.schema.with_metadata(dict(key_values))
+    with pq.ParquetWriter(sink, schema, **_options(table.schema)) as writer:
+        if table.num_rows:  # an empty table would leave an empty row group behind
+            writer.write_table(table, row_group_size=ROW_GROUP_ROWS)
+    data: bytes = sink.getvalue().to_pybytes()
+    return data
+
+
+def write_stream(
+    target: OpenFile, schema: pa.Schema, tables: Iterable[pa.Table], key_values: Mapping[bytes, bytes]
+) -> int:
+    """Write tables one after the other into an open file and return the number of rows."""
+    rows = 0
+    with (
+        pa.OSFile(descriptor_path(target), "w") as sink,
+        pq.ParquetWriter(sink, schema.with_metadata(dict(key_values)), **_options(schema)) as writer,
+    ):
+        for table in tables:
+            writer.write_table(table, row_group_size=ROW_GROUP_ROWS)
+            rows += table.num_rows
+    return rows
+
+
+@dataclass(frozen=True, slots=True)
+class Spliced:
+    """A file made of an old one's bytes and new row groups; offsets and sizes in bytes."""
+
+    bytes: int
+    rows: int
+    prefix_bytes: int
+    appended_sha256: str
+    footer_sha256: str
+    rows_before: int
+
+
+def splice(
+    source: OpenFile,
+    target: OpenFile,
+    tables: Iterable[pa.Table],
+    key_values: Mapping[bytes, bytes],
+) -> Spliced:
+    """Write the old file and new rows behind them into ``target`` without decoding the old rows.
+
+    Row groups that had piled up small at the tail are folded into one. With no tables, only the metadata is new.
+
+    Args:
+        source: The file as it is.
+        target: An empty staged file.
+        tables: New rows; columns in the old file's order and types.
+        key_values: The new file's metadata, all of it.
+
+    Raises:
+        CorruptFileError: The old file is damaged.
+        SchemaError: The new rows' columns are not the old file's.
+    """
+    footer = read_footer(source)
+    pending = list(tables)
+    for table in pending:
+        if table.schema.names != footer.schema.names:
+            raise SchemaError(f"{source.path}: has columns {footer.schema.names}, not {table.schema.names}")
+    incoming = sum(t.num_rows for t in pending)
+    keep = fold_from(footer.group_rows, incoming)
+    prefix_end = footer.group_start(keep)
+    if keep < footer.metadata.num_row_groups:
+        with reading(source, footer=footer) as parquet:
+            pending.insert(0, parquet.read_row_groups(range(keep, footer.metadata.num_row_groups)))
+    appended = _append_groups(source, target, footer.schema, prefix_end, pending)
+    metadata = _empty_metadata(footer.schema, key_values)
+    metadata.append_row_groups(_parse_footer(keep_row_groups(footer.thrift, keep)))
+    if appended is not None:
+        metadata.append_row_groups(appended.metadata)
+    data_end = appended.data_end if appended is not None else prefix_end
+    tail = _footer_bytes(metadata)
+    target.truncate(data_end)
+    write_all(target, data_end, tail)
+    return Spliced(
+        bytes=data_end + len(tail),
+        rows=int(metadata.num_rows),
+        prefix_bytes=prefix_end,
+        appended_sha256=hash_range(target, prefix_end, data_end),
+        footer_sha256=hashlib.sha256(tail).hexdigest(),
+        rows_before=sum(footer.group_rows[:keep]),
+    )
+
+
+def _append_groups(
+    source: OpenFile, target: OpenFile, schema: pa.Schema, prefix_end: int, tables: list[pa.Table]
+) -> Footer | None:
+    """Copy the old bytes and let Arrow write behind them; None when there is nothing to write."""
+    if not tables:
+        copy_range(source, target, offset=0, count=prefix_end)
+        return None
+    with pa.OSFile(descriptor_path(target), "w") as sink:
+        writer = pq.ParquetWriter(sink, schema, **_options(schema))
+        copy_range(source, target, offset=4, count=prefix_end - 4)  # Arrow has written the first four bytes
+        os.lseek(sink.fileno(), prefix_end, os.SEEK_SET)  # Arrow asks its descriptor where it stands
+        for table in _merged(tables, schema):
+            writer.write_table(table, row_group_size=ROW_GROUP_ROWS)
+        writer.close()
+    return read_footer(target)
+
+
+def _merged(tables: list[pa.Table], schema: pa.Schema) -> Iterator[pa.Table]:
+    """Tables as few row groups: small ones are put together, large ones pass as they are."""
+    held: list[pa.Table] = []
+    for table in tables:
+        held.append(table.cast(schema) if table.schema != schema else table)
+        if sum(t.num_rows for t in held) >= ROW_GROUP_ROWS:
+            yield pa.concat_tables(held)
+            held = []
+    if held:
+        yield pa.concat_tables(held)
+
+
+def _empty_metadata(schema: pa.Schema, key_values: Mapping[bytes, bytes]) -> pq.FileMetaData:
+    sink = pa.BufferOutputStream()
+    with pq.ParquetWriter(sink, schema.with_metadata(dict(key_values)), **_options(schema)):
+        pass
+    return pq.read_metadata(pa.BufferReader(sink.getvalue()))
+
+
+def _footer_bytes(metadata: pq.FileMetaData) -> bytes:
+    sink = pa.BufferOutputStream()
+    metadata.write_metadata_file(sink)
+    data: bytes = sink.getvalue().to_pybytes()
+    return data[len(_MAGIC) :]
+
+
+def fold_from(group_rows: Sequence[int], incoming: int) -> int:
+    """From which row group on the tail is folded together with ``incoming`` rows; their number if not at all.
+
+    Works like carrying in base ``FOLD_FAN``: once that many groups of about one size stand at the tail they become
+    one, so that every row is folded a few times at most and the number of groups stays logarithmic.
+    """
+    keep, total = len(group_rows), incoming
+    if incoming == 0:
+        return keep
+    while True:
+        run = 0
+        while run < keep and group_rows[keep - 1 - run] <= min(2 * total, ROW_GROUP_ROWS // 2):
+            run += 1
+        if run < FOLD_FAN - 1:
+            return keep
+        total += sum(group_rows[keep - run : keep])
+        keep -= run

@@ -1,0 +1,121 @@
+"""One dataset as the operations see it: where it lies, and what is remembered of it between calls."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from dnadesign.usr.contract.errors import LockTimeout
+from dnadesign.usr.contract.events import DatasetRef
+from dnadesign.usr.contract.layout import EVENTS, RECORDS
+from dnadesign.usr.contract.names import check_dataset_id
+from dnadesign.usr.storage.batch_index import BatchIndex
+from dnadesign.usr.storage.filesystem import REAL, FileSystem
+from dnadesign.usr.storage.journal import log_length, recover
+from dnadesign.usr.storage.key_state import KeyState, follow
+from dnadesign.usr.storage.lock import DEFAULT_TIMEOUT, check_locks_exclude, exclusive_lock
+from dnadesign.usr.storage.version import Version, not_found, open_version
+
+
+@dataclass
+class Store:
+    """A dataset's folder and the caches that follow it; safe to use from several threads."""
+
+    root: Path
+    name: str
+    fs: FileSystem = REAL
+    lock_timeout: float = DEFAULT_TIMEOUT
+    _keys: KeyState | None = field(default=None, repr=False)
+    _batches: BatchIndex = field(default_factory=BatchIndex, repr=False)
+    _locks_checked: bool = False
+    _guard: threading.Lock = field(default_factory=threading.Lock, repr=False)
+
+    def __post_init__(self) -> None:
+        """Refuse names outside the grammar before any path is built from them."""
+        check_dataset_id(self.name)
+
+    @property
+    def dir(self) -> Path:
+        """The dataset's folder."""
+        return self.root / self.name
+
+    @property
+    def reference(self) -> DatasetRef:
+        """The dataset as events name it."""
+        return DatasetRef(name=self.name, root=str(self.root))
+
+    def path(self, relative: str) -> Path:
+        """The full path of a file of the dataset."""
+        return self.dir / relative
+
+    def exists(self) -> bool:
+        """Whether the dataset has its first event."""
+        found = self.fs.stat(self.dir / EVENTS)
+        return found is not None and found.size > 0 and self.fs.stat(self.dir / RECORDS) is not None
+
+    def pin(self) -> Version:
+        """The newest committed version, its files open.
+
+        Raises:
+            DatasetNotFound: There is no dataset.
+            ConcurrentChangeError: Writers were too quick for it.
+        """
+        return open_version(self.fs, self.dir)
+
+    @contextmanager
+    def locked(self, *, tool: str | None = None, must_exist: bool = True) -> Iterator[None]:
+        """Hold the dataset's lock, what a dead writer left behind being settled first.
+
+        Raises:
+            LockTimeout: Another writer held the lock all the time.
+            DatasetNotFound: There is no dataset.
+        """
+        if self.fs.stat(self.dir) is None:
+            raise not_found(self.dir)
+        if not self._locks_checked:
+            check_locks_exclude(self.dir)
+            self._locks_checked = True
+        with self._guard_of_threads(), exclusive_lock(self.fs, self.dir, timeout=self.lock_timeout, tool=tool):
+            recover(self.fs, self.dir)
+            if must_exist and not self.exists():
+                raise not_found(self.dir)
+            yield
+
+    @contextmanager
+    def _guard_of_threads(self) -> Iterator[None]:
+        """Keep threads that share this object apart: they share its caches."""
+        if not self._guard.acquire(timeout=self.lock_timeout):
+            raise LockTimeout(
+                f"{self.dir}: another thread of this process has been changing it for {self.lock_timeout:g} s",
+                mend="wait for that thread; inside a transaction use the transaction's own methods",
+            )
+        try:
+            yield
+        finally:
+            self._guard.release()
+
+    def keys(self) -> KeyState:
+        """The key index as of now; the dataset's lock is held."""
+        try:
+            self._keys = follow(self.fs, self.dir, self._keys)
+        except BaseException:
+            self._keys = None  # it may be half brought up to date
+            raise
+        return self._keys
+
+    def keys_are_current(self) -> None:
+        """Say that the index has the keys of the commit just made; the dataset's lock is held."""
+        if self._keys is not None:
+            self._keys.end = log_length(self.fs, self.dir)
+
+    def forget_keys(self) -> None:
+        """Fill the index anew when it is needed next."""
+        self._keys = None
+
+    def batches(self) -> BatchIndex:
+        """The committed batches as of the log's committed end now; no lock is needed."""
+        self._batches.follow(self.fs, self.dir)
+        return self._batches

@@ -1,0 +1,309 @@
+"""One committed version of a dataset, pinned: its files are open, whatever is renamed or removed meanwhile.
+
+The reader's steps (no lock):
+
+1. Note the committed end of the log and the pending intent, if any.
+2. List the files. If the intent is synced, count its moves, publishes and removes as done: drop what it moves or
+   removes, and take each file it publishes from its staged name or, once renamed, from its final one.
+3. Open every file.
+4. Note the committed end again. If it is another, or a file was gone, begin again, keeping the open parts (they are
+   immutable and their names are unique), a bounded number of times.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import random
+import resource
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+from dnadesign.usr.contract.errors import (
+    ConcurrentChangeError,
+    CorruptFileError,
+    DatasetNotFound,
+    NamespaceError,
+    OverlayLayoutError,
+    StorageError,
+)
+from dnadesign.usr.contract.layout import DERIVED, DERIVED_ARCHIVE, RECORDS, is_part, overlay_dir, overlay_file
+from dnadesign.usr.contract.names import check_namespace
+from dnadesign.usr.storage.filesystem import FileSystem, OpenFile
+from dnadesign.usr.storage.intent import Intent
+from dnadesign.usr.storage.parquet import Footer, read_footer
+from dnadesign.usr.storage.visibility import CommittedLog, committed_log_end
+
+_ATTEMPTS = 200
+_MISSING_ATTEMPTS = 5  # a file missing that often, with nothing committed meanwhile, is gone
+_SPARE_DESCRIPTORS = 64
+
+
+@dataclass
+class PinnedFile:
+    """An open file of a version; ``path`` is relative to the dataset."""
+
+    path: str
+    file: OpenFile
+
+    @cached_property
+    def footer(self) -> Footer:
+        """Its Parquet footer, read when first asked for."""
+        return read_footer(self.file)
+
+
+@dataclass(frozen=True, slots=True)
+class Overlay:
+    """The stored files of one namespace; an overlay that is both a file and parts is not sound."""
+
+    namespace: str
+    files: tuple[PinnedFile, ...]
+
+    @property
+    def layout(self) -> str:
+        """``file``, ``parts`` or ``both``."""
+        single = [f for f in self.files if f.path == overlay_file(self.namespace)]
+        if not single:
+            return "parts"
+        return "file" if len(self.files) == 1 else "both"
+
+    def check_layout(self, dataset: Path) -> None:
+        """Refuse an overlay that is stored in both forms.
+
+        Raises:
+            OverlayLayoutError: It is.
+        """
+        if self.layout == "both":
+            raise layout_conflict(dataset, self.namespace)
+
+
+def layout_conflict(dataset: Path, namespace: str) -> OverlayLayoutError:
+    """The error for a namespace that is both a file and a folder of parts."""
+    return OverlayLayoutError(
+        f"{dataset}: namespace {namespace!r} is stored both as {overlay_file(namespace)} and as parts in "
+        f"{overlay_dir(namespace)}/; which of them counts cannot be told",
+        mend="move one of the two out of the dataset's _derived folder, then run 'usr validate'",
+    )
+
+
+@dataclass
+class Version:
+    """A dataset as of one committed event, its files open; close it, or use it in a ``with`` block."""
+
+    dataset: Path
+    log: CommittedLog
+    base: PinnedFile
+    overlays: dict[str, Overlay] = field(default_factory=dict)
+
+    def files(self) -> Iterator[PinnedFile]:
+        """The base and all overlay files."""
+        yield self.base
+        for overlay in self.overlays.values():
+            yield from overlay.files
+
+    def check_layouts(self) -> None:
+        """Refuse a dataset with an overlay stored in both forms.
+
+        Raises:
+            OverlayLayoutError: There is one.
+        """
+        for overlay in self.overlays.values():
+            overlay.check_layout(self.dataset)
+
+    def close(self) -> None:
+        """Let go of the files."""
+        for pinned in self.files():
+            pinned.file.close()
+
+    def __enter__(self) -> Version:
+        """Itself."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Let go of the files."""
+        self.close()
+
+
+def open_version(fs: FileSystem, dataset: Path) -> Version:
+    """Pin the newest committed version of a dataset.
+
+    Raises:
+        DatasetNotFound: There is no dataset, or its first event is not committed.
+        ConcurrentChangeError: Writers were too quick for it all the time.
+        StorageError: Too many parts for the descriptors that the process may have.
+    """
+    kept: dict[str, OpenFile] = {}
+    missing = 0
+    try:
+        for attempt in range(_ATTEMPTS):
+            log = committed_log_end(fs, dataset)
+            if log.end == 0:
+                raise not_found(dataset)
+            version = _try_pin(fs, dataset, log, kept)
+            unchanged = _same(log, committed_log_end(fs, dataset))
+            if version is not None and unchanged:
+                _close_others(kept, version)
+                return version
+            if version is not None:
+                version.base.file.close()
+            missing = missing + 1 if version is None and unchanged else 0
+            if missing >= _MISSING_ATTEMPTS:
+                raise _gone(fs, dataset)
+            time.sleep(min(0.02, 0.0005 * attempt) * random.random())  # noqa: S311 - spreads readers, no secret
+    except BaseException:
+        _close_all(kept)
+        raise
+    _close_all(kept)
+    raise ConcurrentChangeError(
+        f"{dataset}: changed {_ATTEMPTS} times while one version of it was being opened", mend="try again"
+    )
+
+
+def not_found(dataset: Path) -> DatasetNotFound:
+    """The error for a folder that is not a dataset."""
+    return DatasetNotFound(f"{dataset}: no dataset there", mend="'usr ls' lists the datasets, 'usr init' makes one")
+
+
+def _gone(fs: FileSystem, dataset: Path) -> CorruptFileError:
+    base = dataset / RECORDS
+    what = f"{base}: the base table is gone" if fs.stat(base) is None else f"{dataset}: a committed file is gone"
+    return CorruptFileError(
+        f"{what}, although the event log has its changes",
+        mend="restore it from a backup or from _snapshots/; 'usr events verify' names every missing file",
+    )
+
+
+def _same(one: CommittedLog, other: CommittedLog) -> bool:
+    return (one.device, one.inode, one.end) == (other.device, other.inode, other.end)
+
+
+def _try_pin(fs: FileSystem, dataset: Path, log: CommittedLog, kept: dict[str, OpenFile]) -> Version | None:
+    """Open everything once; None when a file went away meanwhile."""
+    intent = log.intent if log.intent is not None and log.intent.synced else None
+    paths = stored_overlays(fs, dataset, intent)
+    raise_descriptor_limit(sum(map(len, paths.values())))
+    opened_base = None
+    try:
+        opened_base = _open(fs, dataset, RECORDS, intent)
+        overlays = {
+            namespace: Overlay(
+                namespace, tuple(PinnedFile(p, _open_kept(fs, dataset, p, intent, kept)) for p in found)
+            )
+            for namespace, found in paths.items()
+        }
+    except FileNotFoundError:
+        if opened_base is not None:
+            opened_base.close()
+        return None
+    except OSError as error:
+        if opened_base is not None:
+            opened_base.close()
+        if error.errno == errno.EMFILE:
+            raise _too_many(dataset, paths) from error
+        raise
+    return Version(dataset, log, PinnedFile(RECORDS, opened_base), overlays)
+
+
+def _too_many(dataset: Path, paths: dict[str, list[str]]) -> StorageError:
+    largest = max(paths, key=lambda namespace: len(paths[namespace]))
+    return StorageError(
+        f"{dataset}: namespace {largest!r} has {len(paths[largest])} parts, more files than this process may open",
+        mend=f"merge them: usr maintenance overlay-compact {dataset.name} {largest} (or raise 'ulimit -n')",
+    )
+
+
+def _open_kept(
+    fs: FileSystem, dataset: Path, path: str, intent: Intent | None, kept: dict[str, OpenFile]
+) -> OpenFile:
+    if not is_part(path.rsplit("/", 1)[-1]):  # a single-file overlay can be replaced under its name
+        old = kept.pop(path, None)
+        if old is not None:
+            old.close()
+    if path not in kept:
+        kept[path] = _open(fs, dataset, path, intent)
+    return kept[path]
+
+
+def _open(fs: FileSystem, dataset: Path, path: str, intent: Intent | None) -> OpenFile:
+    if intent is not None:
+        before = {p.target: p.staged for p in intent.publishes} | {m.target: m.source for m in intent.moves}
+        if path in before:
+            with contextlib.suppress(FileNotFoundError):  # renamed meanwhile: it has its final name
+                return fs.open(dataset / before[path], "read")
+    return fs.open(dataset / path, "read")
+
+
+def _close_others(kept: dict[str, OpenFile], version: Version) -> None:
+    used = {id(pinned.file) for pinned in version.files()}
+    for file in kept.values():
+        if id(file) not in used:
+            file.close()
+
+
+def _close_all(kept: dict[str, OpenFile]) -> None:
+    for file in kept.values():
+        file.close()
+
+
+def stored_overlays(fs: FileSystem, dataset: Path, intent: Intent | None) -> dict[str, list[str]]:
+    """The overlay files of each namespace, as relative paths; a synced intent counts as done.
+
+    An empty folder is nothing, and so are hidden files and names outside the grammar.
+    """
+    found: dict[str, list[str]] = {}
+    for entry in fs.list(dataset / DERIVED):
+        namespace = entry.name if entry.is_dir else entry.name.removesuffix(".parquet")
+        if not _is_namespace(namespace) or (not entry.is_dir and not entry.name.endswith(".parquet")):
+            continue
+        paths = found.setdefault(namespace, [])
+        if entry.is_dir:
+            folder = overlay_dir(namespace)
+            paths += [f"{folder}/{e.name}" for e in fs.list(dataset / folder) if is_part(e.name)]
+        else:
+            paths.append(overlay_file(namespace))
+    if intent is not None:
+        _count_as_done(found, intent)
+    return {namespace: sorted(paths) for namespace, paths in sorted(found.items()) if paths}
+
+
+def _count_as_done(found: dict[str, list[str]], intent: Intent) -> None:
+    gone = [move.source for move in intent.moves] + [remove.target for remove in intent.removes]
+    for paths in found.values():
+        paths[:] = [p for p in paths if not any(p == g or p.startswith(f"{g}/") for g in gone)]
+    for target in [move.target for move in intent.moves] + [publish.target for publish in intent.publishes]:
+        namespace = overlay_of(target)
+        if namespace is not None and target not in found.setdefault(namespace, []):
+            found[namespace].append(target)
+
+
+def overlay_of(path: str) -> str | None:
+    """The namespace that a relative path is an overlay file of, or None."""
+    folder, _, rest = path.partition("/")
+    if folder != DERIVED or not rest or path.startswith(DERIVED_ARCHIVE + "/"):
+        return None
+    first, separator, name = rest.partition("/")
+    if not separator:
+        namespace = first.removesuffix(".parquet")
+        return namespace if first.endswith(".parquet") and _is_namespace(namespace) else None
+    return first if is_part(name) and _is_namespace(first) else None
+
+
+def _is_namespace(name: str) -> bool:
+    try:
+        check_namespace(name, allow_builtin=True)
+    except NamespaceError:
+        return False
+    return True
+
+
+def raise_descriptor_limit(files: int) -> None:
+    """Have room for that many open files, each opened twice, as far as the hard limit goes."""
+    needed = 2 * files + _SPARE_DESCRIPTORS
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != resource.RLIM_INFINITY and soft < needed:
+        wanted = needed if hard == resource.RLIM_INFINITY else min(needed, hard)
+        with contextlib.suppress(ValueError, OSError):  # a limit that cannot be raised shows as EMFILE, told there
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
