@@ -1,6 +1,6 @@
 # `make help` lists the targets. Every target does the set-up it needs, once.
 #
-#   PYTHON   interpreter for .venv (default: the first 3.12 to 3.14 on PATH; else uv finds one)
+#   PYTHON   interpreter for .venv (default: the first of 3.12 to 3.14 that is found; else uv fetches one)
 #   WORKERS  processes for pytest (default 2)
 
 .DEFAULT_GOAL := help
