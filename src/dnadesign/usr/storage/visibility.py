@@ -123,20 +123,18 @@ def committed_prefix(
     """
     for _ in range(_TRIES):
         found = _committed(fs, log, dataset_dir)
-        here = log.stat()
-        if _is_replaced(fs, here, path, dataset_dir):
+        here, there = log.stat(), fs.stat(path)
+        archived = (
+            there is None and dataset_dir is not None and archived_as(fs, dataset_dir, here) is not None
+        )
+        if archived or (there is not None and not _same_file(there, here)):
             size = log.stat().size  # noted anew: what was written before it was replaced is all there by now
             return CommittedLog(here.device, here.inode, size, last_line_end(log, size), None, finished=True)
+        if there is None:
+            return None
         if found is not None:
-            return found if fs.stat(path) is not None else None
+            return found
     return None
-
-
-def _is_replaced(fs: FileSystem, log: FileStat, path: Path, dataset_dir: Path | None) -> bool:
-    there = fs.stat(path)
-    if there is not None:
-        return not _same_file(there, log)
-    return dataset_dir is not None and archived_as(fs, dataset_dir, log) is not None
 
 
 def archived_as(fs: FileSystem, dataset_dir: Path, log: FileStat) -> str | None:
