@@ -1,0 +1,1 @@
+"""The doors to the outside: event logs, HTTP, Apprise, state files, secrets, profiles."""

@@ -1,0 +1,148 @@
+"""Profiles as YAML files in the user's configuration folder."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import yaml
+from pydantic import ValidationError
+
+from dnadesign.notify.adapters.durable_files import make_private_folder
+from dnadesign.notify.contract.errors import NotFound, ProfileError, Refused
+from dnadesign.notify.contract.profile import Profile, check_profile_name
+from dnadesign.notify.contract.secrets import Redactor
+
+_MOST_BYTES = 1024 * 1024
+
+
+def profile_path(config_folder: Path, name: str) -> Path:
+    """The file of the profile of this name.
+
+    Raises:
+        UsageProblem: It is not a name.
+    """
+    check_profile_name(name)
+    return config_folder / "profiles" / f"{name}.yaml"
+
+
+def profile_names(config_folder: Path) -> list[str]:
+    """The names of all profiles there are."""
+    return sorted(
+        path.stem for path in (config_folder / "profiles").glob("*.yaml") if not path.name.startswith(".")
+    )
+
+
+def read_profile(config_folder: Path, name: str) -> Profile:
+    """The profile of this name.
+
+    Raises:
+        NotFound: There is none.
+        ProfileError: Its file is not what it should be; says where, and does not repeat what stands there.
+    """
+    path = profile_path(config_folder, name)
+    try:
+        text = path.read_bytes()[:_MOST_BYTES].decode("utf-8")
+    except FileNotFoundError:
+        known = ", ".join(profile_names(config_folder)) or "none"
+        raise NotFound(
+            f"no profile {name!r} in {path.parent} (there: {known})",
+            mend=f"make it: notify profile init {name}",
+        ) from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise ProfileError(f"{path} cannot be read ({type(error).__name__})") from None
+    return parse_profile(text, path=path)
+
+
+def parse_profile(text: str, *, path: Path) -> Profile:
+    """The profile that a YAML text stands for.
+
+    Raises:
+        ProfileError: With file and line of each problem.
+    """
+    node = _compose(text, path=path)
+    if not isinstance(node, yaml.MappingNode):
+        raise ProfileError(f"{path}: a profile is a mapping of keys to values")
+    _refuse_repeated_keys(node, path=path)
+    try:
+        return Profile.model_validate(yaml.safe_load(text))
+    except ValidationError as error:
+        problems = [
+            f"{path}:{_line_of(node, problem['loc'])}: {_words(problem['loc'])}: {problem['msg']}"
+            for problem in error.errors(include_input=False, include_url=False, include_context=False)
+        ]
+    raise ProfileError(
+        Redactor().text("\n".join(problems)),
+        mend="compare it with: notify profile init --help, and docs/notify/profiles.md",
+    )
+
+
+def write_profile(config_folder: Path, name: str, profile: Profile) -> Path:
+    """Write a new profile.
+
+    Raises:
+        Refused: There is one of this name.
+    """
+    path = profile_path(config_folder, name)
+    make_private_folder(path.parent)
+    content = profile.model_dump(mode="json", exclude_defaults=True, exclude_none=True)
+    text = yaml.safe_dump({"version": profile.version, **content}, sort_keys=False, allow_unicode=True)
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    except FileExistsError:
+        raise Refused(f"{path} is there already", mend="edit it, or remove it first") from None
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    return path
+
+
+def _compose(text: str, *, path: Path) -> yaml.Node | None:
+    try:
+        return yaml.compose(text, Loader=yaml.SafeLoader)
+    except yaml.MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else 1
+        # Without the snippet that PyYAML adds: it shows what stands there.
+        problem = f"{path}:{line}: not YAML: {error.problem}"
+    except yaml.YAMLError as error:
+        problem = f"{path}: not YAML ({type(error).__name__})"
+    raise ProfileError(problem)
+
+
+def _refuse_repeated_keys(node: yaml.Node, *, path: Path) -> None:
+    if isinstance(node, yaml.SequenceNode):
+        for item in node.value:
+            _refuse_repeated_keys(item, path=path)
+    if not isinstance(node, yaml.MappingNode):
+        return
+    seen: set[str] = set()
+    for key, value in node.value:
+        if key.value in seen:
+            raise ProfileError(f"{path}:{key.start_mark.line + 1}: the key stands here a second time")
+        if isinstance(key, yaml.ScalarNode):
+            seen.add(key.value)
+        _refuse_repeated_keys(value, path=path)
+
+
+def _line_of(node: yaml.Node, location: Sequence[int | str]) -> int:
+    """The line of the innermost thing on the way to a location that is in the file."""
+    line = node.start_mark.line + 1
+    for step in location:
+        following: yaml.Node | None = None
+        if isinstance(node, yaml.MappingNode):
+            for key, value in node.value:
+                if key.value == step:
+                    line, following = key.start_mark.line + 1, value
+        elif isinstance(node, yaml.SequenceNode) and isinstance(step, int) and step < len(node.value):
+            following = node.value[step]
+            line = following.start_mark.line + 1
+        if following is None:
+            break
+        node = following
+    return line
+
+
+def _words(location: Sequence[int | str]) -> str:
+    return ".".join(str(step) for step in location) or "the profile"

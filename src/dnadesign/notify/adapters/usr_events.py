@@ -1,0 +1,111 @@
+"""The only door to usr: reads the committed events of a dataset."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Literal
+
+from dnadesign.notify.contract.errors import LogChanged, NotFound, SourceError
+from dnadesign.notify.contract.events import SourceLine, event_from_mapping
+from dnadesign.usr import Dataset, EventFollower, EventLogError, LogLine, LogPosition, SequencesError
+
+
+class UsrEventSource:
+    """The committed lines of one event log, from a place in it on.
+
+    Args:
+        position: Where to go on, as ``place`` gave it; None for the beginning or the end.
+        start: Where to begin without a position.
+        on_truncation: What to do when the log is not the one that the position knows.
+    """
+
+    def __init__(
+        self,
+        events_path: Path,
+        *,
+        position: Mapping[str, object] | None,
+        start: Literal["start", "end"],
+        on_truncation: Literal["error", "restart"],
+    ) -> None:
+        self._events_path = events_path
+        self._dataset = events_path.parent.name
+        try:
+            known = LogPosition.from_dict(dict(position)) if position is not None else None
+            self._follower = EventFollower(
+                events_path, position=known, start=start, on_truncation=on_truncation
+            )
+        except (SequencesError, OSError) as error:
+            raise self._translated(error) from None
+
+    def poll(self, most: int) -> list[SourceLine]:
+        """At most so many lines that have come since; empty when there are none now."""
+        try:
+            lines = self._follower.poll(most)
+        except (SequencesError, OSError) as error:
+            raise self._translated(error) from None
+        return [_source_line(line, dataset=self._dataset) for line in lines]
+
+    def here(self) -> Mapping[str, object] | None:
+        """The place where the next look goes on; None where nothing has been read and it is the beginning."""
+        position = self._follower.position
+        return position.to_dict() if position is not None else None
+
+    def place(self, line: SourceLine) -> Mapping[str, object]:
+        """The place behind a line, as JSON values to go on from later."""
+        after = line.after
+        if not isinstance(after, LogPosition):
+            raise TypeError("the line is not one of this source")
+        return after.to_dict()
+
+    def close(self) -> None:
+        """Close the log."""
+        self._follower.close()
+
+    def _translated(self, error: SequencesError | OSError) -> Exception:
+        if isinstance(error, EventLogError):
+            return LogChanged(
+                f"{error.message}",
+                mend="if the log was replaced on purpose: --on-truncation restart, or --from start or --from end",
+            )
+        if isinstance(error, SequencesError):
+            return SourceError(error.message, mend=error.mend)
+        return SourceError(f"{self._events_path}: {error.strerror or type(error).__name__}")
+
+
+def events_path_of(root: Path, dataset: str) -> Path:
+    """The event log of a dataset.
+
+    Raises:
+        NotFound: The name is not one that a dataset can have.
+    """
+    try:
+        return Dataset(root, dataset).events_path
+    except SequencesError as error:
+        raise NotFound(error.message, mend=error.mend) from None
+
+
+def _source_line(line: LogLine, *, dataset: str) -> SourceLine:
+    event = None
+    problem = line.error.message if line.error is not None else None
+    try:
+        raw = json.loads(line.raw)
+    except ValueError:
+        raw = None
+    if isinstance(raw, dict):
+        # Read from the line itself: a later version's event is not one for usr, and may be one for us.
+        name = (
+            hashlib.sha256(b"%d\n%b" % (line.offset, line.raw)).hexdigest()[:32]
+            if not raw.get("event_id")
+            else ""
+        )
+        event = event_from_mapping(raw, dataset=dataset, event_id=f"line-{name}")
+    return SourceLine(
+        event=event,
+        problem=None if event is not None else problem or "it lacks an action or a timestamp_utc",
+        path=str(line.path),
+        offset=line.offset,
+        after=line.after,
+    )

@@ -1,0 +1,99 @@
+"""``notify``: the console script. Groups are loaded when they are used."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+import traceback
+from typing import Any
+
+import typer
+from typer.core import TyperGroup
+from typer.exceptions import TyperException
+from typer.main import get_command
+
+from dnadesign.notify.contract.errors import NotifyError
+from dnadesign.notify.contract.secrets import Redactor
+
+_MODULES = "dnadesign.notify.cli."
+_COMMANDS = {
+    "send": ("send", "Send one message, from a script or by hand."),
+    "usr-events": ("usr_events", "Follow the event log of a dataset and deliver what matters."),
+    "spool": ("spool", "Look after messages that could not be delivered."),
+    "profile": ("profile", "Make, show and check profiles: where to send, and what."),
+}
+
+
+class _LazyGroup(TyperGroup):
+    """Knows the names and one-line helps of all commands, and imports only the one that is asked for."""
+
+    def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002 - the signature is Typer's
+        """The names of all commands, none of them imported."""
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ARG002 - the signature is Typer's
+        """The command of this name, its module imported now."""
+        if cmd_name not in _COMMANDS:
+            return None
+        module, _ = _COMMANDS[cmd_name]
+        command = get_command(importlib.import_module(_MODULES + module).app)
+        command.name = cmd_name
+        return command
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:  # noqa: ARG002 - the signature is Typer's
+        """The names and one-line helps, none of the commands imported."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, help_text) for name, (_, help_text) in _COMMANDS.items()])
+
+
+app = typer.Typer(
+    cls=_LazyGroup,
+    name="notify",
+    help="Tell people and machines what happened to a run: chat, mail, webhooks.",
+    rich_markup_mode=None,
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+)
+
+
+@app.callback()
+def _root() -> None:
+    """Tell people and machines what happened to a run: chat, mail, webhooks."""
+
+
+def main() -> None:
+    """Run the command line; the exit status is 0 ok, 1 failed, 2 usage, 3 refused, 4 not found, 5 busy, 130 interrupted."""
+    sys.exit(_run())
+
+
+def _run() -> int:
+    try:
+        status = get_command(app)(standalone_mode=False, prog_name="notify")
+        sys.stdout.flush()
+        return status if isinstance(status, int) else 0
+    except NotifyError as error:
+        _complain(f"error: {error}")
+        return error.exit_status
+    except TyperException as error:
+        # What was typed may be a webhook address in the wrong place.
+        _complain(f"error: {error.format_message()}\nTry 'notify --help'.")
+        return error.exit_code
+    except (KeyboardInterrupt, typer.Abort):
+        return 130
+    except BrokenPipeError:
+        # Whoever read our output has gone; nothing more may be written when the interpreter ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except Exception:  # noqa: BLE001 - a bug keeps its traceback, without the secrets that it may hold
+        _complain(traceback.format_exc())
+        return 1
+
+
+def _complain(text: str) -> None:
+    print(Redactor().text(text).rstrip(), file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    main()

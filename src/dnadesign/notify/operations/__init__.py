@@ -1,0 +1,1 @@
+"""The verbs of notify: fold, compose, deliver, dispatch, watch, drain."""
