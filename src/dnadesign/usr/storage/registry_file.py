@@ -184,7 +184,7 @@ def _column(node: Node, namespace: str, lines: dict[str, int]) -> RegistryColumn
     if folded in lines:
         problem = f"column {name.text!r} is there already, in line {lines[folded]} (case does not count)"
         raise problem_at(name, problem, "rename or remove one of them")
-    lines[folded] = name.line
+    lines[folded] = name.at.line
     with _at(kind):
         return RegistryColumn(name.text, kind.text)
 

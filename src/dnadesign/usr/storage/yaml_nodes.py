@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import codecs
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import yaml
 
@@ -28,31 +29,40 @@ class YamlProblem(Exception):
 
 
 @dataclass(frozen=True, slots=True)
+class Place:
+    """Where a node stands: line and column count from 1, start and end from 0 in characters of the text."""
+
+    line: int
+    column: int
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
 class Scalar:
     """A value without parts; ``kind`` is ``string``, ``null`` or another YAML type's name such as ``int``."""
 
     text: str
     kind: str
-    line: int
-    column: int
+    at: Place
 
 
 @dataclass(frozen=True, slots=True)
 class Sequence:
-    """A list."""
+    """A list; ``flow`` says that it is written in brackets."""
 
     items: tuple[Node, ...]
-    line: int
-    column: int
+    at: Place
+    flow: bool
 
 
 @dataclass(frozen=True, slots=True)
 class Mapping:
-    """Keys to values, in order; keys are strings and occur once."""
+    """Keys to values, in order; keys are strings and occur once. ``flow`` says that it is written in braces."""
 
     entries: tuple[tuple[Scalar, Node], ...]
-    line: int
-    column: int
+    at: Place
+    flow: bool
 
     def get(self, key: str) -> Node | None:
         """The value of a key, or None."""
@@ -64,7 +74,7 @@ type Node = Scalar | Sequence | Mapping
 
 def problem_at(node: Node, problem: str, mend: str | None = None) -> YamlProblem:
     """A problem with the place of a node."""
-    return YamlProblem(problem, node.line, node.column, mend)
+    return YamlProblem(problem, node.at.line, node.at.column, mend)
 
 
 def describe_node(node: Node) -> str:
@@ -89,15 +99,7 @@ def read_yaml(data: bytes) -> Node:
     """
     if len(data) > MAX_BYTES:
         raise YamlProblem(f"expected at most {MAX_BYTES} bytes, found {len(data)}", 1, 1)
-    try:
-        text = data.decode("utf-8")
-    except UnicodeDecodeError as error:
-        before = data[: error.start].decode("utf-8")
-        line = before.count("\n") + 1
-        column = len(before) - (before.rfind("\n") + 1) + 1
-        raise YamlProblem(
-            f"byte {data[error.start]:#04x} is not UTF-8", line, column, "save it as UTF-8"
-        ) from None
+    text = decode_yaml(data)
     try:
         return _build(yaml.parse(text, Loader=_LOADER))
     except yaml.MarkedYAMLError as error:
@@ -112,15 +114,33 @@ def read_yaml(data: bytes) -> Node:
         raise YamlProblem(f"not YAML: {error}", 1, 1) from None
 
 
+def decode_yaml(data: bytes) -> str:
+    """The text of a YAML file, without a byte order mark.
+
+    Raises:
+        YamlProblem: It is not UTF-8.
+    """
+    data = data.removeprefix(codecs.BOM_UTF8)
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        before = data[: error.start].decode("utf-8")
+        line = before.count("\n") + 1
+        column = len(before) - (before.rfind("\n") + 1) + 1
+        raise YamlProblem(
+            f"byte {data[error.start]:#04x} is not UTF-8", line, column, "save it as UTF-8"
+        ) from None
+
+
 class _Open:
     """A list or mapping whose end is not read yet."""
 
-    __slots__ = ("children", "column", "is_mapping", "keys", "line")
+    __slots__ = ("at", "children", "flow", "is_mapping", "keys")
 
-    def __init__(self, *, is_mapping: bool, line: int, column: int) -> None:
+    def __init__(self, at: Place, *, is_mapping: bool, flow: bool) -> None:
+        self.at = at
         self.is_mapping = is_mapping
-        self.line = line
-        self.column = column
+        self.flow = flow
         self.children: list[Node] = []
         self.keys: set[str] = set()
 
@@ -135,31 +155,32 @@ class _Open:
             self.keys.add(node.text)
         self.children.append(node)
 
-    def closed(self) -> Node:
+    def closed(self, end: int) -> Node:
+        if not self.flow and self.children:  # the parser ends a block only where the next thing starts
+            end = self.children[-1].at.end
+        at = replace(self.at, end=end)
         if not self.is_mapping:
-            return Sequence(tuple(self.children), self.line, self.column)
+            return Sequence(tuple(self.children), at, self.flow)
         keys = (node for node in self.children[::2] if isinstance(node, Scalar))
-        return Mapping(tuple(zip(keys, self.children[1::2], strict=True)), self.line, self.column)
+        return Mapping(tuple(zip(keys, self.children[1::2], strict=True)), at, self.flow)
 
 
 def _build(events: Iterator[yaml.Event]) -> Node:
     stack: list[_Open] = []
     root: Node | None = None
     for event in events:
-        mark = event.start_mark
-        line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
-        _refuse_extras(event, line, column, has_root=root is not None)
+        at = _place(event)
+        _refuse_extras(event, at, has_root=root is not None)
         node: Node | None = None
         if isinstance(event, yaml.CollectionStartEvent):
             if len(stack) >= MAX_DEPTH:
-                raise YamlProblem(f"expected at most {MAX_DEPTH} levels", line, column)
-            stack.append(
-                _Open(is_mapping=isinstance(event, yaml.MappingStartEvent), line=line, column=column)
-            )
+                raise YamlProblem(f"expected at most {MAX_DEPTH} levels", at.line, at.column)
+            is_mapping = isinstance(event, yaml.MappingStartEvent)
+            stack.append(_Open(at, is_mapping=is_mapping, flow=bool(event.flow_style)))
         elif isinstance(event, yaml.CollectionEndEvent):
-            node = stack.pop().closed()
+            node = stack.pop().closed(at.end)
         elif isinstance(event, yaml.ScalarEvent):
-            node = Scalar(event.value, _kind(event), line, column)
+            node = Scalar(event.value, _kind(event), at)
         if node is not None and stack:
             stack[-1].add(node)
         elif node is not None:
@@ -169,13 +190,20 @@ def _build(events: Iterator[yaml.Event]) -> Node:
     return root
 
 
-def _refuse_extras(event: yaml.Event, line: int, column: int, *, has_root: bool) -> None:
+def _place(event: yaml.Event) -> Place:
+    start, end = event.start_mark, event.end_mark
+    if start is None or end is None:
+        return Place(1, 1, 0, 0)
+    return Place(start.line + 1, start.column + 1, start.index, end.index)
+
+
+def _refuse_extras(event: yaml.Event, at: Place, *, has_root: bool) -> None:
     if isinstance(event, yaml.DocumentStartEvent) and has_root:
-        raise YamlProblem("expected one document, found another", line, column)
+        raise YamlProblem("expected one document, found another", at.line, at.column)
     if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None) is not None:
-        raise YamlProblem("anchors and aliases are not allowed", line, column, "write the value out")
+        raise YamlProblem("anchors and aliases are not allowed", at.line, at.column, "write the value out")
     if isinstance(event, yaml.NodeEvent) and getattr(event, "tag", None) is not None:
-        raise YamlProblem("tags are not allowed", line, column, "remove the word that starts with !")
+        raise YamlProblem("tags are not allowed", at.line, at.column, "remove the word that starts with !")
 
 
 def _kind(event: yaml.ScalarEvent) -> str:
