@@ -87,7 +87,7 @@ def install(wheel: Path, folder: Path) -> Path:
     """Make an environment with the runtime requirements and the wheel; return its Python."""
     venv.create(folder, with_pip=True)
     python = folder / "bin" / "python"
-    pip: list[str | Path] = [python, "-m", "pip", "--quiet", "--disable-pip-version-check"]
+    pip: list[str | Path] = [python, "-m", "pip", "--disable-pip-version-check"]
     run([*pip, "install", "--require-hashes", "-r", ROOT / "requirements" / "runtime.txt"])
     run([*pip, "install", "--no-deps", wheel])
     say(run([*pip, "check"]).strip())
@@ -122,7 +122,8 @@ def run(command: list[str | Path], *, cwd: Path | None = None) -> str:
     )
     if done.returncode:
         sys.stderr.write(done.stdout + done.stderr)
-        raise SystemExit(f"failed with status {done.returncode}: {' '.join(str(part) for part in command)}")
+        shown = " ".join(str(part) for part in command).strip().splitlines()[0]
+        raise SystemExit(f"failed with status {done.returncode}: {shown}")
     return done.stdout
 
 
