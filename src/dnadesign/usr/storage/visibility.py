@@ -16,7 +16,8 @@ A reader with the log open (``r1`` ... ``r4`` in this order):
 - r1: note the file's size and its last whole line below that size;
 - r2: read the intent, the pending name before the synced one;
 - r3: if there was none, read that last line again; if it is another, start over;
-- r4: see that the log's path still leads to the open file; if it does not, see below.
+- r4: see that the log's path still leads to the open file; if it does not, see below. (Where archiving has moved the
+  old log and not yet published the new one, the path leads to the staged new one.)
 
 The committed end is the last newline below
 
@@ -84,22 +85,22 @@ class CommittedLog:
     finished: bool = False
 
 
-def committed_log_end(fs: FileSystem, dataset_dir: Path) -> CommittedLog | None:
-    """How much of a dataset's log counts now; None where there is no log, and so no dataset.
+def committed_log_end(fs: FileSystem, dataset_dir: Path) -> CommittedLog:
+    """How much of a dataset's log counts now; where there is no log, and so no dataset, all is 0.
 
     Raises:
         ConcurrentChangeError: The log was replaced or rolled back each time that it was looked at.
         CorruptFileError: The intent of an unfinished change is damaged.
     """
     for _ in range(_TRIES):
-        with _opened_log(fs, dataset_dir) as log:
+        with _opened(fs, dataset_dir) as log:
             if log is None:
-                return None
+                return CommittedLog(device=0, inode=0, size_seen=0, end=0, intent=None)
             found = _committed(fs, log, dataset_dir)
             if found is None:
                 continue
-            there = fs.stat(dataset_dir / EVENTS)
-            if there is None or _same_file(there, log.stat()):
+            there = _log_stat(fs, dataset_dir / EVENTS, dataset_dir)
+            if there is not None and _same_file(there, log.stat()):
                 return found
     raise ConcurrentChangeError(
         f"{dataset_dir / EVENTS}: the log changed each of the {_TRIES} times that it was looked at",
@@ -123,26 +124,45 @@ def committed_prefix(
     """
     for _ in range(_TRIES):
         found = _committed(fs, log, dataset_dir)
-        here, there = log.stat(), fs.stat(path)
-        archived = (
-            there is None and dataset_dir is not None and archived_as(fs, dataset_dir, here) is not None
-        )
-        if archived or (there is not None and not _same_file(there, here)):
+        here, there = log.stat(), _log_stat(fs, path, dataset_dir)
+        if there is not None and not _same_file(there, here):
             size = log.stat().size  # noted anew: what was written before it was replaced is all there by now
             return CommittedLog(here.device, here.inode, size, last_line_end(log, size), None, finished=True)
-        if there is None:
-            return None
-        if found is not None:
+        if there is not None and found is not None:
             return found
     return None
 
 
-def archived_as(fs: FileSystem, dataset_dir: Path, log: FileStat) -> str | None:
-    """The name of the archived segment that a log file has become, or None."""
-    for name in segment_names(fs, dataset_dir):
-        found = fs.stat(dataset_dir / EVENTS_ARCHIVE / name)
-        if found is not None and _same_file(found, log):
-            return name
+def open_log(fs: FileSystem, dataset_dir: Path) -> OpenFile | None:
+    """The log, also while archiving has moved the old one and not yet published the new one; None without one."""
+    path = dataset_dir / EVENTS
+    found = _open(fs, path)
+    if found is None:
+        staged = _staged_log(fs, dataset_dir)
+        found = _open(fs, staged) if staged is not None else None
+    return found if found is not None else _open(fs, path)  # published between the two look-ups
+
+
+def _open(fs: FileSystem, path: Path) -> OpenFile | None:
+    try:
+        return fs.open(path, "read")
+    except FileNotFoundError:
+        return None
+
+
+def _log_stat(fs: FileSystem, path: Path, dataset_dir: Path | None) -> FileStat | None:
+    """What lies where the log is, or will be as soon as archiving has published it."""
+    found = fs.stat(path)
+    staged = _staged_log(fs, dataset_dir) if found is None and dataset_dir is not None else None
+    return fs.stat(staged) if staged is not None else found
+
+
+def _staged_log(fs: FileSystem, dataset_dir: Path) -> Path | None:
+    intent = read_intent(fs, dataset_dir)
+    if intent is not None and intent.synced:
+        for publish in intent.publishes:
+            if publish.target == EVENTS:
+                return dataset_dir / publish.staged
     return None
 
 
@@ -152,28 +172,13 @@ def segment_names(fs: FileSystem, dataset_dir: Path) -> list[str]:
 
 
 @contextlib.contextmanager
-def _opened_log(fs: FileSystem, dataset_dir: Path) -> Iterator[OpenFile | None]:
-    log = _open_log(fs, dataset_dir)
+def _opened(fs: FileSystem, dataset_dir: Path) -> Iterator[OpenFile | None]:
+    log = open_log(fs, dataset_dir)
     try:
         yield log
     finally:
         if log is not None:
             log.close()
-
-
-def _open_log(fs: FileSystem, dataset_dir: Path) -> OpenFile | None:
-    """The log, or, while archiving has moved it and not yet published the new one, the staged new one."""
-    path = dataset_dir / EVENTS
-    with contextlib.suppress(FileNotFoundError):
-        return fs.open(path, "read")
-    intent = read_intent(fs, dataset_dir)
-    for publish in intent.publishes if intent is not None and intent.synced else ():
-        if publish.target == EVENTS:
-            with contextlib.suppress(FileNotFoundError):
-                return fs.open(dataset_dir / publish.staged, "read")
-    with contextlib.suppress(FileNotFoundError):
-        return fs.open(path, "read")
-    return None
 
 
 def _committed(fs: FileSystem, log: OpenFile, dataset_dir: Path | None) -> CommittedLog | None:

@@ -1,0 +1,265 @@
+"""Read the event log: from an offset, from the end, or all of it with its archived segments.
+
+The log of a dataset is ``.events.log``; archiving renames it to ``_events/events-<ts>.log``, its last line then being the
+``events_archive`` event, which the new log repeats as its first line. Read as one, the log has that event once.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from dnadesign.usr.contract.errors import ConcurrentChangeError
+from dnadesign.usr.contract.events import Event
+from dnadesign.usr.contract.layout import EVENTS, EVENTS_ARCHIVE
+from dnadesign.usr.storage.filesystem import FileSystem
+from dnadesign.usr.storage.log_file import LogFile, LogLine, LogPosition
+from dnadesign.usr.storage.log_lines import last_line_end, read_lines, read_lines_backward
+from dnadesign.usr.storage.visibility import CommittedLog, committed_prefix, open_log, segment_names
+
+_TRIES = 20
+
+
+@dataclass(frozen=True, slots=True)
+class LogSource:
+    """Where a log is read from: a dataset's, with its archived segments, or any plain file of events.
+
+    Attributes:
+        fs: The file system.
+        path: The log.
+        dataset_dir: The dataset that it is the log of; None for a plain file.
+    """
+
+    fs: FileSystem
+    path: Path
+    dataset_dir: Path | None
+
+    @classmethod
+    def at(cls, fs: FileSystem, path: Path) -> LogSource:
+        """The log at ``path``: that of a dataset if it has the name of one, also behind a symbolic link."""
+        real = Path(os.path.realpath(path))
+        return cls(fs, real, real.parent) if real.name == EVENTS else cls(fs, path.absolute(), None)
+
+    def open_current(self) -> LogFile | None:
+        """The log that is not archived, or None if there is none now."""
+        if self.dataset_dir is not None:
+            file = open_log(self.fs, self.dataset_dir)
+            return LogFile.of(file, self.path) if file is not None else None
+        try:
+            return LogFile.of(self.fs.open(self.path, "read"), self.path)
+        except FileNotFoundError:
+            return None
+
+    def segment_names(self) -> list[str]:
+        """The archived segments, oldest first."""
+        return segment_names(self.fs, self.dataset_dir) if self.dataset_dir is not None else []
+
+    def open_segment(self, name: str) -> LogFile | None:
+        """An archived segment, or None if it is gone."""
+        path = self.path.parent / EVENTS_ARCHIVE / name
+        try:
+            return LogFile.of(self.fs.open(path, "read"), path, segment=name)
+        except FileNotFoundError:
+            return None
+
+    def committed(self, log: LogFile) -> CommittedLog | None:
+        """How much of an open file counts; None where that cannot be told just now."""
+        if log.segment is None:
+            return committed_prefix(self.fs, log.file, path=self.path, dataset_dir=self.dataset_dir)
+        size = log.file.stat().size
+        return CommittedLog(log.device, log.inode, size, last_line_end(log.file, size), None, finished=True)
+
+    def archived_as(self, log: LogFile) -> str | None:
+        """The name of the archived segment that an open log has become, or None."""
+        for name in self.segment_names():
+            found = self.fs.stat(self.path.parent / EVENTS_ARCHIVE / name)
+            if found is not None and (found.device, found.inode) == (log.device, log.inode):
+                return name
+        return None
+
+    def older_segments(self, log: LogFile) -> list[str]:
+        """The archived segments before an open log, oldest first; the log may have been archived meanwhile."""
+        names, own = self.segment_names(), self.archived_as(log)
+        return names[: names.index(own)] if own in names else names
+
+    def end(self) -> LogPosition | None:
+        """The position behind the last line that is committed now; None where there is no log."""
+        return last_lines(self, count=0)[1]
+
+    def find(self, position: LogPosition) -> LogFile | None:
+        """The file that a position is in: by device and inode, in a copy by its first bytes; None if there is none."""
+        copy: LogFile | None = None
+        for candidate in self._candidates():
+            fits = candidate.holds(position)
+            if fits and candidate.is_same(position):
+                if copy is not None:
+                    copy.close()
+                return candidate
+            if fits and copy is None and position.offset > 0:
+                copy = candidate
+            else:
+                candidate.close()
+        return copy
+
+    def _candidates(self) -> Iterator[LogFile]:
+        current = self.open_current()  # before the segments are listed: it may become one of them
+        if current is not None:
+            yield current
+        for name in reversed(self.segment_names()):
+            segment = self.open_segment(name)
+            if segment is not None:
+                yield segment
+
+
+def read_events(
+    fs: FileSystem, dataset_dir: Path, *, start: int, end: int, log: CommittedLog | None = None
+) -> Iterator[Event]:
+    """The events of a dataset's log between two offsets, both of them line ends below its committed end.
+
+    Args:
+        fs: The file system.
+        dataset_dir: The dataset's folder.
+        start: Where to begin.
+        end: Where to stop.
+        log: The log that the offsets are of, where no lock keeps it from being archived meanwhile.
+
+    Raises:
+        EventLogError: A line is no event; the message names file and offset.
+        ConcurrentChangeError: The log was archived or cut meanwhile.
+    """
+    if start >= end:
+        return
+    source = LogSource(fs, dataset_dir / EVENTS, dataset_dir)
+    with _current(source, log) as file:
+        yield from _events(file, start, end)
+
+
+def read_all_events(
+    fs: FileSystem, dataset_dir: Path, *, end: int, log: CommittedLog | None = None
+) -> Iterator[Event]:
+    """All events of a dataset, archived ones first, each once, up to an offset in its log.
+
+    Args:
+        fs: The file system.
+        dataset_dir: The dataset's folder.
+        end: Committed end of the log that is not archived.
+        log: That log, where no lock keeps it from being archived meanwhile.
+
+    Raises:
+        EventLogError: A line is no event; the message names file and offset.
+        ConcurrentChangeError: The log was archived or cut meanwhile.
+    """
+    if end <= 0:
+        return
+    source = LogSource(fs, dataset_dir / EVENTS, dataset_dir)
+    with _current(source, log) as current:
+        last_id: str | None = None
+        for name in source.older_segments(current):
+            with _closing(source.open_segment(name)) as segment:
+                if segment is None:
+                    continue  # moved elsewhere by hand
+                for event in _unrepeated(_events(segment, 0, segment.file.stat().size), last_id):
+                    last_id = event.event_id
+                    yield event
+        yield from _unrepeated(_events(current, 0, end), last_id)
+
+
+@contextmanager
+def _current(source: LogSource, log: CommittedLog | None) -> Iterator[LogFile]:
+    with _closing(source.open_current()) as file:
+        if file is None or (log is not None and not file.is_same(log)):
+            raise _changed(source.path)
+        yield file
+
+
+@contextmanager
+def _closing(file: LogFile | None) -> Iterator[LogFile | None]:
+    try:
+        yield file
+    finally:
+        if file is not None:
+            file.close()
+
+
+def _unrepeated(events: Iterator[Event], last_id: str | None) -> Iterator[Event]:
+    """The events without a first one that repeats the last of the segment before."""
+    for number, event in enumerate(events):
+        if number > 0 or event.event_id is None or event.event_id != last_id:
+            yield event
+
+
+def _events(file: LogFile, start: int, end: int) -> Iterator[Event]:
+    reached = start
+    for raw in read_lines(file.file, start, end):
+        yield file.event(raw)
+        reached = raw.end
+    if reached < end and file.segment is None:
+        raise _changed(file.path)
+
+
+def _changed(path: Path) -> ConcurrentChangeError:
+    return ConcurrentChangeError(f"{path}: replaced or cut while it was read", mend="try again")
+
+
+def last_lines(
+    source: LogSource,
+    *,
+    count: int | None,
+    keep: Callable[[LogLine], bool] = lambda _line: True,
+    enough: Callable[[LogLine], bool] = lambda _line: False,
+) -> tuple[list[LogLine], LogPosition | None]:
+    """The last lines of a log, in order, read from its end; archived segments count as part of it.
+
+    Args:
+        source: The log.
+        count: How many lines, or None for all.
+        keep: Which lines count.
+        enough: Says of a line that none before it can count.
+
+    Returns:
+        The lines, and the position behind the log's last committed line; None where there is no log.
+
+    Raises:
+        ConcurrentChangeError: The log was replaced each time that it was looked at.
+    """
+    for _ in range(_TRIES):
+        with _closing(source.open_current()) as current:
+            if current is None:
+                return [], None
+            committed = source.committed(current)
+            if committed is None or committed.finished:
+                continue
+            found: list[LogLine] = []
+            for line in _backward(source, current, committed.end) if count != 0 else ():
+                if enough(line):
+                    break
+                if keep(line):
+                    found.append(line)
+                if len(found) == count:
+                    break
+            return found[::-1], current.position(committed.end)
+    raise _changed(source.path)
+
+
+def _backward(source: LogSource, current: LogFile, end: int) -> Iterator[LogLine]:
+    """All lines of the log, the last one first."""
+    first_id = yield from _file_backward(current, end, None)
+    for name in reversed(source.older_segments(current)):
+        with _closing(source.open_segment(name)) as segment:
+            if segment is not None:
+                segment_end = last_line_end(segment.file, segment.file.stat().size)
+                first_id = yield from _file_backward(segment, segment_end, first_id)
+
+
+def _file_backward(file: LogFile, end: int, next_id: str | None) -> Generator[LogLine, None, str | None]:
+    """A file's lines, the last one first, without it if the next file repeats it; returns the first line's id."""
+    event_id: str | None = None
+    for raw in read_lines_backward(file.file, end):
+        line = file.line(raw)
+        event_id = line.event.event_id if line.event is not None else None
+        if raw.end < end or event_id is None or event_id != next_id:
+            yield line
+    return event_id
