@@ -7,7 +7,7 @@ import posixpath
 from collections.abc import Mapping, Sequence
 
 from dnadesign.usr.contract.errors import ValidationError
-from dnadesign.usr.contract.json_values import Json
+from dnadesign.usr.contract.json_values import Json, well_formed
 
 MAX_LISTED = 100
 
@@ -18,7 +18,8 @@ def artifact_lists(
     """The ``artifacts`` of an event: ``{"added": ..., "removed": ...}``, each a list or, when long, its fold.
 
     Args:
-        added: One mapping a file: ``path`` (relative to the dataset), ``bytes``, ``sha256``, and what else is known.
+        added: One mapping a file: ``path`` (relative to the dataset if it is in it), ``bytes``, ``sha256``, and what
+            else is known.
         removed: Likewise; ``bytes`` and ``sha256`` may be missing.
     """
     return {"added": fold_files(added), "removed": fold_files(removed)}
@@ -32,16 +33,21 @@ def fold_files(files: Sequence[Mapping[str, Json]], *, most: int = MAX_LISTED) -
     """
     if len(files) <= most:
         return [dict(file) for file in files]
-    folder = posixpath.commonpath([posixpath.dirname(_path(file)) for file in files])
-    names = [posixpath.relpath(_path(file), folder or ".") for file in files]
+    folder = _common_folder([_path(file) for file in files])
+    inside = f"{folder.rstrip('/')}/" if folder else ""
+    listing = [(_path(file).removeprefix(inside), _size(file)) for file in files]
     return {
         "path": folder,
         "files": len(files),
-        "bytes": sum(size for file in files if (size := _size(file)) is not None),
-        "sha256": listing_sha256(
-            [(name, _size(file)) for name, file in zip(names, files, strict=True)],
-        ),
+        "bytes": sum(size for _, size in listing if size is not None),
+        "sha256": listing_sha256(listing),
     }
+
+
+def _common_folder(paths: Sequence[str]) -> str:
+    if len({path.startswith("/") for path in paths}) > 1:
+        return ""
+    return posixpath.commonpath([posixpath.dirname(path) for path in paths])
 
 
 def listing_sha256(files: Sequence[tuple[str, int | None]]) -> str:
@@ -52,9 +58,9 @@ def listing_sha256(files: Sequence[tuple[str, int | None]]) -> str:
 
 def _path(file: Mapping[str, Json]) -> str:
     path = file.get("path")
-    if not isinstance(path, str) or not path or path.startswith("/"):
-        raise ValidationError(f"artifact {dict(file)!r:.200}: expected a 'path' relative to the dataset")
-    return path
+    if not isinstance(path, str) or not path:
+        raise ValidationError(f"artifact {dict(file)!r:.200}: expected a 'path'")
+    return well_formed(path)
 
 
 def _size(file: Mapping[str, Json]) -> int | None:

@@ -1,0 +1,101 @@
+"""Show the last events of a log, and the next ones as they come."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Collection, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from dnadesign.usr.contract.errors import ValidationError
+from dnadesign.usr.storage.event_follow import EventFollower
+from dnadesign.usr.storage.event_log import LogSource, last_lines
+from dnadesign.usr.storage.filesystem import REAL, FileSystem
+from dnadesign.usr.storage.log_file import LogLine
+
+_AGE = re.compile(r"(?:\d{1,9}(?:\.\d{1,9})?[smhdw]\s?){1,5}", re.ASCII)
+_PART_OF_AGE = re.compile(r"([\d.]+)([smhdw])", re.ASCII)
+_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
+_CLOCK_SKEW = timedelta(days=1)  # how far the clocks of two writers may be apart
+
+
+def tail_events(
+    events_path: Path,
+    *,
+    count: int | None,
+    since: datetime | None = None,
+    actions: Collection[str] = (),
+    wait: Callable[[], bool] | None = None,
+    fs: FileSystem = REAL,
+) -> Iterator[LogLine]:
+    """The last committed lines of a log that fit, oldest first, then those that come.
+
+    Lines that are no events always fit, so that damage is not passed over.
+
+    Args:
+        events_path: The log.
+        count: How many of the lines that are there, or None for all.
+        since: Only events at this time or later.
+        actions: Only events of these actions; of all if empty.
+        wait: Called when there are no lines now; says whether to go on. None to stop there.
+        fs: The file system.
+
+    Raises:
+        EventLogError: The log was cut or replaced while it was followed.
+        ConcurrentChangeError: The log was replaced each time that it was looked at.
+    """
+
+    oldest = _earliest_to_look_at(since)
+
+    def fits(line: LogLine) -> bool:
+        if line.event is None:
+            return True
+        return (since is None or line.event.time >= since) and (not actions or line.event.action in actions)
+
+    def is_older(line: LogLine) -> bool:
+        return oldest is not None and line.event is not None and line.event.time < oldest
+
+    lines, position = last_lines(LogSource.at(fs, events_path), count=count, keep=fits, enough=is_older)
+    yield from lines
+    if wait is None:
+        return
+    with EventFollower(events_path, position=position, fs=fs) as follower:
+        while True:
+            new = follower.poll()
+            yield from filter(fits, new)
+            if not new and not wait():
+                return
+
+
+def _earliest_to_look_at(since: datetime | None) -> datetime | None:
+    """Lines stand in the order of their commits, which is that of their times but for the writers' clocks."""
+    try:
+        return since - _CLOCK_SKEW if since is not None else None
+    except OverflowError:
+        return since
+
+
+def parse_since(text: str, *, now: datetime) -> datetime:
+    """A point in time: ISO 8601 (UTC unless it has a zone), or an age such as ``10m``, ``2h``, ``1d12h``.
+
+    Args:
+        text: What was typed; units are s, m, h, d, w.
+        now: The time that an age counts back from.
+
+    Raises:
+        ValidationError: It is neither.
+    """
+    if _AGE.fullmatch(text.strip()):
+        seconds = sum(float(number) * _SECONDS[unit] for number, unit in _PART_OF_AGE.findall(text))
+        try:
+            return now - timedelta(seconds=seconds)
+        except OverflowError:
+            return datetime.min.replace(tzinfo=UTC)
+    try:
+        moment = datetime.fromisoformat(text.strip())
+    except ValueError:
+        raise ValidationError(
+            f"{text!r} is neither a time nor an age",
+            mend="give a time such as 2026-11-22T09:30 (UTC) or an age such as 10m, 2h, 3d",
+        ) from None
+    return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
