@@ -22,7 +22,7 @@ COMPILE := .venv-tools/bin/uv pip compile --quiet --universal --python-version 3
 .PHONY: help setup setup-bench test lint types pytest demo format lock wheel clean distclean
 
 help: ## list the targets
-	@grep -hE '^[a-z][a-z-]*:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: $(SETUP) ## make .venv with the pinned requirements and this package, editable
 

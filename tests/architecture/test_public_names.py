@@ -1,14 +1,43 @@
-"""Importing usr is cheap, and what a package offers by name is there."""
+"""Importing usr is cheap, and its public face is what type checkers, readers and programs see alike."""
 
+import ast
 import importlib
 import json
 import subprocess
 import sys
 
-from tests.architecture.source_tree import modules
+from tests.architecture.source_tree import Module, modules
 
-HEAVY = ["duckdb", "numpy", "pandas", "pyarrow", "pydantic", "rich", "ruamel", "typer", "yaml"]
-OFFERING = [module.name for module in modules() if module.is_package and "__all__" in module.text]
+HEAVY = ["duckdb", "httpx2", "numpy", "pandas", "pyarrow", "pydantic", "rich", "ruamel", "typer", "yaml"]
+MODULES = {module.name: module for module in modules()}
+
+# What users build on: these names stay, or CHANGELOG.md says what to do instead.
+PROMISED = {
+    *(
+        "Actor",
+        "AddSequencesResult",
+        "BatchRecord",
+        "Dataset",
+        "Event",
+        "EventFollower",
+        "LogLine",
+        "LogPosition",
+    ),
+    *(
+        "OverlayPartResult",
+        "RegistryColumn",
+        "TransactionResult",
+        "arrow_type_str",
+        "compute_id",
+        "list_datasets",
+    ),
+    *("load_registry", "normalize_sequence", "parse_columns_spec", "parse_type_str", "register_namespace"),
+    *("registry_hash", "use_actor", "validate_alphabet", "validate_bio_type"),
+    *("AlphabetError", "BatchConflict", "CommitOutcomeUnknown", "ConcurrentChangeError", "CorruptFileError"),
+    *("DatasetNotFound", "DuplicateIDError", "DuplicateKeyError", "EventLogError", "LockTimeout"),
+    *("MaintenanceRequired", "MissingKeyError", "NamespaceError", "OverlayLayoutError", "RegistryError"),
+    *("SchemaError", "SequencesError", "UnsupportedFilesystem", "ValidationError"),
+}
 
 
 def loaded_by(statement: str) -> set[str]:
@@ -16,6 +45,22 @@ def loaded_by(statement: str) -> set[str]:
     code = f"{statement}\nimport sys, json\nprint(json.dumps(sorted(sys.modules)))"
     shown = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout
     return {name.partition(".")[0] for name in json.loads(shown)}
+
+
+def declared(module: Module) -> dict[str, str]:
+    """What a package imports for type checkers only: public name -> the module it lives in."""
+    guarded = [
+        node
+        for block in module.tree.body
+        if isinstance(block, ast.If) and ast.unparse(block.test) == "TYPE_CHECKING"
+        for node in block.body
+    ]
+    return {
+        alias.asname or alias.name: node.module or ""
+        for node in guarded
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
+    }
 
 
 def test_importing_usr_loads_nothing_heavy() -> None:
@@ -28,10 +73,43 @@ def test_a_heavy_import_would_be_found() -> None:
     assert "yaml" in loaded_by("import yaml")
 
 
-def test_every_name_that_a_package_offers_resolves_and_is_listed_once() -> None:
-    for package in OFFERING:
+def test_usr_offers_what_it_promises_and_each_name_once() -> None:
+    offered = importlib.import_module("dnadesign.usr").__all__
+    assert set(offered) >= PROMISED, PROMISED - set(offered)
+    assert len(set(offered)) == len(offered)
+
+
+def test_a_type_checker_and_a_program_see_the_same_names_of_usr_from_the_same_modules() -> None:
+    usr = importlib.import_module("dnadesign.usr")
+    static = declared(MODULES["dnadesign.usr"])
+    assert set(static) == set(usr.__all__)
+    for name, home in static.items():
+        assert getattr(usr, name) is getattr(importlib.import_module(home), name), name
+
+
+def test_every_package_with_public_names_has_and_lists_each_of_them() -> None:
+    packages = [name for name, module in MODULES.items() if module.is_package and "__all__" in module.text]
+    assert "dnadesign.usr" in packages
+    for package in packages:
         offered = importlib.import_module(package)
-        names = list(offered.__all__)
-        assert len(set(names)) == len(names), package
-        assert [name for name in names if not hasattr(offered, name)] == [], package
-        assert set(names) <= set(dir(offered)), package
+        assert [name for name in offered.__all__ if not hasattr(offered, name)] == [], package
+        assert set(offered.__all__) <= set(dir(offered)), package
+
+
+def test_every_error_of_usr_is_public_and_one_of_its_tree() -> None:
+    usr = importlib.import_module("dnadesign.usr")
+    errors = importlib.import_module("dnadesign.usr.contract.errors")
+    raised = {
+        name: value
+        for name, value in vars(errors).items()
+        if isinstance(value, type)
+        and issubclass(value, BaseException)
+        and value.__module__ == errors.__name__
+    }
+    assert [name for name in raised if name not in usr.__all__] == []
+    assert [name for name, value in raised.items() if not issubclass(value, errors.SequencesError)] == []
+
+
+def test_a_name_that_only_a_type_checker_sees_is_found() -> None:
+    text = "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from a.b import C as D, E\nfrom f import G\n"
+    assert declared(Module("a", text)) == {"D": "a.b", "E": "a.b"}
