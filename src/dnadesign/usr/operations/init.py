@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
 
 from dnadesign.usr.contract.content import Digest, digest_text
 from dnadesign.usr.contract.errors import ValidationError
@@ -41,7 +40,6 @@ class Init:
 
     source: str = ""
     notes: str = ""
-    made: list[str] = field(init=False, default_factory=list)
 
     def prepare(self, registry: Registry, staging: Staging) -> None:
         """Nothing can be done before the lock: the files carry the time of the commit."""
@@ -107,8 +105,3 @@ def prepare_folder(store: Store) -> None:
         with opened(store.fs, store.dir / EVENTS, "open_or_create") as log:
             log.sync()
         store.fs.sync_dir(store.dir)
-
-
-def summary(store: Store) -> dict[str, Any]:
-    """What init made, for messages."""
-    return {"dataset": store.name, "path": str(store.dir)}

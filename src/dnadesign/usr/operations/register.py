@@ -183,3 +183,13 @@ def _write(fs: FileSystem, path: Path, data: bytes) -> None:
             f"{path}: cannot be written: {error.strerror}",
             mend="see free space and permissions, then register again",
         ) from error
+
+
+def ensure_registry(root: str | Path, *, fs: FileSystem = REAL) -> None:
+    """Give a root without a registry its first one, which has the reserved namespace only.
+
+    Raises:
+        StorageError: It cannot be written.
+    """
+    if fs.stat(Path(root) / REGISTRY_FILE) is None:
+        register_namespace(root, namespace=USR_STATE.name, columns=USR_STATE.columns, fs=fs)

@@ -1,0 +1,147 @@
+"""Whether every file of a version matches the registry that the mode asks for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from dnadesign.usr.contract.errors import RegistryError
+from dnadesign.usr.contract.layout import (
+    META_CONTRACT_HASH,
+    META_FROZEN_HASH,
+    META_REGISTRY_HASH,
+    frozen_file,
+    frozen_hash_in,
+    is_sha256,
+)
+from dnadesign.usr.contract.names import TOMBSTONE_NAMESPACE
+from dnadesign.usr.contract.records import CORE_COLUMNS
+from dnadesign.usr.contract.registry import Registry
+from dnadesign.usr.contract.registry_match import ColumnMismatch, match_columns
+from dnadesign.usr.operations._merge import file_key
+from dnadesign.usr.operations._report import Report
+from dnadesign.usr.storage.registry_file import contract_hash_of, load_registry, load_snapshot, registry_hash_of
+from dnadesign.usr.storage.store import Store
+from dnadesign.usr.storage.version import PinnedFile, Version
+
+RegistryMode = Literal["current", "frozen", "either"]
+
+
+@dataclass(frozen=True, slots=True)
+class _Candidate:
+    """A registry that files may match."""
+
+    name: str
+    registry: Registry
+    hash: str
+
+
+def frozen_hash(store: Store, version: Version) -> str | None:
+    """The hash of the dataset's frozen registry, or None.
+
+    Datasets of older tools have only ``usr:registry_hash``; a snapshot of that hash beside it is the frozen one.
+    """
+    said = version.base.footer.key_values
+    if META_FROZEN_HASH in said:
+        return said[META_FROZEN_HASH].decode("utf-8", "replace")
+    stamped = said.get(META_REGISTRY_HASH, b"").decode("utf-8", "replace")
+    there = is_sha256(stamped) and store.fs.stat(store.path(frozen_file(stamped))) is not None
+    return stamped if there else None
+
+
+def check_registry(store: Store, version: Version, mode: RegistryMode, report: Report) -> None:
+    """Check all files against the registry, or registries, of the mode; and all snapshots against their names."""
+    _check_snapshots(store, report)
+    candidates = _candidates(store, version, mode, report)
+    for file in version.files():
+        stamped = file.footer.key_values.get(META_REGISTRY_HASH, b"").decode("utf-8", "replace")
+        if not is_sha256(stamped):
+            report.failed(
+                "registry.hash",
+                file.path,
+                f"usr:registry_hash is {stamped!r}" if stamped else "usr:registry_hash is missing",
+                "the file was not written by usr; write it again with attach or write_overlay_part",
+            )
+        elif candidates:
+            _match(file, stamped, candidates, report)
+
+
+def _check_snapshots(store: Store, report: Report) -> None:
+    for entry in store.fs.list(store.path("_registry")):
+        found = frozen_hash_in(entry.name)
+        if found is None:
+            continue
+        try:
+            load_snapshot(store.dir, found, fs=store.fs)
+            report.passed("registry.snapshot", f"_registry/{entry.name}")
+        except RegistryError as error:
+            report.error("registry.snapshot", f"_registry/{entry.name}", error)
+
+
+def _candidates(store: Store, version: Version, mode: RegistryMode, report: Report) -> list[_Candidate]:
+    frozen = frozen_hash(store, version)
+    found: list[_Candidate] = []
+    if mode == "frozen" and frozen is None:
+        report.failed(
+            "registry.frozen",
+            "records.parquet",
+            "no registry is frozen in this dataset",
+            "freeze it: usr maintenance registry-freeze, or validate against the current registry",
+        )
+        return []
+    if mode in ("frozen", "either") and frozen is not None:
+        try:
+            found.append(_Candidate("frozen", load_snapshot(store.dir, frozen, fs=store.fs), frozen))
+        except RegistryError as error:
+            report.error("registry.frozen", frozen_file(frozen), error)
+    if mode in ("current", "either"):
+        try:
+            current = load_registry(store.root, fs=store.fs)
+            found.append(_Candidate("current", current, registry_hash_of(current)))
+        except RegistryError as error:
+            report.error("registry.current", "registry.yaml", error)
+    return found
+
+
+def _match(file: PinnedFile, stamped: str, candidates: list[_Candidate], report: Report) -> None:
+    stored = _derived_columns(file)
+    contract = file.footer.key_values.get(META_CONTRACT_HASH, b"").decode("utf-8", "replace")
+    failures: list[tuple[_Candidate, list[ColumnMismatch]]] = []
+    for candidate in candidates:
+        if stamped == candidate.hash or contract in _contracts(candidate, stored):
+            mismatches = match_columns(stored, candidate.registry) if stamped == candidate.hash else []
+        else:
+            mismatches = match_columns(stored, candidate.registry)
+        if not mismatches:
+            older = stamped != candidate.hash and bool(stored)
+            how = f"written under {stamped[:12]}, an older compatible contract" if older else "same contract"
+            add = report.note if older else report.passed
+            add("registry.match", file.path, f"matches the {candidate.name} registry {candidate.hash[:12]}: {how}")
+            return
+        failures.append((candidate, mismatches))
+    for candidate, mismatches in failures:
+        report.failed(
+            "registry.match",
+            file.path,
+            f"does not match the {candidate.name} registry: {'; '.join(map(str, mismatches))} (written under "
+            f"{stamped}, {candidate.name} is {candidate.hash})",
+            "register these columns as they are stored (usr namespace register ... --overwrite), or write the "
+            "overlay again",
+        )
+
+
+def _derived_columns(file: PinnedFile) -> dict[str, object]:
+    schema = file.footer.schema
+    skipped = set(CORE_COLUMNS) if file.path == "records.parquet" else {file_key(file)}
+    return {
+        f.name: f.type
+        for f in schema
+        if f.name not in skipped and not f.name.startswith(f"{TOMBSTONE_NAMESPACE}__")
+    }
+
+
+def _contracts(candidate: _Candidate, stored: dict[str, object]) -> set[str]:
+    """Contract hashes of the namespaces that a file stores, where it is one."""
+    names = {name.partition("__")[0] for name in stored}
+    found = [candidate.registry.get(name) for name in names]
+    return {contract_hash_of(n) for n in found if n is not None} if len(names) == 1 else set()

@@ -1,0 +1,99 @@
+"""A DuckDB connection set up for this library: quiet, bounded, offline, and keeping the base's order.
+
+Rows come out of a join in the order of its left side if one thread runs it and the optimizer neither swaps the
+sides nor turns the outer join into an inner one; the readers check that this held (see ``_merge``).
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import duckdb
+
+from dnadesign.usr.contract.errors import CorruptFileError, SequencesError, StorageError, ValidationError
+
+MEMORY_VARIABLE = "USR_MEMORY_LIMIT"
+DEFAULT_MEMORY = "1GB"
+
+_KEEPS_ORDER = "join_order,build_side_probe_side"
+
+
+def connect(*, in_order: bool, filtered: bool = False) -> duckdb.DuckDBPyConnection:
+    """A connection of its own, in memory.
+
+    Args:
+        in_order: Whether joins must keep the order of their left side.
+        filtered: Whether the query filters joined rows, which must not become a join condition then.
+
+    Raises:
+        ValidationError: ``USR_MEMORY_LIMIT`` is no size such as ``2GB``.
+    """
+    spill = Path(tempfile.gettempdir()) / f"usr-duckdb-{os.getpid()}"
+    limit = os.environ.get(MEMORY_VARIABLE) or DEFAULT_MEMORY
+    try:
+        connection = duckdb.connect(
+            ":memory:",
+            config={
+                "memory_limit": limit,
+                "temp_directory": str(spill),
+                "autoinstall_known_extensions": False,
+            },
+        )
+    except duckdb.Error as error:
+        raise ValidationError(
+            f"{MEMORY_VARIABLE} is {limit!r}: {first_line(error)}", mend="give a size such as 2GB or 500MB"
+        ) from error
+    connection.execute("SET TimeZone = 'UTC'; SET enable_progress_bar = false")
+    if in_order:
+        connection.execute("SET threads = 1")
+        disabled = f"{_KEEPS_ORDER},filter_pushdown" if filtered else _KEEPS_ORDER
+        connection.execute(f"SET disabled_optimizers = '{disabled}'")
+    return connection
+
+
+def first_line(error: BaseException) -> str:
+    """What an error says, without the lines that only point at it."""
+    return str(error).split("\n", 1)[0]
+
+
+@contextmanager
+def told_as_ours(where: str) -> Iterator[None]:
+    """Tell what DuckDB raises as errors of this library.
+
+    Raises:
+        ValidationError: The query is wrong.
+        StorageError: Memory or disk ran out.
+        CorruptFileError: A file cannot be read.
+    """
+    try:
+        yield
+    except duckdb.OutOfMemoryException as error:
+        raise StorageError(
+            f"{where}: {first_line(error)}",
+            mend=f"raise {MEMORY_VARIABLE} (now {os.environ.get(MEMORY_VARIABLE) or DEFAULT_MEMORY}), or read fewer "
+            "columns",
+        ) from error
+    except (duckdb.ParserException, duckdb.BinderException, duckdb.CatalogException) as error:
+        raise ValidationError(f"{where}: {first_line(error)}") from error
+    except (duckdb.ConversionException, duckdb.OutOfRangeException, duckdb.InvalidInputException) as error:
+        raise ValidationError(f"{where}: {first_line(error)}") from error
+    except (duckdb.IOException, duckdb.SerializationException) as error:
+        raise CorruptFileError(
+            f"{where}: a file cannot be read: {first_line(error)}", mend="'usr validate' names the file"
+        ) from error
+    except duckdb.Error as error:
+        raise SequencesError(f"{where}: {first_line(error)}") from error
+
+
+def identifier(name: str) -> str:
+    """A column name as SQL."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def literal(text: str) -> str:
+    """A string as SQL."""
+    return "'" + text.replace("'", "''") + "'"

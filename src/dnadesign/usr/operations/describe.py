@@ -1,0 +1,156 @@
+"""What a dataset holds, at a glance."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from dnadesign.usr.contract.errors import NamespaceError
+from dnadesign.usr.contract.layout import (
+    EVENTS,
+    META_CREATED_AT,
+    META_FROZEN_HASH,
+    META_REGISTRY_HASH,
+    META_SCHEMA_VERSION,
+)
+from dnadesign.usr.contract.names import check_dataset_id
+from dnadesign.usr.storage.filesystem import REAL, FileSystem
+from dnadesign.usr.storage.store import Store
+from dnadesign.usr.storage.version import Overlay
+
+
+@dataclass(frozen=True, slots=True)
+class OverlayInfo:
+    """One namespace of a dataset: rows, sizes in bytes."""
+
+    namespace: str
+    layout: str
+    files: int
+    rows: int
+    bytes: int
+    columns: tuple[str, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """For machine-readable output."""
+        return {
+            "namespace": self.namespace,
+            "layout": self.layout,
+            "files": self.files,
+            "rows": self.rows,
+            "bytes": self.bytes,
+            "columns": list(self.columns),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class DatasetInfo:
+    """A dataset at a glance: rows of the base (deleted ones included), sizes in bytes."""
+
+    dataset: str
+    path: str
+    rows: int
+    bytes: int
+    created_at: str | None
+    schema_version: str | None
+    registry_hash: str | None
+    frozen_registry_hash: str | None
+    events_bytes: int
+    overlays: tuple[OverlayInfo, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """For machine-readable output."""
+        return {
+            "dataset": self.dataset,
+            "path": self.path,
+            "rows": self.rows,
+            "bytes": self.bytes,
+            "created_at": self.created_at,
+            "schema_version": self.schema_version,
+            "registry_hash": self.registry_hash,
+            "frozen_registry_hash": self.frozen_registry_hash,
+            "events_bytes": self.events_bytes,
+            "overlays": [overlay.to_dict() for overlay in self.overlays],
+        }
+
+
+def info(store: Store) -> DatasetInfo:
+    """What a dataset holds, from footers alone.
+
+    Raises:
+        DatasetNotFound: There is no dataset.
+        CorruptFileError: A file is damaged.
+    """
+    with store.pin() as version:
+        footer = version.base.footer
+        said = {key: value.decode("utf-8", "replace") for key, value in footer.key_values.items()}
+        return DatasetInfo(
+            dataset=store.name,
+            path=str(store.dir),
+            rows=footer.rows,
+            bytes=footer.size,
+            created_at=said.get(META_CREATED_AT),
+            schema_version=said.get(META_SCHEMA_VERSION),
+            registry_hash=said.get(META_REGISTRY_HASH),
+            frozen_registry_hash=said.get(META_FROZEN_HASH),
+            events_bytes=version.log.end,
+            overlays=tuple(_overlay_info(overlay) for overlay in version.overlays.values()),
+        )
+
+
+def list_overlays(store: Store) -> tuple[OverlayInfo, ...]:
+    """The namespaces that a dataset has rows of.
+
+    Raises:
+        OverlayLayoutError: One is both a file and parts.
+    """
+    with store.pin() as version:
+        version.check_layouts()
+        return tuple(_overlay_info(overlay) for overlay in version.overlays.values())
+
+
+def _overlay_info(overlay: Overlay) -> OverlayInfo:
+    footers = [file.footer for file in overlay.files]
+    names = dict.fromkeys(n for f in footers for n in f.schema.names if n.startswith(f"{overlay.namespace}__"))
+    return OverlayInfo(
+        namespace=overlay.namespace,
+        layout=overlay.layout,
+        files=len(footers),
+        rows=sum(f.rows for f in footers),
+        bytes=sum(f.size for f in footers),
+        columns=tuple(names),
+    )
+
+
+def list_datasets(root: str | Path, *, fs: FileSystem = REAL) -> list[str]:
+    """The ids of the datasets under a root, sorted; a folder is one if it has an event log."""
+    found: list[str] = []
+    for entry in fs.list(Path(root)):
+        if not entry.is_dir or not _is_id(entry.name):
+            continue
+        if _has_log(fs, Path(root) / entry.name):
+            found.append(entry.name)
+            continue
+        found += [
+            name
+            for inner in fs.list(Path(root) / entry.name)
+            if inner.is_dir
+            and _is_id(name := f"{entry.name}/{inner.name}")
+            and _has_log(fs, Path(root) / name)
+        ]
+    return sorted(found)
+
+
+def _has_log(fs: FileSystem, folder: Path) -> bool:
+    found = fs.stat(folder / EVENTS)
+    return found is not None and found.size > 0
+
+
+def _is_id(name: str) -> bool:
+    if name.startswith(("_", ".")):
+        return False
+    try:
+        check_dataset_id(name)
+    except NamespaceError:
+        return False
+    return True

@@ -1,0 +1,185 @@
+"""Read a dataset: scan, head, get, schema, and SQL on one pinned version."""
+
+from __future__ import annotations
+
+import json
+import weakref
+from collections.abc import Iterator, Sequence
+
+import duckdb
+import pyarrow as pa
+
+from dnadesign.usr.contract.errors import MissingKeyError, ValidationError
+from dnadesign.usr.contract.registry import Registry
+from dnadesign.usr.operations._duck import connect as duck_connect
+from dnadesign.usr.operations._duck import told_as_ours
+from dnadesign.usr.operations._merge import Query, View, make_view, merge_sql, merged_batches
+from dnadesign.usr.storage.event_log import read_all_events
+from dnadesign.usr.storage.key_index import digests_of
+from dnadesign.usr.storage.registry_file import load_registry
+from dnadesign.usr.storage.store import Store
+from dnadesign.usr.storage.version import Version
+
+BATCH_ROWS = 65_536
+
+
+def open_view(
+    store: Store, *, include_overlays: bool = True, namespaces: Sequence[str] | None = None
+) -> tuple[Version, View, Registry]:
+    """Pin a version and make its merged view; the caller closes the version.
+
+    Raises:
+        DatasetNotFound: There is no dataset.
+        RegistryError: The root's registry cannot be read.
+    """
+    version = store.pin()
+    try:
+        registry = load_registry(store.root, fs=store.fs)
+        return version, make_view(version, registry, namespaces=namespaces if include_overlays else ()), registry
+    except BaseException:
+        version.close()
+        raise
+
+
+def scan(
+    store: Store,
+    columns: Sequence[str] | None = None,
+    *,
+    include_overlays: bool = True,
+    namespaces: Sequence[str] | None = None,
+    include_deleted: bool = False,
+    batch_size: int = BATCH_ROWS,
+    where: str | None = None,
+    shard: tuple[int, int] | None = None,
+    ids: Sequence[str] | None = None,
+    limit: int | None = None,
+) -> pa.RecordBatchReader:
+    """The merged rows of the newest committed version, streaming, in base order.
+
+    See :meth:`dnadesign.usr.Dataset.scan` for the arguments.
+    """
+    if not isinstance(batch_size, int) or batch_size < 1:
+        raise ValidationError(f"batch_size {batch_size!r}: expected a number of rows, 1 or more")
+    version, view, _ = open_view(store, include_overlays=include_overlays, namespaces=namespaces)
+    try:
+        query = Query(
+            columns=tuple(view.pick(columns)),
+            where=where,
+            shard=shard,
+            ids=tuple(ids) if ids is not None else None,
+            limit=limit,
+            include_deleted=include_deleted,
+        )
+        schema = pa.schema([(c.name, c.type) for c in query.columns])
+        batches = _first_pulled(_owning(version, merged_batches(view, query, batch_size=batch_size)))
+    except BaseException:
+        version.close()
+        raise
+    return pa.RecordBatchReader.from_batches(schema, batches)
+
+
+def _owning(version: Version, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """The batches, the version being let go of when they end or are dropped."""
+    with version:
+        yield from batches
+
+
+def _first_pulled(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """The same batches, the first one made now: a wrong condition fails here and not in the middle of reading."""
+    first = next(batches, None)
+
+    def rest() -> Iterator[pa.RecordBatch]:
+        if first is not None:
+            yield first
+            yield from batches
+
+    return rest()
+
+
+def head(store: Store, n: int, *, columns: Sequence[str] | None, include_deleted: bool) -> pa.Table:
+    """The first ``n`` rows in base order: the base says which, then the overlays are asked for those only."""
+    if not isinstance(n, int) or n < 0:
+        raise ValidationError(f"head: {n!r} rows: expected 0 or more")
+    version, view, _ = open_view(store)
+    with version:
+        picked = tuple(view.pick(columns))
+        key = tuple(view.pick(["id"]))
+        first = _table(view, Query(columns=key, limit=n, include_deleted=include_deleted))
+        wanted = tuple(first.column("id").to_pylist())
+        return _table(view, Query(columns=picked, ids=wanted, include_deleted=include_deleted))
+
+
+def get(store: Store, ids: Sequence[str], *, columns: Sequence[str] | None, include_deleted: bool) -> pa.Table:
+    """The rows of these ids, in base order.
+
+    Raises:
+        MissingKeyError: An id is not in the dataset, or deleted.
+    """
+    wanted = list(dict.fromkeys([ids] if isinstance(ids, str) else ids))
+    digests_of(pa.array(wanted, pa.string()), where="ids")
+    version, view, _ = open_view(store)
+    with version:
+        picked = tuple(view.pick(columns))
+        key = [column for column in view.pick(["id"]) if column not in picked]
+        query = Query(columns=(*picked, *key), ids=tuple(wanted), include_deleted=include_deleted)
+        found = _table(view, query)
+    missing = set(wanted) - set(found.column("id").to_pylist())
+    if missing:
+        shown = ", ".join([i for i in wanted if i in missing][:5])
+        raise MissingKeyError(
+            f"{store.dir}: {len(missing)} of {len(wanted)} ids are not there: {shown}",
+            mend="deleted records are shown with include_deleted=True (--include-deleted)",
+        )
+    return found.select(range(len(picked)))
+
+
+def _table(view: View, query: Query) -> pa.Table:
+    schema = pa.schema([(c.name, c.type) for c in query.columns])
+    return pa.Table.from_batches(list(merged_batches(view, query, batch_size=BATCH_ROWS)), schema)
+
+
+def schema(store: Store) -> pa.Schema:
+    """The schema of the merged view."""
+    version, view, _ = open_view(store)
+    with version:
+        return view.schema
+
+
+def connect(store: Store, *, include_deleted: bool) -> duckdb.DuckDBPyConnection:
+    """A DuckDB connection with the views ``records`` and ``events`` of one pinned version."""
+    version, view, _ = open_view(store)
+    try:
+        connection = duck_connect(in_order=False)
+        query = Query(columns=tuple(view.columns), include_deleted=include_deleted)
+        with told_as_ours(str(store.dir)):
+            inner = merge_sql(view, query)
+            connection.execute(f"CREATE VIEW records AS SELECT * EXCLUDE (__usr_row) FROM ({inner})")
+            _make_events(connection, store, version)
+    except BaseException:
+        version.close()
+        raise
+    weakref.finalize(connection, version.close)
+    return connection
+
+
+_EVENT_COLUMNS = (
+    "timestamp_utc TIMESTAMPTZ, action VARCHAR, event_id VARCHAR, txid VARCHAR, batch_id VARCHAR, tool VARCHAR, "
+    "run_id VARCHAR, host VARCHAR, pid BIGINT, registry_hash VARCHAR, args JSON, metrics JSON, artifacts JSON, "
+    "maintenance JSON, fingerprint JSON, version VARCHAR"
+)
+
+
+def _make_events(connection: duckdb.DuckDBPyConnection, store: Store, version: Version) -> None:
+    connection.execute(f"CREATE TABLE usr_events ({_EVENT_COLUMNS})")
+    rows = []
+    for event in read_all_events(store.fs, store.dir, end=version.log.end):
+        found = event.to_dict()
+        nested = [json.dumps(found[name]) for name in ("args", "metrics", "artifacts", "maintenance", "fingerprint")]
+        actor = event.actor
+        rows.append(
+            [event.timestamp_utc, event.action, event.event_id, event.txid, event.batch_id, actor.tool, actor.run_id,
+             actor.host, actor.pid, event.registry_hash, *nested, event.version]
+        )  # fmt: skip
+    if rows:
+        connection.executemany(f"INSERT INTO usr_events VALUES ({', '.join('?' * len(rows[0]))})", rows)
+    connection.execute("CREATE VIEW events AS SELECT * FROM usr_events")
