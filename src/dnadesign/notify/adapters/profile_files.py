@@ -78,6 +78,22 @@ def parse_profile(text: str, *, path: Path) -> Profile:
     )
 
 
+def make_profile(**values: object) -> Profile:
+    """A profile of these values.
+
+    Raises:
+        ProfileError: They do not go together; says why, and does not repeat them.
+    """
+    try:
+        return Profile.model_validate(values)
+    except ValidationError as error:
+        problems = [
+            f"{_words(problem['loc'])}: {problem['msg']}"
+            for problem in error.errors(include_input=False, include_url=False, include_context=False)
+        ]
+    raise ProfileError("\n".join(problems))
+
+
 def write_profile(config_folder: Path, name: str, profile: Profile) -> Path:
     """Write a new profile.
 

@@ -10,7 +10,7 @@ from typing import Literal
 
 from dnadesign.notify.contract.errors import LogChanged, NotFound, SourceError
 from dnadesign.notify.contract.events import SourceLine, event_from_mapping
-from dnadesign.usr import Dataset, EventFollower, EventLogError, LogLine, LogPosition, SequencesError
+from dnadesign.usr import EventFollower, EventLogError, LogLine, LogPosition, SequencesError
 
 
 class UsrEventSource:
@@ -81,6 +81,9 @@ def events_path_of(root: Path, dataset: str) -> Path:
     Raises:
         NotFound: The name is not one that a dataset can have.
     """
+    # Heavy: it loads pyarrow, which only who names a dataset needs.
+    from dnadesign.usr import Dataset
+
     try:
         return Dataset(root, dataset).events_path
     except SequencesError as error:

@@ -28,11 +28,11 @@ _COMMANDS = {
 class _LazyGroup(TyperGroup):
     """Knows the names and one-line helps of all commands, and imports only the one that is asked for."""
 
-    def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002 - the signature is Typer's
+    def list_commands(self, ctx: Any) -> list[str]:
         """The names of all commands, none of them imported."""
         return list(_COMMANDS)
 
-    def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ARG002 - the signature is Typer's
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
         """The command of this name, its module imported now."""
         if cmd_name not in _COMMANDS:
             return None
@@ -41,7 +41,7 @@ class _LazyGroup(TyperGroup):
         command.name = cmd_name
         return command
 
-    def format_commands(self, ctx: Any, formatter: Any) -> None:  # noqa: ARG002 - the signature is Typer's
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
         """The names and one-line helps, none of the commands imported."""
         with formatter.section("Commands"):
             formatter.write_dl([(name, help_text) for name, (_, help_text) in _COMMANDS.items()])

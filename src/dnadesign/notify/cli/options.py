@@ -115,7 +115,7 @@ def choose_destination(
         raise UsageProblem(
             f"exactly one of --profile, --url-env, --secret-ref and --url is needed (given: {', '.join(given) or 'none'})"
         )
-    ref = _reference(url_env=url_env, secret_ref=secret_ref)
+    ref = reference_of(url_env=url_env, secret_ref=secret_ref)
     address = Secret(url) if url else None
     provider = provider or _guess(address or fetch_secret(_needed(ref)))
     destination = Destination(
@@ -138,7 +138,8 @@ def split_words(values: Sequence[str] | None) -> frozenset[str]:
     return frozenset(word.strip() for value in values or () for word in value.split(",") if word.strip())
 
 
-def _reference(*, url_env: str | None, secret_ref: str | None) -> SecretRef | None:
+def reference_of(*, url_env: str | None, secret_ref: str | None) -> SecretRef | None:
+    """Where the address is kept, as the two options say; None where neither is given."""
     if url_env is not None:
         return parse_secret_ref(f"env:{url_env}")
     if secret_ref is None:

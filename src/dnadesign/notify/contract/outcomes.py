@@ -42,7 +42,7 @@ class DeliveryPolicy:
         backoff: Upper bound of the wait after the first try; it doubles with each further one.
         longest_wait: No single wait is longer; a longer Retry-After goes to the spool.
         timeout: Of one try.
-        spool_tries: Tries from the spool before a message becomes a dead letter.
+        spool_tries: Rounds of tries from the spool before a message becomes a dead letter.
     """
 
     tries: int = 5

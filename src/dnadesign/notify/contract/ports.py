@@ -70,7 +70,7 @@ class SpooledMessage:
 
     Attributes:
         entry: Its name in the spool; entries sort in the order in which they were put there.
-        tries: Tries from the spool so far.
+        tries: Rounds of tries from the spool so far.
         reason: Why the last try failed.
     """
 

@@ -14,7 +14,6 @@ from dnadesign.notify.contract.errors import UsageProblem
 from dnadesign.notify.contract.outcomes import DeliveryPolicy
 from dnadesign.notify.contract.secrets import SecretRef
 
-PROFILE_VERSION = 1
 _CHAT_PROGRESS_MINUTES = 10.0
 
 Minutes = Annotated[float, Field(ge=0, le=7 * 24 * 60)]

@@ -14,7 +14,8 @@ from dnadesign.notify.contract.secrets import Redactor
 from dnadesign.notify.contract.signing import message_id
 from dnadesign.notify.operations.deliver import deliver
 
-_FIRST_DRAIN_AFTER = 5.0
+# Between two rounds over a spool that could not be emptied; the first is in units of the policy's backoff.
+_FIRST_DRAIN_AFTER = 10.0
 _LONGEST_DRAIN_WAIT = 300.0
 
 
@@ -28,12 +29,13 @@ class Disposition(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Drained:
-    """What one round over the spool did."""
+    """What one round over the spool did; ``busy`` if another process is at it."""
 
     delivered: int = 0
     dead: int = 0
     waiting: int = 0
     last_reason: str = ""
+    busy: bool = False
 
 
 class Dispatcher:
@@ -65,7 +67,8 @@ class Dispatcher:
         self._redactor = redactor
         self._report = report
         self._chance = chance or random.SystemRandom()
-        self._drain_wait = _FIRST_DRAIN_AFTER
+        self._first_drain_after = _FIRST_DRAIN_AFTER * policy.backoff
+        self._drain_wait = self._first_drain_after
         self._drain_at = 0.0
         self._disabled = spool.disabled() is not None
 
@@ -78,14 +81,7 @@ class Dispatcher:
         if self._disabled or not self._spool.is_empty():
             reason = "the destination is disabled" if self._disabled else "earlier messages are waiting"
             return self._put_away(message, identifier, Attempt(Outcome.AGAIN, reason))
-        attempt = deliver(
-            message,
-            message_id=identifier,
-            transport=self._transport,
-            policy=self._policy,
-            clock=self._clock,
-            chance=self._chance,
-        )
+        attempt = self._deliver(message, identifier)
         if attempt.outcome is Outcome.DELIVERED:
             return Disposition.DELIVERED
         self._report(f"not delivered: {message.title!r}: {attempt.reason}")
@@ -105,7 +101,9 @@ class Dispatcher:
         """Send what waits, oldest first, until one fails; a message whose last try fails is buried and passed."""
         with self._spool.hold() as held:
             if not held:
-                return Drained(waiting=len(self._spool.waiting()), last_reason="another process is draining")
+                return Drained(
+                    waiting=len(self._spool.waiting()), last_reason="another process is draining", busy=True
+                )
             return self._drain_held()
 
     def _drain_held(self) -> Drained:
@@ -117,18 +115,26 @@ class Dispatcher:
             spooled = self._spool.read(entry)
             if spooled is None:
                 continue
-            attempt = self._transport.attempt(
-                spooled.message, message_id=spooled.message_id, now=self._clock.now()
-            )
+            attempt = self._deliver(spooled.message, spooled.message_id)
             if attempt.outcome is Outcome.DELIVERED:
                 self._spool.remove(entry)
                 delivered += 1
-                self._drain_wait, self._drain_at = _FIRST_DRAIN_AFTER, 0.0
+                self._drain_wait, self._drain_at = self._first_drain_after, 0.0
             elif self._failed_again(spooled, attempt):
                 dead += 1
             else:
                 return Drained(delivered, dead, len(entries) - position, attempt.reason)
         return Drained(delivered, dead)
+
+    def _deliver(self, message: Message, identifier: str) -> Attempt:
+        return deliver(
+            message,
+            message_id=identifier,
+            transport=self._transport,
+            policy=self._policy,
+            clock=self._clock,
+            chance=self._chance,
+        )
 
     def _failed_again(self, spooled: SpooledMessage, attempt: Attempt) -> bool:
         """Write the failure down; True if the message became a dead letter and the next one may go."""
