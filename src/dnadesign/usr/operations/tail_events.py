@@ -44,7 +44,6 @@ def tail_events(
         EventLogError: The log was cut or replaced while it was followed.
         ConcurrentChangeError: The log was replaced each time that it was looked at.
     """
-
     oldest = _earliest_to_look_at(since)
 
     def fits(line: LogLine) -> bool:
