@@ -97,7 +97,11 @@ class Dataset:
 
     @classmethod
     def open(
-        cls, root: str | PathLike[str], name_or_path: str | PathLike[str], *, lock_timeout: float = DEFAULT_TIMEOUT
+        cls,
+        root: str | PathLike[str],
+        name_or_path: str | PathLike[str],
+        *,
+        lock_timeout: float = DEFAULT_TIMEOUT,
     ) -> Dataset:
         """A dataset that exists, by its id or by the path of its folder under the root.
 
@@ -116,7 +120,9 @@ class Dataset:
             meant = nearest(name, known)
             raise DatasetNotFound(
                 f"{dataset.dir}: no dataset there",
-                mend=f"did you mean {meant!r}?" if meant else f"datasets there: {', '.join(known[:10]) or 'none'}",
+                mend=f"did you mean {meant!r}?"
+                if meant
+                else f"datasets there: {', '.join(known[:10]) or 'none'}",
             )
         return dataset
 
@@ -159,7 +165,9 @@ class Dataset:
             ValidationError: The dataset is there already.
         """
         if self.exists():
-            raise ValidationError(f"{self.dir}: the dataset is there already", mend="open it, or choose another name")
+            raise ValidationError(
+                f"{self.dir}: the dataset is there already", mend="open it, or choose another name"
+            )
         ensure_registry(self.root, fs=self._store.fs)
         prepare_folder(self._store)
         run(self._store, [Init(source, notes)], actor=actor, must_exist=False)

@@ -64,7 +64,9 @@ def _check_metadata(version: Version, report: Report) -> None:
         text = said.get(key, b"").decode("utf-8", "replace")
         if not text or (wanted is not None and text != wanted):
             report.failed(
-                "base.metadata", where, f"{key.decode()} is {text!r}, expected {wanted or 'the time of init'!r}"
+                "base.metadata",
+                where,
+                f"{key.decode()} is {text!r}, expected {wanted or 'the time of init'!r}",
             )
             return
     report.passed("base.metadata", where, f"schema version {found}")
@@ -124,7 +126,9 @@ def _check_sequences(columns: dict[str, pa.Array], first: int, where: str, repor
 
 def _check_ids(columns: dict[str, pa.Array], first: int, where: str, report: Report, keys: KeySet) -> None:
     ids, pairs = columns["id"].to_pylist(), zip(columns["bio_type"].to_pylist(), columns["sequence"].to_pylist(), strict=True)  # fmt: skip
-    wrong = [row for row, (found, pair) in enumerate(zip(ids, pairs, strict=True)) if found != compute_id(*pair)]
+    wrong = [
+        row for row, (found, pair) in enumerate(zip(ids, pairs, strict=True)) if found != compute_id(*pair)
+    ]
     for row in wrong[:_SHOWN]:
         report.failed(
             "base.ids",

@@ -5,7 +5,13 @@ from __future__ import annotations
 import numpy as np
 
 from dnadesign.usr.contract.errors import SequencesError
-from dnadesign.usr.contract.layout import META_KEY, META_NAMESPACE, META_OVERLAY_CREATED_AT, META_TXID, is_part
+from dnadesign.usr.contract.layout import (
+    META_KEY,
+    META_NAMESPACE,
+    META_OVERLAY_CREATED_AT,
+    META_TXID,
+    is_part,
+)
 from dnadesign.usr.contract.names import TOMBSTONE_NAMESPACE
 from dnadesign.usr.contract.types import same_logical_type
 from dnadesign.usr.operations._merge import TOMBSTONE_TYPES, file_key, overlay_columns
@@ -34,7 +40,9 @@ def check_overlays(version: Version, report: Report, base: KeySet) -> None:
             _check_keys(overlay, report, base)
         if len(report.problems) == before:
             rows = sum(f.footer.rows for f in overlay.files)
-            report.passed("overlay", f"_derived/{overlay.namespace}", f"{rows} rows in {len(overlay.files)} files")
+            report.passed(
+                "overlay", f"_derived/{overlay.namespace}", f"{rows} rows in {len(overlay.files)} files"
+            )
 
 
 def _check_file(file: PinnedFile, namespace: str, report: Report) -> None:
@@ -53,7 +61,9 @@ def _check_file(file: PinnedFile, namespace: str, report: Report) -> None:
         )
     for wanted in (META_NAMESPACE, META_KEY, META_OVERLAY_CREATED_AT):
         if not said.get(wanted):
-            report.failed("overlay.metadata", file.path, f"{wanted.decode()} is missing", "write the overlay again")
+            report.failed(
+                "overlay.metadata", file.path, f"{wanted.decode()} is missing", "write the overlay again"
+            )
     foreign = [n for n in file.footer.schema.names if n != key and not n.startswith(f"{namespace}__")]
     if foreign:
         report.failed(

@@ -20,7 +20,12 @@ from dnadesign.usr.contract.registry import Registry
 from dnadesign.usr.contract.registry_match import ColumnMismatch, match_columns
 from dnadesign.usr.operations._merge import file_key
 from dnadesign.usr.operations._report import Report
-from dnadesign.usr.storage.registry_file import contract_hash_of, load_registry, load_snapshot, registry_hash_of
+from dnadesign.usr.storage.registry_file import (
+    contract_hash_of,
+    load_registry,
+    load_snapshot,
+    registry_hash_of,
+)
 from dnadesign.usr.storage.store import Store
 from dnadesign.usr.storage.version import PinnedFile, Version
 
@@ -116,7 +121,11 @@ def _match(file: PinnedFile, stamped: str, candidates: list[_Candidate], report:
             older = stamped != candidate.hash and bool(stored)
             how = f"written under {stamped[:12]}, an older compatible contract" if older else "same contract"
             add = report.note if older else report.passed
-            add("registry.match", file.path, f"matches the {candidate.name} registry {candidate.hash[:12]}: {how}")
+            add(
+                "registry.match",
+                file.path,
+                f"matches the {candidate.name} registry {candidate.hash[:12]}: {how}",
+            )
             return
         failures.append((candidate, mismatches))
     for candidate, mismatches in failures:

@@ -111,14 +111,21 @@ def make_view(version: Version, registry: Registry, *, namespaces: Sequence[str]
             meant = nearest(name, version.overlays)
             raise SchemaError(
                 f"{version.dataset}: has no overlay {name!r}",
-                mend=f"did you mean {meant!r}?" if meant else f"it has {', '.join(version.overlays) or 'none'}",
+                mend=f"did you mean {meant!r}?"
+                if meant
+                else f"it has {', '.join(version.overlays) or 'none'}",
             )
-    columns = {name: Column(name, _handed_out(name, kind, registry), True, None, True) for name, kind in base.items()}
+    columns = {
+        name: Column(name, _handed_out(name, kind, registry), True, None, True) for name, kind in base.items()
+    }
     for namespace, overlay in version.overlays.items():
         if namespaces is not None and namespace not in namespaces:
             continue
         stored = overlay_columns(version, overlay)
-        for name, kind in base.items():  # an overlay row replaces the base's values of its namespace, whole row
+        for (
+            name,
+            kind,
+        ) in base.items():  # an overlay row replaces the base's values of its namespace, whole row
             if name.partition("__")[0] == namespace and name not in stored:
                 columns[name] = Column(name, _handed_out(name, kind, registry), True, namespace, False)
         for name in _ordered(namespace, stored, registry):
@@ -130,7 +137,11 @@ def make_view(version: Version, registry: Registry, *, namespaces: Sequence[str]
 def _ordered(namespace: str, stored: dict[str, pa.DataType], registry: Registry) -> list[str]:
     """Registered columns in the registry's order, then what is stored beside them."""
     contract = registry.get(namespace)
-    known = list(TOMBSTONE_TYPES) if namespace == TOMBSTONE_NAMESPACE else list(contract.types if contract else ())
+    known = (
+        list(TOMBSTONE_TYPES)
+        if namespace == TOMBSTONE_NAMESPACE
+        else list(contract.types if contract else ())
+    )
     return known + [name for name in stored if name not in known]
 
 
@@ -221,7 +232,9 @@ def merge_sql(view: View, query: Query) -> str:
     version = view.version
     hide = not query.include_deleted and TOMBSTONE_NAMESPACE in version.overlays
     needed = list(view.columns) if query.where is not None else list(query.columns)
-    joined = {c.namespace for c in needed if c.namespace is not None} | ({TOMBSTONE_NAMESPACE} if hide else set())
+    joined = {c.namespace for c in needed if c.namespace is not None} | (
+        {TOMBSTONE_NAMESPACE} if hide else set()
+    )
     wanted = {c.name: c for c in needed}
     selected = ", ".join(f"{_expression(c)} AS {identifier(c.name)}" for c in wanted.values())
     sources = [f"read_parquet({_paths([version.base])}, file_row_number=true) b"]
@@ -292,7 +305,9 @@ def shard_range(index: int, count: int) -> tuple[str, str | None]:
         ValidationError: Not ``0 <= index < count``.
     """
     if not (isinstance(index, int) and isinstance(count, int) and 0 <= index < count):
-        raise ValidationError(f"shard {index}/{count}: expected 0 <= i < n", mend="shards are counted from 0: (0, 4)")
+        raise ValidationError(
+            f"shard {index}/{count}: expected 0 <= i < n", mend="shards are counted from 0: (0, 4)"
+        )
     low, high = -(-(index << 64) // count), -(-((index + 1) << 64) // count)
     return f"{low:016x}", (f"{high:016x}" if index + 1 < count else None)
 
@@ -341,7 +356,9 @@ def _check_order(view: View, rows: pa.Array, last: int, where: str) -> int:
             mend="'usr validate' names the keys; 'usr maintenance overlay-compact' with --on-duplicate keep-newest "
             "keeps the newest row of each",
         )
-    raise SequencesError(f"{where}: rows came out of order", mend="this is a fault of the library: please report it")
+    raise SequencesError(
+        f"{where}: rows came out of order", mend="this is a fault of the library: please report it"
+    )
 
 
 def _restore(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:

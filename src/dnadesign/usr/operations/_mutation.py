@@ -40,7 +40,6 @@ from dnadesign.usr.storage.staging import Staging, open_staging
 from dnadesign.usr.storage.store import Store
 from dnadesign.usr.storage.version import not_found
 
-
 _INDEXED = frozenset({"import_rows", "write_overlay_part"})  # actions whose keys the steps put into the index
 
 
@@ -309,7 +308,9 @@ def _index_kept_true(mutation: Mutation) -> Iterator[None]:
 def _like_base(table: pa.Table, schema: pa.Schema) -> pa.Table:
     """Core rows in the columns and types of the stored base; a materialized base has derived columns, null here."""
     columns = [
-        table.column(f.name).cast(f.type) if f.name in table.column_names else pa.nulls(table.num_rows, f.type)
+        table.column(f.name).cast(f.type)
+        if f.name in table.column_names
+        else pa.nulls(table.num_rows, f.type)
         for f in schema
     ]
     return pa.Table.from_arrays(columns, schema=schema)

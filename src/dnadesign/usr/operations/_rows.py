@@ -62,10 +62,14 @@ def check_columns(found: Iterable[str], known: Sequence[str], *, what: str, mend
         if name not in known:
             meant = nearest(name, known)
             hint = f"did you mean {meant!r}?" if meant else mend
-            raise SchemaError(f"{what}: column {name!r} is not known; known are {', '.join(known)}", mend=hint)
+            raise SchemaError(
+                f"{what}: column {name!r} is not known; known are {', '.join(known)}", mend=hint
+            )
 
 
-def mappings_table(rows: Sequence[Mapping[str, Any]], types: Mapping[str, pa.DataType], *, what: str) -> pa.Table:
+def mappings_table(
+    rows: Sequence[Mapping[str, Any]], types: Mapping[str, pa.DataType], *, what: str
+) -> pa.Table:
     """Mappings as a table whose columns have the given types; a key that a row lacks is null.
 
     Raises:

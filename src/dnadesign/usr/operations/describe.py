@@ -111,7 +111,9 @@ def list_overlays(store: Store) -> tuple[OverlayInfo, ...]:
 
 def _overlay_info(overlay: Overlay) -> OverlayInfo:
     footers = [file.footer for file in overlay.files]
-    names = dict.fromkeys(n for f in footers for n in f.schema.names if n.startswith(f"{overlay.namespace}__"))
+    names = dict.fromkeys(
+        n for f in footers for n in f.schema.names if n.startswith(f"{overlay.namespace}__")
+    )
     return OverlayInfo(
         namespace=overlay.namespace,
         layout=overlay.layout,

@@ -18,7 +18,13 @@ from dnadesign.usr.contract.records import CORE_COLUMNS, CORE_SCHEMA, constant, 
 from dnadesign.usr.contract.registry import Registry
 from dnadesign.usr.contract.type_values import cast_column
 from dnadesign.usr.operations._mutation import Draft, Mutation
-from dnadesign.usr.operations._rows import arrow_table, check_columns, is_tabular, mappings_table, unique_columns
+from dnadesign.usr.operations._rows import (
+    arrow_table,
+    check_columns,
+    is_tabular,
+    mappings_table,
+    unique_columns,
+)
 from dnadesign.usr.storage.key_index import Digests, digests_of, repeated
 from dnadesign.usr.storage.staging import Staging
 
@@ -86,7 +92,11 @@ class AddRows:
         table = unique_columns(rows_table(self.rows), what="rows")
         self.given_times = self.created_at is not None or "created_at" in table.column_names
         self.records = _normalise(
-            table, bio_type=self.bio_type, alphabet=self.alphabet, source=self.source, created_at=self.created_at
+            table,
+            bio_type=self.bio_type,
+            alphabet=self.alphabet,
+            source=self.source,
+            created_at=self.created_at,
         )
         self.digests = digests_of(self.records.column("id"), where="rows")
 
@@ -107,7 +117,11 @@ class AddRows:
         if self.on_conflict == "error":
             self._refuse_duplicates(known.nonzero()[0].tolist(), sorted(again))
         new = [i for i, there in enumerate(known.tolist()) if not there and i not in again]
-        rows = self.records if len(new) == self.records.num_rows else self.records.take(pa.array(new, pa.int64()))
+        rows = (
+            self.records
+            if len(new) == self.records.num_rows
+            else self.records.take(pa.array(new, pa.int64()))
+        )
         if rows.num_rows:
             mutation.add_base_rows(rows, self.digests[new])
         result = AddSequencesResult(rows.num_rows, self.records.num_rows - rows.num_rows, self._ids())
@@ -115,7 +129,11 @@ class AddRows:
             Draft(
                 action="import_rows",
                 args={"source": self.source, "on_conflict": self.on_conflict, **self.args},
-                metrics={"rows": result.added, "rows_incoming": self.records.num_rows, "rows_skipped": result.skipped}
+                metrics={
+                    "rows": result.added,
+                    "rows_incoming": self.records.num_rows,
+                    "rows_skipped": result.skipped,
+                }
                 | ({} if rows.num_rows else {"bytes": 0}),
                 writes_base=rows.num_rows > 0,
             )
@@ -157,7 +175,9 @@ def rows_table(rows: Rows) -> pa.Table:
         ValidationError: They are neither strings, mappings nor a table.
     """
     if isinstance(rows, (str, bytes)):
-        raise ValidationError("rows: expected several sequences, found one text", mend="pass a list: [sequence]")
+        raise ValidationError(
+            "rows: expected several sequences, found one text", mend="pass a list: [sequence]"
+        )
     if isinstance(rows, Mapping):
         raise ValidationError("rows: expected several mappings, found one", mend="pass a list of mappings")
     if is_tabular(rows):
@@ -208,7 +228,9 @@ def _filled(table: pa.Table, name: str, default: pa.Array | None) -> pa.Array:
         column = pc.if_else(column.is_valid(), column, default)
     if column.null_count:
         row = pc.indices_nonzero(column.is_null())[0].as_py()
-        raise SchemaError(f"rows, row {row}, column {name!r}: is empty", mend="give a value, or leave the row out")
+        raise SchemaError(
+            f"rows, row {row}, column {name!r}: is empty", mend="give a value, or leave the row out"
+        )
     return column
 
 

@@ -110,7 +110,8 @@ class WritePart:
         check_namespace(self.namespace)
         if self.namespace == STATE_NAMESPACE:
             raise NamespaceError(
-                f"{STATE_NAMESPACE!r} is kept by usr itself", mend="set record state with set_state (usr state set)"
+                f"{STATE_NAMESPACE!r} is kept by usr itself",
+                mend="set record state with set_state (usr state set)",
             )
         self.contract = registry.namespace(self.namespace)
         self.registry_hash, self.txid = registry_hash_of(registry), staging.txid
@@ -214,7 +215,9 @@ class WritePart:
         """Turn a single-file overlay into the first part; the artifact of that part, if there was one."""
         store = mutation.store
         single = store.path(overlay_file(self.namespace))
-        if store.fs.stat(single) is None or any(m.source == overlay_file(self.namespace) for m in mutation.moves):
+        if store.fs.stat(single) is None or any(
+            m.source == overlay_file(self.namespace) for m in mutation.moves
+        ):
             return []
         if store.fs.list(store.path(overlay_dir(self.namespace))):
             raise layout_conflict(store.dir, self.namespace)
@@ -225,7 +228,9 @@ class WritePart:
                     f"{single}: is keyed by sequence, so parts keyed by id cannot join it",
                     mend=f"convert it first: usr maintenance overlay-compact {store.name} {self.namespace}",
                 )
-        created = parse_isoformat(footer.key_values.get(META_OVERLAY_CREATED_AT, b"").decode(), fallback=mutation.moment)
+        created = parse_isoformat(
+            footer.key_values.get(META_OVERLAY_CREATED_AT, b"").decode(), fallback=mutation.moment
+        )
         target = part_file(self.namespace, moment=created, uuid=uuid4().hex)
         mutation.moves.append(Move(source=overlay_file(self.namespace), target=target))
         return [{"path": target, "bytes": footer.size, "moved_from": overlay_file(self.namespace)}]
@@ -255,7 +260,9 @@ def registered_columns(table: pa.Table, contract: Namespace, *, what: str) -> pa
         mend=f"register it first (usr namespace register {contract.name} ... --overwrite), or leave it out",
     )
     if not table.column_names:
-        raise SchemaError(f"{what}: has a key and no column of the namespace", mend=f"known are {', '.join(known)}")
+        raise SchemaError(
+            f"{what}: has a key and no column of the namespace", mend=f"known are {', '.join(known)}"
+        )
     columns = {
         name: cast_column(table.column(name), parse_type_str(kind), where=f"{what}, column {name!r}")
         for name, kind in contract.types.items()

@@ -35,7 +35,11 @@ def open_view(
     version = store.pin()
     try:
         registry = load_registry(store.root, fs=store.fs)
-        return version, make_view(version, registry, namespaces=namespaces if include_overlays else ()), registry
+        return (
+            version,
+            make_view(version, registry, namespaces=namespaces if include_overlays else ()),
+            registry,
+        )
     except BaseException:
         version.close()
         raise
@@ -109,7 +113,9 @@ def head(store: Store, n: int, *, columns: Sequence[str] | None, include_deleted
         return _table(view, Query(columns=picked, ids=wanted, include_deleted=include_deleted))
 
 
-def get(store: Store, ids: Sequence[str], *, columns: Sequence[str] | None, include_deleted: bool) -> pa.Table:
+def get(
+    store: Store, ids: Sequence[str], *, columns: Sequence[str] | None, include_deleted: bool
+) -> pa.Table:
     """The rows of these ids, in base order.
 
     Raises:
@@ -174,7 +180,9 @@ def _make_events(connection: duckdb.DuckDBPyConnection, store: Store, version: V
     rows = []
     for event in read_all_events(store.fs, store.dir, end=version.log.end):
         found = event.to_dict()
-        nested = [json.dumps(found[name]) for name in ("args", "metrics", "artifacts", "maintenance", "fingerprint")]
+        nested = [
+            json.dumps(found[name]) for name in ("args", "metrics", "artifacts", "maintenance", "fingerprint")
+        ]
         actor = event.actor
         rows.append(
             [event.timestamp_utc, event.action, event.event_id, event.txid, event.batch_id, actor.tool, actor.run_id,

@@ -61,7 +61,8 @@ class Transaction:
         """
         if not self._open:
             raise ValidationError(
-                "the transaction is not open", mend="use its methods inside 'with dataset.transaction() as tx:'"
+                "the transaction is not open",
+                mend="use its methods inside 'with dataset.transaction() as tx:'",
             )
         self._steps.append(step)
 
@@ -79,7 +80,9 @@ class Transaction:
     def __enter__(self) -> Self:
         """Begin to record."""
         if self._open or self._result is not None:
-            raise ValidationError("a transaction can be used once", mend="make another: dataset.transaction()")
+            raise ValidationError(
+                "a transaction can be used once", mend="make another: dataset.transaction()"
+            )
         self._open = True
         return self
 

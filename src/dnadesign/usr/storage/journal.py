@@ -80,7 +80,9 @@ def _write_intent(fs: FileSystem, dataset: Path, intent: Intent) -> None:
 
 def _drop_intent(fs: FileSystem, dataset: Path, txid: str) -> None:
     for path in (dataset / INTENT, dataset / PRIVATE / f".intent-{txid}"):
-        with contextlib.suppress(OSError):  # what stays is dropped by the next recovery: the log lacks its bytes
+        with contextlib.suppress(
+            OSError
+        ):  # what stays is dropped by the next recovery: the log lacks its bytes
             fs.unlink(path)
 
 
@@ -116,7 +118,9 @@ def _roll_back(
             mend="the next writer settles it; then look for the change in the log by its txid or batch_id",
         ) from cause
     for path in (INTENT, *(publish.staged for publish in intent.publishes)):
-        with contextlib.suppress(OSError):  # what stays is dropped by the next recovery: the log lacks its bytes
+        with contextlib.suppress(
+            OSError
+        ):  # what stays is dropped by the next recovery: the log lacks its bytes
             fs.unlink(dataset / path)
 
 
@@ -234,7 +238,9 @@ def _settle(fs: FileSystem, dataset: Path, intent: Intent) -> None:
         end = intent.log_offset + len(intent.event_bytes)
         landed = size >= end and log.read_at(intent.log_offset, len(intent.event_bytes)) == intent.event_bytes
         if landed:
-            write_all(log, intent.log_offset, intent.event_bytes)  # pages marked clean by a failed sync: dirty again
+            write_all(
+                log, intent.log_offset, intent.event_bytes
+            )  # pages marked clean by a failed sync: dirty again
             log.sync()
         elif intent.synced or size < intent.log_offset:
             raise EventLogError(
@@ -271,7 +277,9 @@ def _cut_torn_tail(fs: FileSystem, dataset: Path) -> None:
         make_dirs(fs, dataset / TORN)
         data = log.read_at(end, size - end)
         torn = dataset / TORN / f"events-at-{end}-{hashlib.sha256(data).hexdigest()[:16]}"
-        with contextlib.suppress(FileNotFoundError):  # an earlier recovery that was cut short may have left a piece
+        with contextlib.suppress(
+            FileNotFoundError
+        ):  # an earlier recovery that was cut short may have left a piece
             fs.unlink(torn)
         write_file(fs, torn, data)
         fs.sync_dir(torn.parent)

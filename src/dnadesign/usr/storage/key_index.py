@@ -200,7 +200,9 @@ class KeyIndex:
 
     base: KeySet = field(default_factory=KeySet)
     namespaces: dict[str, Coverage] = field(default_factory=dict)
-    other_keys: set[str] = field(default_factory=set)  # namespaces with files of older tools keyed by sequence
+    other_keys: set[str] = field(
+        default_factory=set
+    )  # namespaces with files of older tools keyed by sequence
 
     def add_base_rows(self, ids: pa.ChunkedArray | pa.Array, *, where: str) -> None:
         """Note rows appended to the base."""
@@ -224,7 +226,9 @@ def read_ids(file: OpenFile, *, from_row: int = 0, footer: Footer | None = None)
     """
     footer = footer or read_footer(file)
     if from_row > footer.rows:
-        raise CorruptFileError(f"{file.path}: has {footer.rows} rows, fewer than the {from_row} written before")
+        raise CorruptFileError(
+            f"{file.path}: has {footer.rows} rows, fewer than the {from_row} written before"
+        )
     skipped, group = 0, 0
     while group < len(footer.group_rows) and skipped + footer.group_rows[group] <= from_row:
         skipped += footer.group_rows[group]

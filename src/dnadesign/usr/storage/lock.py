@@ -91,9 +91,16 @@ def _wait_for(file: OpenFile, path: Path, timeout: float) -> None:
 
 
 def _name_owner(file: OpenFile, tool: str | None) -> None:
-    owner = {"pid": os.getpid(), "host": socket.gethostname(), "tool": tool or "usr", "since": int(time.time())}
+    owner = {
+        "pid": os.getpid(),
+        "host": socket.gethostname(),
+        "tool": tool or "usr",
+        "since": int(time.time()),
+    }
     text = json.dumps(owner).encode() + b"\n"
-    with contextlib.suppress(OSError):  # the name is a courtesy; a full disk must not keep recovery from running
+    with contextlib.suppress(
+        OSError
+    ):  # the name is a courtesy; a full disk must not keep recovery from running
         write_all(file, 0, text)
         file.truncate(len(text))
 
@@ -107,7 +114,9 @@ def _owner(file: OpenFile) -> str:
         return "an unknown process"
 
 
-def check_locks_exclude(folder: Path, *, mounts: str | None = None, single_writer: bool | None = None) -> None:
+def check_locks_exclude(
+    folder: Path, *, mounts: str | None = None, single_writer: bool | None = None
+) -> None:
     """Refuse file systems on which a lock does not keep other hosts out.
 
     Args:
@@ -157,5 +166,7 @@ def _local_locks(kind: str, options: set[str]) -> str | None:
             if option in options:
                 return f"it is mounted with {option!r}"
     if kind == "lustre" and "flock" not in options:
-        return "it is mounted with 'localflock'" if "localflock" in options else "it is mounted without 'flock'"
+        return (
+            "it is mounted with 'localflock'" if "localflock" in options else "it is mounted without 'flock'"
+        )
     return None

@@ -39,7 +39,9 @@ def maintenance(dataset: Path, *, reason: str, actor: Actor | None = None) -> It
         ValidationError: The reason is empty.
     """
     if not isinstance(reason, str) or not reason.strip():
-        raise ValidationError("maintenance needs a reason", mend="say why: maintenance(reason='merge small parts')")
+        raise ValidationError(
+            "maintenance needs a reason", mend="say why: maintenance(reason='merge small parts')"
+        )
     token = _permits.set((*_permits.get(), Permit(dataset.resolve(), reason.strip(), actor)))
     try:
         yield

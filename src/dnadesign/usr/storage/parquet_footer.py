@@ -13,7 +13,16 @@ from dnadesign.usr.contract.errors import CorruptFileError
 
 _NUM_ROWS, _ROW_GROUPS = 3, 4  # fields of FileMetaData (parquet.thrift)
 _GROUP_NUM_ROWS = 3  # field of RowGroup
-_BOOLEANS, _BYTE, _INTEGERS, _DOUBLE, _BINARY, _LISTS, _MAP, _STRUCT = (1, 2), 3, (4, 5, 6), 7, 8, (9, 10), 11, 12
+_BOOLEANS, _BYTE, _INTEGERS, _DOUBLE, _BINARY, _LISTS, _MAP, _STRUCT = (
+    (1, 2),
+    3,
+    (4, 5, 6),
+    7,
+    8,
+    (9, 10),
+    11,
+    12,
+)
 _MAX_DEPTH = 64
 
 

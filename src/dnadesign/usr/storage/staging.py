@@ -139,7 +139,9 @@ def _remove_if_dead(fs: FileSystem, dataset: Path, txid: str, names: list[str]) 
     lease_path = dataset / lease_file(txid)
     try:
         lease = fs.open(lease_path, "write")
-    except FileNotFoundError:  # finished meanwhile, or its lease was lost in a power cut: nobody can own it now
+    except (
+        FileNotFoundError
+    ):  # finished meanwhile, or its lease was lost in a power cut: nobody can own it now
         lease = None
     try:
         if lease is not None and not lease.try_lock():

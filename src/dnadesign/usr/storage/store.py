@@ -78,7 +78,10 @@ class Store:
         if not self._locks_checked:
             check_locks_exclude(self.dir)
             self._locks_checked = True
-        with self._guard_of_threads(), exclusive_lock(self.fs, self.dir, timeout=self.lock_timeout, tool=tool):
+        with (
+            self._guard_of_threads(),
+            exclusive_lock(self.fs, self.dir, timeout=self.lock_timeout, tool=tool),
+        ):
             recover(self.fs, self.dir)
             if must_exist and not self.exists():
                 raise not_found(self.dir)

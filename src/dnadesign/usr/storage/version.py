@@ -30,7 +30,14 @@ from dnadesign.usr.contract.errors import (
     OverlayLayoutError,
     StorageError,
 )
-from dnadesign.usr.contract.layout import DERIVED, DERIVED_ARCHIVE, RECORDS, is_part, overlay_dir, overlay_file
+from dnadesign.usr.contract.layout import (
+    DERIVED,
+    DERIVED_ARCHIVE,
+    RECORDS,
+    is_part,
+    overlay_dir,
+    overlay_file,
+)
 from dnadesign.usr.contract.names import check_namespace
 from dnadesign.usr.storage.filesystem import FileSystem, OpenFile
 from dnadesign.usr.storage.intent import Intent
@@ -164,12 +171,16 @@ def open_version(fs: FileSystem, dataset: Path) -> Version:
 
 def not_found(dataset: Path) -> DatasetNotFound:
     """The error for a folder that is not a dataset."""
-    return DatasetNotFound(f"{dataset}: no dataset there", mend="'usr ls' lists the datasets, 'usr init' makes one")
+    return DatasetNotFound(
+        f"{dataset}: no dataset there", mend="'usr ls' lists the datasets, 'usr init' makes one"
+    )
 
 
 def _gone(fs: FileSystem, dataset: Path) -> CorruptFileError:
     base = dataset / RECORDS
-    what = f"{base}: the base table is gone" if fs.stat(base) is None else f"{dataset}: a committed file is gone"
+    what = (
+        f"{base}: the base table is gone" if fs.stat(base) is None else f"{dataset}: a committed file is gone"
+    )
     return CorruptFileError(
         f"{what}, although the event log has its changes",
         mend="restore it from a backup or from _snapshots/; 'usr events verify' names every missing file",
@@ -305,5 +316,7 @@ def raise_descriptor_limit(files: int) -> None:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft != resource.RLIM_INFINITY and soft < needed:
         wanted = needed if hard == resource.RLIM_INFINITY else min(needed, hard)
-        with contextlib.suppress(ValueError, OSError):  # a limit that cannot be raised shows as EMFILE, told there
+        with contextlib.suppress(
+            ValueError, OSError
+        ):  # a limit that cannot be raised shows as EMFILE, told there
             resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
