@@ -1,0 +1,1 @@
+"""The doors of densegen to the world outside: input files, the solver, the usr store."""

@@ -1,0 +1,165 @@
+"""Read a config file: YAML 1.2 in, a ``DesignConfig`` out, every fault with its line and column."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+from ruamel.yaml import YAML
+from ruamel.yaml.comments import CommentedMap, CommentedSeq
+from ruamel.yaml.constructor import DuplicateKeyError
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
+
+from dnadesign.densegen.contract.config import DesignConfig
+from dnadesign.densegen.contract.errors import ConfigError
+
+type _Loc = tuple[int | str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedConfig:
+    """A config with the file it came from, which knows where in the file each key stands."""
+
+    path: Path
+    config: DesignConfig
+    tree: CommentedMap
+
+    @property
+    def folder(self) -> Path:
+        """What relative paths in the config are relative to."""
+        return self.path.parent
+
+    def where(self, *loc: int | str) -> str:
+        """``file:line:column`` of a key or list item, or of the nearest enclosing one."""
+        line, column = _position(self.tree, loc)
+        return f"{self.path}:{line}:{column}"
+
+
+def load_config(path: Path) -> LoadedConfig:
+    """Read and validate a config file.
+
+    Raises:
+        ConfigError: The file is missing, is not YAML, or does not fit; every fault is listed.
+    """
+    tree = _parse(path)
+    try:
+        config = DesignConfig.model_validate(_plain(tree))
+    except ValidationError as error:
+        faults = [_fault(path, tree, dict(one)) for one in error.errors(include_url=False)]
+        raise ConfigError("\n".join(dict.fromkeys(faults))) from None
+    return LoadedConfig(path=path, config=config, tree=tree)
+
+
+def config_sha256(config: DesignConfig, input_sha256: Mapping[str, str]) -> str:
+    """A hash over all that decides which designs come out; see ``identity``."""
+    text = json.dumps(identity(config, input_sha256), sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def identity(config: DesignConfig, input_sha256: Mapping[str, str]) -> dict[str, Any]:
+    """The config with the hashes of its input files, less what a run may change when it goes on.
+
+    Left out: quotas, limits, number of workers, chunk size and the folder of the datasets.
+    """
+    full = config.model_dump(mode="json")
+    del full["limits"], full["solver"]["workers"], full["output"]["chunk_size"], full["output"]["root"]
+    del full["library"]["max_libraries"], full["library"]["allow_large"]
+    for plan in full["plans"]:
+        del plan["quota"]
+    full["input_sha256"] = dict(sorted(input_sha256.items()))
+    return full
+
+
+def _parse(path: Path) -> CommentedMap:
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise ConfigError(
+            f"{path}: there is no such file", mend="make a workspace with: dense init DIR"
+        ) from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: cannot be read: {error}") from None
+    try:
+        tree = YAML(typ="rt").load(text)
+    except DuplicateKeyError as error:
+        mark = error.problem_mark
+        raise ConfigError(f"{path}:{mark.line + 1}:{mark.column + 1}: {_first_line(error.problem)}") from None
+    except MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        place = f":{mark.line + 1}:{mark.column + 1}" if mark else ""
+        raise ConfigError(f"{path}{place}: not YAML: {error.problem or error.context}") from None
+    except YAMLError as error:
+        raise ConfigError(f"{path}: not YAML: {_first_line(str(error))}") from None
+    if not isinstance(tree, CommentedMap):
+        raise ConfigError(f"{path}:1:1: expected keys such as 'run:', 'inputs:', 'plans:'")
+    return tree
+
+
+def _first_line(text: str) -> str:
+    return text.strip().splitlines()[0] if text.strip() else "fault"
+
+
+def _plain(node: Any) -> Any:
+    """The tree without ruamel's own types, which strict validation would refuse."""
+    if isinstance(node, Mapping):
+        return {_plain(key): _plain(value) for key, value in node.items()}
+    if isinstance(node, (list, tuple)):
+        return [_plain(value) for value in node]
+    for kind in (bool, int, float, str):
+        if isinstance(node, kind):
+            return kind(node)
+    return node
+
+
+def _fault(path: Path, tree: CommentedMap, error: dict[str, Any]) -> str:
+    loc: _Loc = tuple(error["loc"])
+    line, column = _position(tree, loc)
+    spelled = ".".join(str(part) for part in _existing(tree, loc, keep_last=True))
+    kind, message = error["type"], error["msg"].removeprefix("Value error, ")
+    if kind == "extra_forbidden":
+        message = "unknown key"
+    elif kind == "missing":
+        message = "required key is missing"
+    else:
+        message = f"{message[0].lower()}{message[1:]}, found {_shown(error['input'])}"
+    return f"{path}:{line}:{column}: {spelled or 'config'}: {message}"
+
+
+def _shown(value: Any) -> str:
+    text = json.dumps(value, default=str)
+    return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+def _existing(tree: Any, loc: _Loc, *, keep_last: bool) -> _Loc:
+    """The location without what pydantic adds to it (the tag of a union, the name of a check)."""
+    node, kept = tree, []
+    for number, part in enumerate(loc):
+        inside = isinstance(node, (CommentedMap, CommentedSeq)) and _has(node, part)
+        if inside:
+            node = node[part]
+            kept.append(part)
+        elif keep_last and number == len(loc) - 1 and isinstance(node, CommentedMap):
+            kept.append(part)
+    return tuple(kept)
+
+
+def _has(node: CommentedMap | CommentedSeq, part: int | str) -> bool:
+    if isinstance(node, CommentedSeq):
+        return isinstance(part, int) and part < len(node)
+    return part in node
+
+
+def _position(tree: CommentedMap, loc: _Loc) -> tuple[int, int]:
+    """1-based line and column of the deepest part of the location that is in the file."""
+    node: Any = tree
+    line, column = tree.lc.line, tree.lc.col
+    for part in _existing(tree, loc, keep_last=False):
+        at = node.lc.key(part) if isinstance(node, CommentedMap) else node.lc.item(part)
+        line, column = at
+        node = node[part]
+    return line + 1, column + 1

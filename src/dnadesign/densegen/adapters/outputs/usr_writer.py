@@ -1,0 +1,182 @@
+"""The only door to usr: designs into a dataset, each flush one transaction of base rows and one overlay part."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from dnadesign.densegen.contract import metadata
+from dnadesign.densegen.contract.design import Design
+from dnadesign.densegen.contract.errors import StoreError
+from dnadesign.densegen.contract.ports import Json, StoredDesign, TakenError
+from dnadesign.densegen.contract.sequences import reverse_complement
+from dnadesign.usr import (
+    Actor,
+    Dataset,
+    DuplicateIDError,
+    DuplicateKeyError,
+    SequencesError,
+    compute_id,
+    load_registry,
+    parse_type_str,
+    register_namespace,
+)
+
+BIO_TYPE = "dna"
+ALPHABET = "dna_4"
+TOOL = "densegen"
+
+
+class UsrStore:
+    """A ``DesignStore`` on a usr dataset.
+
+    Args:
+        root: Root folder of the datasets; created when it is not there.
+        dataset: Dataset id, ``name`` or ``group/name``.
+        run_id: Stands in every row, batch and event.
+        config_sha256: Stands in every row.
+        annotate: Take designs that the dataset has without a densegen row, instead of skipping them.
+    """
+
+    def __init__(
+        self, root: Path, dataset: str, *, run_id: str, config_sha256: str, annotate: bool = False
+    ) -> None:
+        self._root = root
+        self._run_id = run_id
+        self._config_sha256 = config_sha256
+        self._annotate = annotate
+        self._actor = Actor(tool=TOOL, run_id=run_id)
+        with _errors():
+            self._dataset = Dataset(root, dataset)
+
+    def prepare(self) -> None:
+        """Register the namespace and create the dataset, where they are not there yet.
+
+        Raises:
+            StoreError: The root has a ``densegen`` namespace that this version cannot write, or another refusal.
+        """
+        with _errors():
+            self._root.mkdir(parents=True, exist_ok=True)
+            if not self._registered():
+                register_namespace(
+                    self._root,
+                    namespace=metadata.NAMESPACE,
+                    columns=list(metadata.COLUMNS),
+                    owner=metadata.OWNER,
+                    description=metadata.DESCRIPTION,
+                )
+            if not self._dataset.exists():
+                self._dataset.init(source="densegen", notes="Designs made by dense.", actor=self._actor)
+
+    def _registered(self) -> bool:
+        """Whether the root's contract has all our columns with our types; it may have more."""
+        if not (self._root / "registry.yaml").exists():
+            return False
+        namespaces = load_registry(self._root).namespaces
+        if metadata.NAMESPACE not in namespaces:
+            return False
+        known = {column.name: column.type for column in namespaces[metadata.NAMESPACE].columns}
+        return all(known.get(name) == kind for name, kind in metadata.COLUMNS)
+
+    def exists(self) -> bool:
+        """Whether the dataset is there."""
+        with _errors():
+            return bool(self._dataset.exists())
+
+    def stored(self, run_id: str) -> list[StoredDesign]:
+        """All designs of a run that are committed; none when there is no dataset."""
+        names = ["run_id", "plan", "library_index", "attempt_id", "config_sha256"]
+        columns = ["sequence", *(metadata.column(name) for name in names)]
+        found: list[StoredDesign] = []
+        if not self.exists() or not self._has_overlay():
+            return found
+        with _errors():
+            for batch in self._dataset.scan(columns=columns, include_deleted=True):
+                mine = batch.filter(pc.equal(batch[metadata.column("run_id")], run_id))
+                for row in mine.to_pylist():
+                    found.append(
+                        StoredDesign(row["sequence"], *(row[metadata.column(name)] for name in names[1:]))
+                    )
+        return found
+
+    def is_committed(self, batch_id: str) -> bool:
+        """Whether a batch of that name is in the dataset."""
+        with _errors():
+            return self._dataset.batch(batch_id) is not None
+
+    def taken(self, sequences: Sequence[str], *, both_strands: bool) -> set[str]:
+        """Those of the sequences that cannot be written as new designs."""
+        owners: dict[str, str] = {}
+        for sequence in sequences:
+            owners[compute_id(BIO_TYPE, sequence)] = sequence
+            if both_strands:
+                owners.setdefault(compute_id(BIO_TYPE, reverse_complement(sequence)), sequence)
+        wanted = pa.array(list(owners), pa.string())
+        found: set[str] = set()
+        with _errors():
+            for batch in self._ids():
+                hits = batch["id"].filter(pc.is_in(batch["id"], value_set=wanted))
+                found.update(owners[key] for key in hits.to_pylist())
+        return found
+
+    def _ids(self) -> Iterator[pa.RecordBatch]:
+        """The ids that are not free: all, or with ``annotate`` those with a densegen row."""
+        if not self._annotate:
+            yield from self._dataset.scan(columns=["id"], include_overlays=False, include_deleted=True)
+        elif self._has_overlay():
+            run = metadata.column("run_id")
+            for batch in self._dataset.scan(columns=["id", run], include_deleted=True):
+                yield batch.filter(pc.is_valid(batch[run]))
+
+    def _has_overlay(self) -> bool:
+        return metadata.column("run_id") in self._dataset.schema().names
+
+    def commit(self, batch_id: str, designs: Sequence[Design]) -> None:
+        """Write designs and their metadata in one transaction."""
+        rows = [design.sequence for design in designs]
+        conflict = "ignore" if self._annotate else "error"
+        with _errors(), self._dataset.transaction(batch_id=batch_id, actor=self._actor) as change:
+            change.add_sequences(
+                rows,
+                bio_type=BIO_TYPE,
+                alphabet=ALPHABET,
+                source=f"densegen:{self._run_id}",
+                on_conflict=conflict,
+            )
+            change.write_overlay_part(metadata.NAMESPACE, self._table(designs))
+
+    def _table(self, designs: Sequence[Design]) -> pa.Table:
+        """The metadata as an Arrow table of the registered types, keyed by id."""
+        rows = [
+            {"id": compute_id(BIO_TYPE, design.sequence)}
+            | metadata.design_row(design, run_id=self._run_id, config_sha256=self._config_sha256)
+            for design in designs
+        ]
+        return pa.Table.from_pylist(rows, schema=_SCHEMA)
+
+    def log(self, action: str, *, args: Mapping[str, Json], metrics: Mapping[str, Json]) -> None:
+        """Record an event of the run in the dataset's log."""
+        with _errors():
+            self._dataset.log_event(action, args=dict(args), metrics=dict(metrics), actor=self._actor)
+
+
+_SCHEMA = pa.schema(
+    [pa.field("id", pa.string()), *(pa.field(name, parse_type_str(kind)) for name, kind in metadata.COLUMNS)]
+)
+
+
+@contextmanager
+def _errors() -> Iterator[None]:
+    """Turn usr's errors into densegen's, with the status that usr gave."""
+    try:
+        yield
+    except (DuplicateIDError, DuplicateKeyError) as error:
+        raise TakenError(error.message, mend=error.mend) from error
+    except SequencesError as error:
+        raise StoreError(
+            error.message, mend=error.mend, exit_status=error.exit_status, cause_code=error.code
+        ) from error

@@ -1,0 +1,1 @@
+"""The packing solver, behind one adapter and in processes of its own that can be killed."""

@@ -1,0 +1,73 @@
+"""``dense run``: start or go on with a run, and say what came of it."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+
+from dnadesign.densegen.cli.display import display
+from dnadesign.densegen.contract.batches import Shard
+from dnadesign.densegen.contract.errors import ConfigError
+from dnadesign.densegen.operations.outcome import RunOutcome
+from dnadesign.densegen.project import Start, open_project, start_run
+
+_INTERRUPTED = 130
+
+
+def run_config(path: Path, *, resume: bool, fresh: bool, shard: str, run_id: str | None) -> int:
+    """Run a config; returns the exit status: 0 quotas reached, 1 not, 130 interrupted."""
+    if resume and fresh:
+        raise ConfigError("--resume and --fresh exclude each other: go on, or begin from nothing?")
+    start = Start.RESUME if resume else Start.FRESH if fresh else Start.NEW
+    part = Shard.parse(shard)
+    project = open_project(path, run_id=run_id)
+    for warning in project.warnings:
+        print(f"warning: {warning}", file=sys.stderr)
+    with _stop_on_signal() as stopping, display() as shown:
+        outcome = start_run(project, start=start, shard=part, display=shown, stopping=stopping)
+    _summary(outcome, project.root)
+    if outcome.complete:
+        return 0
+    return _INTERRUPTED if outcome.interrupted else 1
+
+
+@contextmanager
+def _stop_on_signal() -> Iterator[Callable[[], bool]]:
+    """Turn the first SIGINT or SIGTERM into a wish to stop, which the run grants after writing what it has."""
+    asked: list[int] = []
+
+    def ask(number: int, _: FrameType | None) -> None:
+        if asked:
+            raise KeyboardInterrupt
+        asked.append(number)
+        print("stopping: writing what is finished (again to stop at once)", file=sys.stderr)
+
+    before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield lambda: bool(asked)
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _summary(outcome: RunOutcome, root: Path) -> None:
+    out = sys.stderr
+    part = "" if outcome.shard == "0/1" else f", shard {outcome.shard}"
+    print(f"run {outcome.run_id}{part}: {outcome.seconds:.1f} s", file=out)
+    for plan in outcome.plans:
+        print(
+            f"  {plan.plan}: {plan.done} of {plan.quota} designs ({plan.new} new, {plan.attempts} tried, "
+            f"{plan.reason})",
+            file=out,
+        )
+    if outcome.failures:
+        counts = ", ".join(f"{count} {name}" for name, count in outcome.failures.items())
+        print(f"  not used: {counts}", file=out)
+    print(f"  solver busy {100 * outcome.solver_share:.0f} % of the time", file=out)
+    print(f"  dataset {outcome.dataset} in {root}", file=out)
+    if not outcome.complete:
+        print("  quota not reached; go on with --resume", file=out)
