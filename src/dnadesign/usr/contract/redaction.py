@@ -68,10 +68,8 @@ _QUOTED = re.compile(
 _LINE = re.compile(r"[^\r\n\"']++")
 _BARE = re.compile(r"(?:[^\s,;&\"'<>]|[,;](?!\s|\Z|[A-Za-z_][A-Za-z0-9_.-]{0,63}\s?[=:]))++")
 _WHOLE_LINE = frozenset({"authorization", "proxy-authorization", "cookie", "set-cookie"})
-_TYPE = re.compile(
-    r"(?:bool|u?int(?:8|16|32|64)|float(?:16|32|64)|(?:large_)?string|binary|date32|(?:large_)?list<|struct<"
-    r"|fixed_size_list<|timestamp\[)"
-)
+_SCALAR = re.compile(r"bool|u?int(?:8|16|32|64)|float(?:16|32|64)|(?:large_)?string|binary|date32")
+_NESTED = re.compile(r"(?:(?:large_)?list|struct|fixed_size_list)<|timestamp\[")
 _NO_SECRET = frozenset({"", "none", "null", "true", "false"})
 
 
@@ -141,7 +139,8 @@ def _hidden(value: object, keep_numbers: bool) -> object:
 
 
 def _is_harmless(text: str) -> bool:
-    return text.lower() in _NO_SECRET or _TYPE.match(text) is not None
+    """Whether a secret's name stands over nothing, or over the type of a column of that name."""
+    return text.lower() in _NO_SECRET or bool(_SCALAR.fullmatch(text) or _NESTED.match(text))
 
 
 def redact_text(text: str) -> str:
@@ -218,4 +217,5 @@ def _secret_span(pair: re.Match[str]) -> tuple[int, int] | None:
         if bare is None or (":" in pair["sep"] and text.startswith(("//", ":"), start)):
             return None  # the scheme of a URL, or a qualified name such as Token::parse
         span = bare.span()
-    return None if _is_harmless(text[slice(*span)]) else span
+    is_type = ":" in pair["sep"] and _NESTED.match(text, start)
+    return None if is_type or _is_harmless(text[slice(*span)]) else span

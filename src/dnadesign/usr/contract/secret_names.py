@@ -19,7 +19,7 @@ import itertools
 import re
 
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
-_MAX_NAME = 256
+_NAME = re.compile(r"[\w .-]{1,128}")  # anything else is a path, a sequence, a sentence
 
 
 def _set_of(words: str) -> frozenset[str]:
@@ -84,7 +84,7 @@ def is_secret_parameter(name: str) -> bool:
 
 
 def _words(name: str) -> list[str]:
-    return [word.lower() for word in _WORD.findall(name[:_MAX_NAME])]
+    return [word.lower() for word in _WORD.findall(name)] if _NAME.fullmatch(name) else []
 
 
 def _is_weak_secret(words: list[str]) -> bool:
