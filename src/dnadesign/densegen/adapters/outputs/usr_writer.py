@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Literal
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from dnadesign.densegen.contract import metadata
 from dnadesign.densegen.contract.design import Design
@@ -76,11 +76,8 @@ class UsrStore:
         """Whether the root's contract has all our columns with our types; it may have more."""
         if not (self._root / "registry.yaml").exists():
             return False
-        namespaces = load_registry(self._root).namespaces
-        if metadata.NAMESPACE not in namespaces:
-            return False
-        known = {column.name: column.type for column in namespaces[metadata.NAMESPACE].columns}
-        return all(known.get(name) == kind for name, kind in metadata.COLUMNS)
+        registry = load_registry(self._root)
+        return all(registry.column_type(name) == kind for name, kind in metadata.COLUMNS)
 
     def exists(self) -> bool:
         """Whether the dataset is there."""
@@ -89,17 +86,18 @@ class UsrStore:
 
     def stored(self, run_id: str) -> list[StoredDesign]:
         """All designs of a run that are committed; none when there is no dataset."""
-        names = ["run_id", "plan", "library_index", "attempt_id", "config_sha256"]
+        names = ["plan", "library_index", "attempt_id", "config_sha256"]
         columns = ["sequence", *(metadata.column(name) for name in names)]
         found: list[StoredDesign] = []
         if not self.exists() or not self._has_overlay():
             return found
+        # A run id is letters, digits, '_', '.' and '-' (contract.config): nothing in it ends the quotes.
+        where = f"{metadata.column('run_id')} = '{run_id}'"
         with _errors():
-            for batch in self._dataset.scan(columns=columns, include_deleted=True):
-                mine = batch.filter(pc.equal(batch[metadata.column("run_id")], run_id))
-                for row in mine.to_pylist():
+            for batch in self._dataset.scan(columns, include_deleted=True, where=where):
+                for row in batch.to_pylist():
                     found.append(
-                        StoredDesign(row["sequence"], *(row[metadata.column(name)] for name in names[1:]))
+                        StoredDesign(row["sequence"], *(row[metadata.column(name)] for name in names))
                     )
         return found
 
@@ -115,22 +113,17 @@ class UsrStore:
             owners[compute_id(BIO_TYPE, sequence)] = sequence
             if both_strands:
                 owners.setdefault(compute_id(BIO_TYPE, reverse_complement(sequence)), sequence)
-        wanted = pa.array(list(owners), pa.string())
-        found: set[str] = set()
+        quoted = ", ".join(f"'{key}'" for key in owners)  # 40 hex digits each
+        where = f"id in ({quoted})"
         with _errors():
-            for batch in self._ids():
-                hits = batch["id"].filter(pc.is_in(batch["id"], value_set=wanted))
-                found.update(owners[key] for key in hits.to_pylist())
-        return found
-
-    def _ids(self) -> Iterator[pa.RecordBatch]:
-        """The ids that are not free: all, or with ``annotate`` those with a densegen row."""
-        if not self._annotate:
-            yield from self._dataset.scan(columns=["id"], include_overlays=False, include_deleted=True)
-        elif self._has_overlay():
-            run = metadata.column("run_id")
-            for batch in self._dataset.scan(columns=["id", run], include_deleted=True):
-                yield batch.filter(pc.is_valid(batch[run]))
+            if self._annotate and not self._has_overlay():
+                return set()
+            if self._annotate:
+                where = f"{where} and {metadata.column('run_id')} is not null"
+            found = self._dataset.scan(
+                ["id"], include_overlays=self._annotate, include_deleted=True, where=where
+            ).read_all()
+        return {owners[key] for key in found["id"].to_pylist()}
 
     def _has_overlay(self) -> bool:
         return metadata.column("run_id") in self._dataset.schema().names
@@ -138,7 +131,7 @@ class UsrStore:
     def commit(self, batch_id: str, designs: Sequence[Design]) -> None:
         """Write designs and their metadata in one transaction."""
         rows = [design.sequence for design in designs]
-        conflict = "ignore" if self._annotate else "error"
+        conflict: Literal["ignore", "error"] = "ignore" if self._annotate else "error"
         with _errors(), self._dataset.transaction(batch_id=batch_id, actor=self._actor) as change:
             change.add_sequences(
                 rows,
