@@ -70,15 +70,15 @@ def find_problems(
     Raises:
         AlphabetError: A bio_type or alphabet is unknown, or the two do not belong together.
     """
-    kinds = pa.table({"b": bio_type, "a": alphabet}).group_by(["b", "a"]).aggregate([])
     problems: list[tuple[int, str, str | None]] = []
-    for kind in kinds.to_pylist():
-        validate_alphabet(kind["a"], bio_type=kind["b"])
-        symbols = ALPHABETS[kind["a"]][1]
+    for kind in pc.unique(alphabet).to_pylist():
+        of_kind = pc.equal(alphabet, kind)
+        for bio in pc.unique(bio_type.filter(of_kind)).to_pylist():
+            validate_alphabet(kind, bio_type=bio)
+        symbols = ALPHABETS[kind][1]
         fits = pc.match_substring_regex(sequence, f"^[{symbols}{symbols.lower()}]+\\z")
-        of_kind = pc.and_(pc.equal(alphabet, kind["a"]), pc.equal(bio_type, kind["b"]))
-        for row in pc.indices_nonzero(pc.and_(of_kind, pc.invert(fits))).to_pylist()[:limit]:
-            problems.append((row, *_problem(sequence[row].as_py(), kind["a"])))
+        for row in pc.indices_nonzero(pc.and_not(of_kind, fits)).to_pylist()[:limit]:
+            problems.append((row, *_problem(sequence[row].as_py(), kind)))
     return sorted(problems)[:limit]
 
 

@@ -38,6 +38,7 @@ def check_overlays(version: Version, report: Report, base: KeySet) -> None:
         if len(report.problems) == before:
             _check_types(version, overlay, report)
             _check_keys(overlay, report, base)
+        _note_older(overlay, report)
         if len(report.problems) == before:
             rows = sum(f.footer.rows for f in overlay.files)
             report.passed(
@@ -72,8 +73,14 @@ def _check_file(file: PinnedFile, namespace: str, report: Report) -> None:
             f"columns {', '.join(map(repr, foreign))} are not of namespace {namespace!r}",
             "write the overlay again without them",
         )
-    if is_part(file.path.rsplit("/", 1)[-1]) and META_TXID not in file.footer.key_values:
-        report.note("overlay.metadata", file.path, "has no usr:txid: written by an older tool")
+
+
+def _note_older(overlay: Overlay, report: Report) -> None:
+    parts = [f for f in overlay.files if is_part(f.path.rsplit("/", 1)[-1])]
+    older = [f for f in parts if META_TXID not in f.footer.key_values]
+    if older:
+        message = f"{len(older)} of {len(parts)} parts have no usr:txid: written by an older tool"
+        report.note("overlay.metadata", f"_derived/{overlay.namespace}", message)
 
 
 def _check_types(version: Version, overlay: Overlay, report: Report) -> None:

@@ -58,6 +58,7 @@ def check_registry(store: Store, version: Version, mode: RegistryMode, report: R
     """Check all files against the registry, or registries, of the mode; and all snapshots against their names."""
     _check_snapshots(store, report)
     candidates = _candidates(store, version, mode, report)
+    matches: dict[tuple[str, bool, str], int] = {}
     for file in version.files():
         stamped = file.footer.key_values.get(META_REGISTRY_HASH, b"").decode("utf-8", "replace")
         if not is_sha256(stamped):
@@ -68,7 +69,12 @@ def check_registry(store: Store, version: Version, mode: RegistryMode, report: R
                 "the file was not written by usr; write it again with attach or write_overlay_part",
             )
         elif candidates:
-            _match(file, stamped, candidates, report)
+            found = _match(file, stamped, candidates, report)
+            if found is not None:
+                matches[found] = matches.get(found, 0) + 1
+    for (where, older, message), files in matches.items():
+        place = where if files == 1 else f"{where} ({files} files)"
+        (report.note if older else report.passed)("registry.match", place, message)
 
 
 def _check_snapshots(store: Store, report: Report) -> None:
@@ -108,25 +114,21 @@ def _candidates(store: Store, version: Version, mode: RegistryMode, report: Repo
     return found
 
 
-def _match(file: PinnedFile, stamped: str, candidates: list[_Candidate], report: Report) -> None:
+def _match(
+    file: PinnedFile, stamped: str, candidates: list[_Candidate], report: Report
+) -> tuple[str, bool, str] | None:
+    """Where a file lies, whether it is of an older contract, and what it matches; None if nothing."""
     stored = _derived_columns(file)
     contract = file.footer.key_values.get(META_CONTRACT_HASH, b"").decode("utf-8", "replace")
     failures: list[tuple[_Candidate, list[ColumnMismatch]]] = []
     for candidate in candidates:
-        if stamped == candidate.hash or contract in _contracts(candidate, stored):
-            mismatches = match_columns(stored, candidate.registry) if stamped == candidate.hash else []
-        else:
-            mismatches = match_columns(stored, candidate.registry)
+        same_contract = contract in _contracts(candidate, stored)
+        mismatches = [] if same_contract else match_columns(stored, candidate.registry)
         if not mismatches:
             older = stamped != candidate.hash and bool(stored)
-            how = f"written under {stamped[:12]}, an older compatible contract" if older else "same contract"
-            add = report.note if older else report.passed
-            add(
-                "registry.match",
-                file.path,
-                f"matches the {candidate.name} registry {candidate.hash[:12]}: {how}",
-            )
-            return
+            how = f"written under {stamped[:12]}, an older compatible one" if older else "written under it"
+            message = f"matches the {candidate.name} registry {candidate.hash[:12]}, {how}"
+            return file.path.rsplit("/", 1)[0] if "/" in file.path else file.path, older, message
         failures.append((candidate, mismatches))
     for candidate, mismatches in failures:
         report.failed(
@@ -137,6 +139,7 @@ def _match(file: PinnedFile, stamped: str, candidates: list[_Candidate], report:
             "register these columns as they are stored (usr namespace register ... --overwrite), or write the "
             "overlay again",
         )
+    return None
 
 
 def _derived_columns(file: PinnedFile) -> dict[str, object]:

@@ -63,10 +63,11 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """The merged view of a version: its columns in order."""
+    """The merged view of a version: its columns in order, and the registry that they are typed by."""
 
     version: Version
     columns: tuple[Column, ...]
+    registry: Registry
 
     @property
     def schema(self) -> pa.Schema:
@@ -74,7 +75,7 @@ class View:
         return pa.schema([(c.name, c.type) for c in self.columns])
 
     def pick(self, names: Sequence[str] | None) -> list[Column]:
-        """The columns of those names, all when None.
+        """The columns of those names, all when None; a registered column that no row has yet is null.
 
         Raises:
             SchemaError: A name is not in the view; the nearest one is shown.
@@ -83,6 +84,9 @@ class View:
             return list(self.columns)
         known = {c.name: c for c in self.columns}
         for name in names:
+            registered = self.registry.column_type(name)
+            if name not in known and registered is not None:
+                known[name] = Column(name, parse_type_str(registered), False, None, False)
             if name not in known:
                 meant = nearest(name, known)
                 raise SchemaError(
@@ -131,7 +135,7 @@ def make_view(version: Version, registry: Registry, *, namespaces: Sequence[str]
         for name in _ordered(namespace, stored, registry):
             kind = _handed_out(name, stored.get(name), registry)
             columns[name] = Column(name, kind, name in base, namespace, name in stored)
-    return View(version, tuple(columns.values()))
+    return View(version, tuple(columns.values()), registry)
 
 
 def _ordered(namespace: str, stored: dict[str, pa.DataType], registry: Registry) -> list[str]:
@@ -258,7 +262,7 @@ def merge_sql(view: View, query: Query) -> str:
 def _expression(column: Column) -> str:
     name = identifier(column.name)
     if column.namespace is None:
-        return f"b.{name}"
+        return f"b.{name}" if column.in_base else "NULL"
     alias = _alias(column.namespace)
     value = f"{alias}.{name}" if column.stored else "NULL"
     if column.in_base:

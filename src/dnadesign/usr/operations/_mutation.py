@@ -180,7 +180,6 @@ def run[Result](
                 step.prepare(registry, staging)
             batch_sha256 = content_sha256(steps) if batch_id is not None else None
             tool = actor.tool if actor is not None else None
-            staging.seal()
             with store.locked(tool=tool, must_exist=must_exist):
                 known = store.batches().get(batch_id) if batch_id is not None else None
                 if known is not None:

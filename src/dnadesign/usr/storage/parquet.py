@@ -216,7 +216,10 @@ def splice(
             pending.insert(0, parquet.read_row_groups(range(keep, footer.metadata.num_row_groups)))
     appended = _append_groups(source, target, footer.schema, prefix_end, pending)
     metadata = _empty_metadata(footer.schema, key_values)
-    metadata.append_row_groups(_parse_footer(keep_row_groups(footer.thrift, keep)))
+    folded = keep < footer.metadata.num_row_groups
+    metadata.append_row_groups(
+        _parse_footer(keep_row_groups(footer.thrift, keep)) if folded else footer.metadata
+    )
     if appended is not None:
         metadata.append_row_groups(appended.metadata)
     data_end = appended.data_end if appended is not None else prefix_end
