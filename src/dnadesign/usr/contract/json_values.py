@@ -76,7 +76,7 @@ def _scalar(value: object, where: str) -> Json:
     if value is None or isinstance(value, bool):
         return value
     if isinstance(value, str):
-        return well_formed(value)
+        return well_formed(str.__str__(value))  # a subclass may say something else of itself
     if isinstance(value, int):
         return _integer(int(value), where)
     if isinstance(value, float):
