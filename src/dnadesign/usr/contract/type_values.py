@@ -7,7 +7,6 @@ from typing import NoReturn
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from dnadesign.usr.contract.errors import SchemaError
 from dnadesign.usr.contract.types import describe_type, is_list
@@ -120,9 +119,9 @@ def _convert(array: pa.Array, target: pa.DataType) -> pa.Array:
 def _scalar(array: pa.Array, target: pa.DataType) -> pa.Array:
     kind = array.type
     if target in _STRINGS and kind in _STRINGS:
-        return array.cast(target)
+        return _text(array, target)
     if target in _BINARIES and (kind in _BINARIES or pa.types.is_fixed_size_binary(kind)):
-        return array.cast(target)
+        return _text(array, target)
     if pa.types.is_integer(target) and pa.types.is_integer(kind):
         return _integer(array, target)
     if pa.types.is_floating(target) and pa.types.is_floating(kind):
@@ -150,6 +149,21 @@ def _type_misfit(kind: pa.DataType, target: pa.DataType) -> _Misfit:
     elif pa.types.is_integer(target) and pa.types.is_floating(kind):
         mend = "turn whole numbers into integers before writing (missing values into nulls)"
     return _Misfit(None, f"expected {describe_type(target)}, found {describe_type(kind)}", mend=mend)
+
+
+def _text(array: pa.Array, target: pa.DataType) -> pa.Array:
+    """Strings or bytes with offsets of another width; a slice counts from its own beginning, not the buffer's."""
+    if len(array) == 0 or array.type not in (pa.large_string(), pa.large_binary()):
+        return array.cast(target)
+    _, offset_bytes, data = array.buffers()
+    offsets = np.frombuffer(offset_bytes, dtype=np.int64)[array.offset : array.offset + len(array) + 1]
+    first, size = int(offsets[0]), int(offsets[-1] - offsets[0])
+    if size > _INT32_MAX:
+        raise _TooLong(f"{size} bytes are more than {target} can count")
+    valid = array.is_valid().buffers()[1] if array.null_count else None
+    short = pa.py_buffer((offsets - first).astype(np.int32))
+    used = data.slice(first, size) if data else pa.py_buffer(b"")
+    return pa.Array.from_buffers(target, len(array), [valid, short, used])
 
 
 def _numbers(array: pa.Array) -> np.ndarray:
@@ -226,41 +240,75 @@ def _timestamp(array: pa.Array, target: pa.TimestampType) -> pa.Array:
     return pa.array(scaled, mask=_nulls(array)).view(target)
 
 
-def _lengths(array: pa.Array) -> np.ndarray:
-    """How many items each row has, 0 for a null."""
-    return pc.list_value_length(array).fill_null(0).to_numpy(zero_copy_only=False).astype(np.int64)
+def _bounds(array: pa.Array) -> tuple[np.ndarray, np.ndarray]:
+    """Where in ``array.values`` each row's items start and how many there are; none for a null."""
+    if isinstance(array.type, pa.FixedSizeListType):
+        lengths = np.full(len(array), array.type.list_size, dtype=np.int64)
+        starts = (array.offset + np.arange(len(array))) * array.type.list_size
+    elif isinstance(array.type, pa.ListViewType | pa.LargeListViewType):
+        starts, lengths = (part.to_numpy(zero_copy_only=False) for part in (array.offsets, array.sizes))
+    else:
+        offsets = array.offsets.to_numpy(zero_copy_only=False)
+        starts, lengths = offsets[:-1], np.diff(offsets)
+    return starts.astype(np.int64), np.where(_nulls(array), 0, lengths).astype(np.int64)
 
 
-def _items(array: pa.Array, target: pa.DataType, ends: np.ndarray) -> pa.Array:
-    """The items of all rows that are not null, one after the other, in the target's item type."""
+def _items(array: pa.Array, item_type: pa.DataType, starts: np.ndarray, lengths: np.ndarray) -> pa.Array:
+    """The items of all rows one after the other, in their target type; what no row holds need not fit."""
+    filled = lengths > 0
+    if not filled.any():
+        return _convert(array.values[:0], item_type)
+    first, last = int(starts[filled].min()), int((starts + lengths)[filled].max())
+    values = array.values[first:last]
+    ends = np.cumsum(lengths)
+    places = np.repeat(starts - first - (ends - lengths), lengths) + np.arange(ends[-1])
+    in_order = len(places) == len(values) and bool((np.diff(places) == 1).all())
     try:
-        return _convert(array.flatten(), target.value_type)
+        if in_order:
+            return _convert(values, item_type)
+        used = np.zeros(len(values), dtype=bool)
+        used[places] = True
+        return _convert(_only(values, used), item_type).take(pa.array(places))
     except _Misfit as misfit:
-        raise misfit.raised_to("[]", lambda item: int(np.searchsorted(ends, item, side="right"))) from None
+        raise misfit.raised_to("[]", lambda item: _row_of_place(places, ends, item)) from None
+
+
+def _row_of_place(places: np.ndarray, ends: np.ndarray, item: int) -> int:
+    return int(np.searchsorted(ends, np.argmax(places == item), side="right"))
+
+
+def _only(array: pa.Array, used: np.ndarray) -> pa.Array:
+    """The array with null wherever it is not used, in whatever physical form."""
+    if used.all():
+        return array
+    if isinstance(array.type, pa.RunEndEncodedType):  # runs have no place for single nulls
+        array = _as_dictionary(array)
+    return pa.StructArray.from_arrays([array], names=[""], mask=pa.array(~used)).flatten()[0]
 
 
 def _list(array: pa.Array, target: pa.DataType) -> pa.Array:
-    ends = np.cumsum(_lengths(array))
+    starts, lengths = _bounds(array)
+    offsets = np.concatenate([np.zeros(1, np.int64), np.cumsum(lengths)])
     large = isinstance(target, pa.LargeListType)
-    if len(ends) and not large and ends[-1] > _INT32_MAX:
-        raise _TooLong("too many items for list")
-    offsets = np.concatenate([np.zeros(1, np.int64), ends])
+    if not large and offsets[-1] > _INT32_MAX:
+        raise _TooLong(f"{offsets[-1]} items are more than {describe_type(target)} can count")
     container = pa.LargeListArray if large else pa.ListArray
     return container.from_arrays(
         pa.array(offsets, type=pa.int64() if large else pa.int32()),
-        _items(array, target, ends),
+        _items(array, target.value_type, starts, lengths),
         type=target,
         mask=array.is_null(),
     )
 
 
 def _fixed_size_list(array: pa.Array, target: pa.FixedSizeListType) -> pa.Array:
-    lengths, nulls, size = _lengths(array), _nulls(array), target.list_size
+    starts, lengths = _bounds(array)
+    nulls, size = _nulls(array), target.list_size
     _check(~nulls & (lengths != size), lambda i: f"expected {size} items, found {lengths[i]}")
-    items = _items(array, target, np.cumsum(lengths))
+    items = _items(array, target.value_type, starts, lengths)
     if nulls.any():  # a null row takes as much room as any other
-        starts = np.cumsum(lengths) - lengths
-        places = (starts[:, None] + np.arange(size)[None, :]).ravel()
+        begins = np.cumsum(lengths) - lengths
+        places = (begins[:, None] + np.arange(size)[None, :]).ravel()
         items = items.take(pa.array(places, mask=np.repeat(nulls, size)))
     return pa.FixedSizeListArray.from_arrays(items, type=target, mask=array.is_null())
 
@@ -272,7 +320,8 @@ def _struct(array: pa.Array, target: pa.StructType) -> pa.Array:
     if extra or len(set(names)) < len(names):
         unfit = f"unknown field {extra[0]!r:.80}" if extra else "a field name twice"
         raise _Misfit(None, f"expected {describe_type(target)}, found {unfit}")
-    children = dict(zip(names, _children(array), strict=True))
+    there = ~_nulls(array)
+    children = {name: _only(array.field(i), there) for i, name in enumerate(names)}
     cast: list[pa.Array] = []
     for field in target.fields:
         try:
@@ -281,17 +330,6 @@ def _struct(array: pa.Array, target: pa.StructType) -> pa.Array:
         except _Misfit as misfit:
             raise misfit.raised_to(f".{field.name}") from None
     return pa.StructArray.from_arrays(cast, fields=target.fields, mask=array.is_null())
-
-
-def _children(array: pa.Array) -> list[pa.Array]:
-    """The children, null wherever the struct is."""
-    fields = array.type.fields
-    if not any(isinstance(field.type, pa.RunEndEncodedType) for field in fields):
-        return array.flatten()
-    children = [array.field(i) for i in range(len(fields))]  # runs have no place for single nulls
-    decoded = [_as_dictionary(c) if isinstance(c.type, pa.RunEndEncodedType) else c for c in children]
-    names = [field.name for field in fields]
-    return pa.StructArray.from_arrays(decoded, names=names, mask=array.is_null()).flatten()
 
 
 def _as_dictionary(array: pa.Array) -> pa.Array:
@@ -307,10 +345,8 @@ def _from_dictionary(array: pa.Array, target: pa.DataType) -> pa.Array:
     indices, dictionary = array.indices, array.dictionary
     used = np.zeros(len(dictionary), dtype=bool)
     used[indices.drop_null().to_numpy(zero_copy_only=False)] = True
-    if not used.all():  # what no row refers to need not fit
-        dictionary = pa.StructArray.from_arrays([dictionary], names=[""], mask=pa.array(~used)).flatten()[0]
     try:
-        return _convert(dictionary, target).take(indices)
+        return _convert(_only(dictionary, used), target).take(indices)
     except _Misfit as misfit:
         raise misfit.raised_to("", lambda value: _first_row(indices, value)) from None
 
