@@ -204,8 +204,6 @@ class _PlanRun:
                     self.jobs[message.job].came.append(message)
                     self.solver_seconds += message.seconds
             self._take_in()
-            if self.recorder.due:
-                self._flush()
             self._show()
             self.campaign.heartbeat(list(self.campaign.progress.values()))
 
@@ -257,6 +255,8 @@ class _PlanRun:
                 del self.jobs[job_id]
             elif message.number >= job.skip:
                 self._look_at(job, message)
+            if self.recorder.due:
+                self._flush()
 
     def _look_at(self, job: Job, solution: Solution) -> None:
         made = finish(solution, job.library, self.config, self.plan, now=datetime.now(UTC))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
@@ -14,6 +14,7 @@ from dnadesign.densegen.operations.finishing import Rejection
 from dnadesign.densegen.operations.resuming import ACCEPTED
 
 FLUSH_SHARE = 0.05
+_COSTS_LOOKED_AT = 3
 _MOST_RACES = 20
 _CHECKPOINT_ATTEMPTS = 200
 
@@ -42,8 +43,8 @@ class Recorder:
     rows: list[Attempt] = field(default_factory=list)
     flush_seconds: float = 0.0
     flushes: int = 0
-    _last_cost: float = 0.0
-    _last_end: float = -1e9
+    _costs: deque[float] = field(default_factory=lambda: deque(maxlen=_COSTS_LOOKED_AT))
+    _last_end: float = 0.0
 
     @classmethod
     def resumed(
@@ -95,9 +96,15 @@ class Recorder:
     def due(self) -> bool:
         """Whether it is time to write."""
         if self.designs:
-            rested = self.clock() - self._last_end >= self._last_cost * (1 / FLUSH_SHARE - 1)
-            return len(self.designs) >= self.chunk_size and rested
+            return len(self.designs) >= self.chunk_size and self._rested
         return len(self.rows) >= _CHECKPOINT_ATTEMPTS
+
+    @property
+    def _rested(self) -> bool:
+        """Whether the last flush is long enough ago; the cheapest of the last few counts, as one may be unlucky."""
+        if len(self._costs) < _COSTS_LOOKED_AT:
+            return True
+        return self.clock() - self._last_end >= min(self._costs) * (1 / FLUSH_SHARE - 1)
 
     def flush(self) -> int:
         """Write what is waiting; returns how many designs were committed."""
@@ -107,8 +114,8 @@ class Recorder:
         with self.log.exclusive_flush():
             written = self._write()
         self._last_end = self.clock()
-        self._last_cost = self._last_end - begun
-        self.flush_seconds += self._last_cost
+        self._costs.append(self._last_end - begun)
+        self.flush_seconds += self._costs[-1]
         return written
 
     def _write(self) -> int:

@@ -20,6 +20,7 @@ from dnadesign.usr import (
     DuplicateIDError,
     DuplicateKeyError,
     SequencesError,
+    ValidationError,
     compute_id,
     load_registry,
     parse_type_str,
@@ -69,8 +70,16 @@ class UsrStore:
                     owner=metadata.OWNER,
                     description=metadata.DESCRIPTION,
                 )
-            if not self._dataset.exists():
-                self._dataset.init(source="densegen", notes="Designs made by dense.", actor=self._actor)
+            self._make_dataset()
+
+    def _make_dataset(self) -> None:
+        if self._dataset.exists():
+            return
+        try:
+            self._dataset.init(source=TOOL, notes="Designs made by dense.", actor=self._actor)
+        except ValidationError:
+            if not self._dataset.exists():  # otherwise another shard was first
+                raise
 
     def _registered(self) -> bool:
         """Whether the root's contract has all our columns with our types; it may have more."""

@@ -1,0 +1,251 @@
+"""``dense run`` as a user runs it: real processes, a real dataset."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pytest
+
+from dnadesign.densegen.contract.metadata import COLUMNS
+from dnadesign.usr import Dataset, Event, parse_type_str
+from tests.densegen.design_cases import (
+    assert_keeps_promises,
+    other_strand,
+    sigma70_spacers,
+    write_workspace,
+)
+
+COMMAND = [sys.executable, "-m", "dnadesign.densegen.cli.app", "run"]
+PATIENCE = 120
+
+
+def dense(config: Path, *options: str) -> subprocess.CompletedProcess[str]:
+    command = [*COMMAND, "-c", str(config), *options]
+    return subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, check=False)
+
+
+def dataset(config: Path) -> Dataset:
+    return Dataset.open(config.parent / "datasets", "designs")
+
+
+def rows(config: Path) -> list[dict[str, Any]]:
+    return dataset(config).to_arrow().to_pylist()
+
+
+def made(config: Path) -> list[tuple[str, int, str]]:
+    return sorted(
+        (row["densegen__plan"], row["densegen__attempt_id"], row["sequence"]) for row in rows(config)
+    )
+
+
+def events(config: Path) -> list[Event]:
+    return [Event.from_json_line(line) for line in dataset(config).events_path.read_bytes().splitlines()]
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A workspace whose run has come to its end, undisturbed."""
+    config = write_workspace(tmp_path_factory.mktemp("finished"))
+    done = dense(config)
+    assert done.returncode == 0, done.stderr
+    return config
+
+
+def test_a_run_fills_its_quotas_and_leaves_a_valid_dataset(finished: Path) -> None:
+    dataset(finished).validate()
+    found = rows(finished)
+    assert [sum(row["densegen__plan"] == name for row in found) for name in ("first", "second")] == [6, 5]
+    neutral = {min(row["sequence"], other_strand(row["sequence"])) for row in found}
+    assert len(neutral) == len(found)
+
+
+def test_each_row_says_what_its_sequence_holds(finished: Path) -> None:
+    for row in rows(finished):
+        assert_keeps_promises(row["sequence"], row["densegen__used_tfbs_detail"], length=40)
+        used = {one["tf"] for one in row["densegen__used_tf_counts"]}
+        if row["densegen__plan"] == "first":
+            assert {"F0", "F1"} <= used
+            (promoter,) = row["densegen__promoters"]
+            assert promoter["spacer"] in {16, 17, 18}
+            assert promoter["spacer"] in sigma70_spacers(row["sequence"])
+            assert row["sequence"][promoter["upstream_offset"] :].startswith("TTGACA")
+        else:
+            assert "F2" in used
+
+
+def test_the_metadata_is_stored_in_the_registered_types_and_not_as_text(finished: Path) -> None:
+    schema: pa.Schema = dataset(finished).schema()
+    for name, kind in COLUMNS:
+        assert schema.field(name).type == parse_type_str(kind)
+
+
+def test_each_flush_is_one_transaction_of_rows_and_one_part_under_a_name_of_its_own(finished: Path) -> None:
+    changes = [event for event in events(finished) if event.batch_id]
+    names = [event.batch_id for event in changes if event.action == "import_rows"]
+    assert names == [
+        f"run:0-of-1:{plan}:{number:06d}" for plan in ("first", "second") for number in (1, 2, 3)
+    ]
+    for first, second in zip(changes[::2], changes[1::2], strict=True):
+        assert (first.action, second.action) == ("import_rows", "write_overlay_part")
+        assert (first.batch_id, first.txid) == (second.batch_id, second.txid)
+        assert (first.actor.tool, first.actor.run_id) == ("densegen", "run")
+
+
+def test_the_log_tells_how_the_run_went(finished: Path) -> None:
+    told = {event.action: event for event in events(finished)}
+    assert told["densegen_health"].actor.run_id == "run"
+    completed = told["densegen_completed"]
+    assert completed.metrics["done"] == completed.metrics["quota"] == 11
+    assert completed.args["plans"]["first"] == {"done": 6, "quota": 6, "reason": "quota_reached"}
+
+
+def test_progress_goes_to_standard_error_in_plain_lines(tmp_path: Path) -> None:
+    done = dense(write_workspace(tmp_path))
+    assert done.stdout == ""
+    assert "plan first: wrote 2 designs (2 of 6)" in done.stderr
+    assert "\x1b" not in done.stderr
+
+
+def test_a_run_that_has_designs_is_not_started_again_without_saying_how(finished: Path) -> None:
+    before = made(finished)
+    refused = dense(finished)
+    assert refused.returncode == 3
+    assert "--resume" in refused.stderr
+    assert "--fresh" in refused.stderr
+    assert "Traceback" not in refused.stderr
+    assert made(finished) == before
+
+
+def test_resuming_a_finished_run_changes_nothing(finished: Path) -> None:
+    before = made(finished)
+    assert dense(finished, "--resume").returncode == 0
+    assert made(finished) == before
+
+
+def test_fresh_is_refused_under_the_same_id_and_works_under_another(tmp_path: Path) -> None:
+    config = write_workspace(tmp_path)
+    assert dense(config).returncode == 0
+    refused = dense(config, "--fresh")
+    assert refused.returncode == 3
+    assert "--run-id" in refused.stderr
+    assert dense(config, "--fresh", "--run-id", "again").returncode == 0
+    found = rows(config)
+    assert {row["densegen__run_id"] for row in found} == {"run", "again"}
+    assert len(found) == len({row["sequence"] for row in found}) == 22
+    dataset(config).validate()
+
+
+def test_going_on_with_another_config_is_refused_and_says_which_keys(finished: Path) -> None:
+    text = finished.read_text(encoding="utf-8")
+    finished.write_text(text.replace("length: 40", "length: 44"), encoding="utf-8")
+    refused = dense(finished, "--resume")
+    finished.write_text(text, encoding="utf-8")
+    assert refused.returncode == 3
+    assert "another config" in refused.stderr
+
+
+@pytest.mark.parametrize(
+    ("options", "status"),
+    [(["--shard", "2/2"], 2), (["--shard", "x"], 2), (["--resume", "--fresh"], 2), (["--no-such"], 2)],
+)
+def test_wrong_usage_ends_with_status_two_and_no_traceback(
+    finished: Path, options: list[str], status: int
+) -> None:
+    done = dense(finished, *options)
+    assert done.returncode == status
+    assert "Traceback" not in done.stderr
+
+
+def test_a_quota_that_cannot_be_reached_ends_with_status_one_and_a_failed_event(tmp_path: Path) -> None:
+    config = write_workspace(tmp_path, **{"limits.attempts": 3})
+    done = dense(config)
+    assert done.returncode == 1
+    assert "attempts_limit" in done.stderr
+    last = events(config)[-1]
+    assert (last.action, last.args["reason"]) == ("densegen_failed", "quota_not_reached")
+    dataset(config).validate()
+
+
+def test_a_second_process_on_the_same_run_is_told_that_it_is_busy(tmp_path: Path) -> None:
+    config = write_workspace(tmp_path)
+    lock = tmp_path / "runs" / "run" / ".shard-0-of-1.lock"
+    lock.parent.mkdir(parents=True)
+    with lock.open("w") as handle:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        refused = dense(config)
+    assert refused.returncode == 5
+    assert "at work on it" in refused.stderr
+
+
+def test_shards_at_the_same_time_fill_the_quota_together(tmp_path: Path) -> None:
+    config = write_workspace(tmp_path)
+    shards = [
+        subprocess.Popen(
+            [*COMMAND, "-c", str(config), "--resume", "--shard", f"{i}/3"], stderr=subprocess.DEVNULL
+        )
+        for i in range(3)
+    ]
+    assert [shard.wait(PATIENCE) for shard in shards] == [0, 0, 0]
+    assert len(made(config)) == 11
+    dataset(config).validate()
+    again = made(config)
+    assert dense(config, "--resume", "--shard", "1/3").returncode == 0
+    assert made(config) == again
+    refused = dense(config, "--resume", "--shard", "0/2")
+    assert refused.returncode == 3
+    assert "3 shards" in refused.stderr
+
+
+def test_an_interrupt_writes_what_is_finished_and_a_resume_goes_on(tmp_path: Path) -> None:
+    config = write_workspace(tmp_path, **{"plans.0.quota": 60, "output.chunk_size": 2})
+    with subprocess.Popen([*COMMAND, "-c", str(config)], stderr=subprocess.PIPE, text=True) as run:
+        assert run.stderr is not None
+        next(line for line in run.stderr if "wrote" in line)
+        run.send_signal(signal.SIGTERM)
+        rest = run.stderr.read()
+        assert run.wait(PATIENCE) == 130
+    assert "--resume" in rest
+    dataset(config).validate()
+    assert 0 < len(made(config)) < 65
+    assert events(config)[-1].args["reason"] == "interrupted"
+
+
+def orphans(config: Path) -> list[str]:
+    return [row["sequence"] for row in rows(config) if row["densegen__run_id"] is None]
+
+
+def test_twenty_kills_at_random_moments_lose_nothing_that_was_written_and_double_nothing(
+    tmp_path: Path,
+) -> None:
+    quotas = {"plans.0.quota": 16, "plans.1.quota": 14, "output.chunk_size": 2}
+    straight = write_workspace(tmp_path / "straight", **quotas)
+    assert dense(straight).returncode == 0
+    killed = write_workspace(tmp_path / "killed", **quotas)
+    rng = random.Random(20)
+    grown = [0]
+    for _ in range(20):
+        run = subprocess.Popen(
+            [*COMMAND, "-c", str(killed), "--resume"], stderr=subprocess.DEVNULL, start_new_session=True
+        )
+        time.sleep(rng.uniform(0.2, 2.2))
+        os.killpg(run.pid, signal.SIGKILL)
+        run.wait()
+        if Dataset(killed.parent / "datasets", "designs").exists():
+            assert orphans(killed) == []
+            grown.append(len(made(killed)))
+    assert all(before <= after for before, after in pairwise(grown))
+    done = dense(killed, "--resume")
+    assert done.returncode == 0, done.stderr
+    dataset(killed).validate()
+    assert made(killed) == made(straight)
+    assert orphans(killed) == []
