@@ -41,7 +41,7 @@ if TYPE_CHECKING:  # the same names, for type checkers; at run time __getattr__ 
     )
     from dnadesign.usr.contract.registry import Namespace, Registry, RegistryColumn, parse_columns_spec
     from dnadesign.usr.contract.types import arrow_type_str, parse_type_str
-    from dnadesign.usr.dataset import Dataset, Transaction
+    from dnadesign.usr.dataset import Dataset
     from dnadesign.usr.operations.describe import DatasetInfo, OverlayInfo, list_datasets
     from dnadesign.usr.operations.freeze import FreezeResult
     from dnadesign.usr.operations.ingest import AddSequencesResult
@@ -53,6 +53,7 @@ if TYPE_CHECKING:  # the same names, for type checkers; at run time __getattr__ 
     from dnadesign.usr.storage.event_follow import EventFollower
     from dnadesign.usr.storage.log_file import LogLine, LogPosition
     from dnadesign.usr.storage.registry_file import load_registry, registry_hash
+    from dnadesign.usr.transaction import Transaction
 
 _ERRORS = (
     "AlphabetError", "BatchConflict", "CommitOutcomeUnknown", "ConcurrentChangeError", "CorruptFileError",
@@ -68,7 +69,7 @@ _HOMES = {
     "contract.identity": ("compute_id", "normalize_sequence", "validate_alphabet", "validate_bio_type"),
     "contract.registry": ("Namespace", "Registry", "RegistryColumn", "parse_columns_spec"),
     "contract.types": ("arrow_type_str", "parse_type_str"),
-    "dataset": ("Dataset", "Transaction"),
+    "dataset": ("Dataset",),
     "operations.describe": ("DatasetInfo", "OverlayInfo", "list_datasets"),
     "operations.freeze": ("FreezeResult",),
     "operations.ingest": ("AddSequencesResult",),
@@ -80,6 +81,7 @@ _HOMES = {
     "storage.event_follow": ("EventFollower",),
     "storage.log_file": ("LogLine", "LogPosition"),
     "storage.registry_file": ("load_registry", "registry_hash"),
+    "transaction": ("Transaction",),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 

@@ -16,63 +16,29 @@ from dnadesign.usr.contract.names import STATE_NAMESPACE, nearest
 from dnadesign.usr.operations import describe as _describe
 from dnadesign.usr.operations import read as _read
 from dnadesign.usr.operations import validate as _validate
-from dnadesign.usr.operations._keys import Key
 from dnadesign.usr.operations._mutation import run
-from dnadesign.usr.operations.describe import DatasetInfo, OverlayInfo
+from dnadesign.usr.operations.describe import DatasetInfo
 from dnadesign.usr.operations.freeze import Freeze, FreezeResult
 from dnadesign.usr.operations.ingest import AddRows, AddSequencesResult, OnConflict, Rows
 from dnadesign.usr.operations.init import Init, prepare_folder
-from dnadesign.usr.operations.overlay_parts import OverlayPartResult, WritePart
 from dnadesign.usr.operations.register import ensure_registry
 from dnadesign.usr.operations.tool_event import ToolEvent
-from dnadesign.usr.operations.transaction import Transaction as _Transaction
 from dnadesign.usr.operations.validate import RegistryMode, Report
+from dnadesign.usr.overlay_methods import OverlayMethods
 from dnadesign.usr.storage.batch_index import BatchRecord
 from dnadesign.usr.storage.filesystem import REAL, FileSystem
 from dnadesign.usr.storage.lock import DEFAULT_TIMEOUT
 from dnadesign.usr.storage.maintenance import maintenance as _maintenance
 from dnadesign.usr.storage.maintenance import require
 from dnadesign.usr.storage.store import Store
+from dnadesign.usr.transaction import Transaction
 
 if TYPE_CHECKING:  # only names in signatures; both libraries are loaded when they are used
     import duckdb
     import pyarrow as pa
 
 
-class Transaction(_Transaction):
-    """Changes that become visible together or not at all; see :meth:`Dataset.transaction`."""
-
-    def add_sequences(
-        self,
-        rows: Rows,
-        *,
-        bio_type: str,
-        alphabet: str,
-        source: str = "",
-        created_at: datetime | None = None,
-        on_conflict: OnConflict = "error",
-    ) -> None:
-        """Record what :meth:`Dataset.add_sequences` does."""
-        self.record(AddRows(rows, bio_type, alphabet, source, created_at, on_conflict))
-
-    def import_rows(self, rows: Rows, *, source: str = "", on_conflict: OnConflict = "error") -> None:
-        """Record what :meth:`Dataset.import_rows` does."""
-        self.record(AddRows(rows, None, None, source, None, on_conflict))
-
-    def write_overlay_part(
-        self,
-        namespace: str,
-        data: Any,
-        *,
-        key: Key = "id",
-        key_col: str | None = None,
-        allow_missing: bool = False,
-    ) -> None:
-        """Record what :meth:`Dataset.write_overlay_part` does; rows added before it count."""
-        self.record(WritePart(namespace, data, key, key_col, allow_missing))
-
-
-class Dataset:
+class Dataset(OverlayMethods):
     """One dataset of sequences under a root.
 
     Args:
@@ -219,43 +185,6 @@ class Dataset:
         """Add rows that each say their own ``bio_type`` and ``alphabet``; else like :meth:`add_sequences`."""
         step = AddRows(rows, None, None, source, None, on_conflict)
         return run(self._store, [step], actor=actor, batch_id=batch_id)[2][0]
-
-    # -- overlays -----------------------------------------------------------------------------------------------
-
-    def write_overlay_part(
-        self,
-        namespace: str,
-        data: Any,
-        *,
-        key: Key = "id",
-        key_col: str | None = None,
-        allow_missing: bool = False,
-        batch_id: str | None = None,
-        actor: Actor | None = None,
-    ) -> OverlayPartResult:
-        """Write one immutable part of an overlay; what it costs does not grow with what is there.
-
-        Args:
-            namespace: A registered namespace.
-            data: A key column and columns of the namespace, through the Arrow interfaces.
-            key: What the key column holds: id, sequence, sequence_norm or sequence_ci.
-            key_col: Its name in the data; ``id`` or ``sequence`` when None.
-            allow_missing: Leave out rows whose key is not in the base, instead of refusing them all.
-            batch_id: A name under which this very input is committed once only.
-            actor: Who does it.
-
-        Raises:
-            SchemaError: A column is not registered, or a value does not fit its type.
-            MissingKeyError: A key is not in the base.
-            DuplicateKeyError: A key is in the namespace already.
-            OverlayLayoutError: The namespace is both a file and parts.
-        """
-        step = WritePart(namespace, data, key, key_col, allow_missing)
-        return run(self._store, [step], actor=actor, batch_id=batch_id)[2][0]
-
-    def list_overlays(self) -> tuple[OverlayInfo, ...]:
-        """The namespaces that the dataset has rows of."""
-        return _describe.list_overlays(self._store)
 
     # -- transactions, batches, maintenance ---------------------------------------------------------------------
 
