@@ -21,11 +21,12 @@ USR_LAYERS = {
     "names": frozenset({"contract", "storage", "operations", "facade"}),
     "cli": frozenset({"contract", "formats", "facade", "names"}),
 }
-# The same within a tool. Assembly, every module that lies directly in the tool, puts the others together.
+# The same within a tool. Operations reach the world through ports of the contract, never through an adapter.
+# Assembly, every module that lies directly in the tool, puts the others together.
 TOOL_LAYERS = {
     "contract": frozenset[str](),
-    "adapters": frozenset({"contract"}),
-    "operations": frozenset({"contract", "adapters"}),
+    "operations": frozenset({"contract"}),
+    "adapters": frozenset({"contract", "operations"}),
     "assembly": frozenset({"contract", "adapters", "operations"}),
     "cli": frozenset({"contract", "adapters", "operations", "assembly"}),
 }
