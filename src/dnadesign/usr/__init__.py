@@ -9,51 +9,131 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:  # the same names, for type checkers; at run time __getattr__ finds them
-    from dnadesign.usr.contract.actor import Actor, use_actor
+    from dnadesign.usr.contract.actor import Actor as Actor
+    from dnadesign.usr.contract.actor import use_actor as use_actor
     from dnadesign.usr.contract.errors import (
-        AlphabetError,
-        BatchConflict,
-        CommitOutcomeUnknown,
-        ConcurrentChangeError,
-        CorruptFileError,
-        DatasetNotFound,
-        DuplicateIDError,
-        DuplicateKeyError,
-        EventLogError,
-        LockTimeout,
-        MaintenanceRequired,
-        MissingKeyError,
-        NamespaceError,
-        OverlayLayoutError,
-        RegistryError,
-        SchemaError,
-        SequencesError,
-        StorageError,
-        UnsupportedFilesystem,
-        ValidationError,
+        AlphabetError as AlphabetError,
     )
-    from dnadesign.usr.contract.events import Event
+    from dnadesign.usr.contract.errors import (
+        BatchConflict as BatchConflict,
+    )
+    from dnadesign.usr.contract.errors import (
+        CommitOutcomeUnknown as CommitOutcomeUnknown,
+    )
+    from dnadesign.usr.contract.errors import (
+        ConcurrentChangeError as ConcurrentChangeError,
+    )
+    from dnadesign.usr.contract.errors import (
+        CorruptFileError as CorruptFileError,
+    )
+    from dnadesign.usr.contract.errors import (
+        DatasetNotFound as DatasetNotFound,
+    )
+    from dnadesign.usr.contract.errors import (
+        DuplicateIDError as DuplicateIDError,
+    )
+    from dnadesign.usr.contract.errors import (
+        DuplicateKeyError as DuplicateKeyError,
+    )
+    from dnadesign.usr.contract.errors import (
+        EventLogError as EventLogError,
+    )
+    from dnadesign.usr.contract.errors import (
+        LockTimeout as LockTimeout,
+    )
+    from dnadesign.usr.contract.errors import (
+        MaintenanceRequired as MaintenanceRequired,
+    )
+    from dnadesign.usr.contract.errors import (
+        MissingKeyError as MissingKeyError,
+    )
+    from dnadesign.usr.contract.errors import (
+        NamespaceError as NamespaceError,
+    )
+    from dnadesign.usr.contract.errors import (
+        OverlayLayoutError as OverlayLayoutError,
+    )
+    from dnadesign.usr.contract.errors import (
+        RegistryError as RegistryError,
+    )
+    from dnadesign.usr.contract.errors import (
+        SchemaError as SchemaError,
+    )
+    from dnadesign.usr.contract.errors import (
+        SequencesError as SequencesError,
+    )
+    from dnadesign.usr.contract.errors import (
+        StorageError as StorageError,
+    )
+    from dnadesign.usr.contract.errors import (
+        UnsupportedFilesystem as UnsupportedFilesystem,
+    )
+    from dnadesign.usr.contract.errors import (
+        ValidationError as ValidationError,
+    )
+    from dnadesign.usr.contract.events import Event as Event
     from dnadesign.usr.contract.identity import (
-        compute_id,
-        normalize_sequence,
-        validate_alphabet,
-        validate_bio_type,
+        compute_id as compute_id,
     )
-    from dnadesign.usr.contract.registry import Namespace, Registry, RegistryColumn, parse_columns_spec
-    from dnadesign.usr.contract.types import arrow_type_str, parse_type_str
-    from dnadesign.usr.dataset import Dataset
-    from dnadesign.usr.operations.describe import DatasetInfo, OverlayInfo, list_datasets
-    from dnadesign.usr.operations.freeze import FreezeResult
-    from dnadesign.usr.operations.ingest import AddSequencesResult
-    from dnadesign.usr.operations.overlay_parts import OverlayPartResult
-    from dnadesign.usr.operations.register import RegisterResult, register_namespace
-    from dnadesign.usr.operations.transaction import TransactionResult
-    from dnadesign.usr.operations.validate import Report
-    from dnadesign.usr.storage.batch_index import BatchRecord
-    from dnadesign.usr.storage.event_follow import EventFollower
-    from dnadesign.usr.storage.log_file import LogLine, LogPosition
-    from dnadesign.usr.storage.registry_file import load_registry, registry_hash
-    from dnadesign.usr.transaction import Transaction
+    from dnadesign.usr.contract.identity import (
+        normalize_sequence as normalize_sequence,
+    )
+    from dnadesign.usr.contract.identity import (
+        validate_alphabet as validate_alphabet,
+    )
+    from dnadesign.usr.contract.identity import (
+        validate_bio_type as validate_bio_type,
+    )
+    from dnadesign.usr.contract.registry import (
+        Namespace as Namespace,
+    )
+    from dnadesign.usr.contract.registry import (
+        Registry as Registry,
+    )
+    from dnadesign.usr.contract.registry import (
+        RegistryColumn as RegistryColumn,
+    )
+    from dnadesign.usr.contract.registry import (
+        parse_columns_spec as parse_columns_spec,
+    )
+    from dnadesign.usr.contract.types import (
+        arrow_type_str as arrow_type_str,
+    )
+    from dnadesign.usr.contract.types import (
+        parse_type_str as parse_type_str,
+    )
+    from dnadesign.usr.dataset import Dataset as Dataset
+    from dnadesign.usr.operations.describe import (
+        DatasetInfo as DatasetInfo,
+    )
+    from dnadesign.usr.operations.describe import (
+        OverlayInfo as OverlayInfo,
+    )
+    from dnadesign.usr.operations.describe import (
+        list_datasets as list_datasets,
+    )
+    from dnadesign.usr.operations.freeze import FreezeResult as FreezeResult
+    from dnadesign.usr.operations.ingest import AddSequencesResult as AddSequencesResult
+    from dnadesign.usr.operations.overlay_parts import OverlayPartResult as OverlayPartResult
+    from dnadesign.usr.operations.register import (
+        RegisterResult as RegisterResult,
+    )
+    from dnadesign.usr.operations.register import (
+        register_namespace as register_namespace,
+    )
+    from dnadesign.usr.operations.transaction import TransactionResult as TransactionResult
+    from dnadesign.usr.operations.validate import Report as Report
+    from dnadesign.usr.storage.batch_index import BatchRecord as BatchRecord
+    from dnadesign.usr.storage.event_follow import EventFollower as EventFollower
+    from dnadesign.usr.storage.log_file import LogLine as LogLine
+    from dnadesign.usr.storage.log_file import LogPosition as LogPosition
+    from dnadesign.usr.storage.registry_file import (
+        load_registry as load_registry,
+    )
+    from dnadesign.usr.storage.registry_file import (
+        registry_hash as registry_hash,
+    )
+    from dnadesign.usr.transaction import Transaction as Transaction
 
 _ERRORS = (
     "AlphabetError", "BatchConflict", "CommitOutcomeUnknown", "ConcurrentChangeError", "CorruptFileError",
