@@ -47,9 +47,10 @@ def test_no_modules_import_one_another_in_a_circle() -> None:
         ("dnadesign.densegen.operations.run", "import dnadesign.usr"),
         ("dnadesign.densegen.operations.run", "from dnadesign.notify.contract import messages"),
         ("dnadesign.densegen.contract.design", "from dnadesign.densegen.operations import run"),
+        ("dnadesign.densegen.adapters.inputs.site_table", "from dnadesign.densegen.cli.app import main"),
         (
-            "dnadesign.densegen.adapters.inputs.site_table",
-            "from dnadesign.densegen.operations.run import run",
+            "dnadesign.densegen.operations.run",
+            "from dnadesign.densegen.adapters.inputs import site_table",
         ),
         ("dnadesign.densegen.operations.run", "from dnadesign.densegen.assembly import solver"),
         ("dnadesign.densegen.adapters.outputs.usr_writer", "from dnadesign.usr.dataset import Dataset"),
@@ -80,6 +81,10 @@ def test_an_import_that_runs_upwards_or_through_the_wall_is_found(name: str, tex
         ("dnadesign.usr.cli.events", "from dnadesign.usr.cli.output import Output"),
         ("dnadesign.densegen.adapters.outputs.usr_writer", "from dnadesign.usr import Dataset, use_actor"),
         ("dnadesign.notify.adapters.usr_events", "from dnadesign.usr import EventFollower"),
+        (
+            "dnadesign.densegen.adapters.inputs.site_table",
+            "from dnadesign.densegen.operations import padding",
+        ),
         ("dnadesign.densegen.cli.app", "from dnadesign.densegen.operations.run import run"),
         ("dnadesign.densegen.assembly", "from dnadesign.densegen.adapters.solvers import processes"),
         (
