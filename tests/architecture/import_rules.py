@@ -120,10 +120,18 @@ def _local_import_problems(module: Module, found: list[Import]) -> list[str]:
     return [
         f"{module.name}:{item.line}: imports {item.target} inside a function without a reason beside it"
         for item in found
-        if item.local
-        and "#" not in lines[item.line - 1]
-        and not lines[item.line - 2].lstrip().startswith("#")
+        if item.local and not _has_reason(lines, item.line - 1)
     ]
+
+
+def _has_reason(lines: list[str], at: int) -> bool:
+    """Whether a comment stands on the line, or right above it or the imports that it follows."""
+    if "#" in lines[at]:
+        return True
+    above = at - 1
+    while lines[above].lstrip().startswith(("import ", "from ")):
+        above -= 1
+    return lines[above].lstrip().startswith("#")
 
 
 def contract_problems(module: Module) -> list[str]:

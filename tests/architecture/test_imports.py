@@ -58,6 +58,7 @@ def test_no_modules_import_one_another_in_a_circle() -> None:
         ("dnadesign.notify.operations.watch", "from dnadesign.usr import EventFollower"),
         ("dnadesign.notify.adapters.usr_events", "from dnadesign.usr.storage.event_log import follow"),
         ("dnadesign.notify.operations.watch", "def f():\n    import json\n"),
+        ("dnadesign.notify.operations.watch", "def f():\n    x = 1\n    import json\n    import re\n"),
         (
             "dnadesign.notify.operations.watch",
             "# why\nx = 1\nasync def f():\n    if x:\n        import json\n",
@@ -92,6 +93,7 @@ def test_an_import_that_runs_upwards_or_through_the_wall_is_found(name: str, tex
             "def f():\n    # heavy, and optional\n    import dna_features_viewer\n",
         ),
         ("dnadesign.densegen.cli.app", "def f():\n    import dna_features_viewer  # optional\n"),
+        ("dnadesign.usr.cli.tables", "def f():\n    # costly\n    from rich.box import A\n    import rich\n"),
         ("dnadesign.demo", "from dnadesign.usr import Dataset\nfrom dnadesign.notify.cli.app import main\n"),
     ],
 )
