@@ -1,12 +1,16 @@
-"""Runs the real ``notify`` program, and keeps what it says for the search for secrets."""
+"""Runs the real ``notify`` program, and searches what it says for secrets."""
 
+import io
 import os
 import signal
 import subprocess
 import sys
+from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
+from unittest.mock import patch
 
+from dnadesign.notify.cli.app import run
 from tests.notify.planted import found_in_text
 
 COMMAND = [sys.executable, "-m", "dnadesign.notify.cli.app"]
@@ -45,19 +49,22 @@ class Notify:
         return {**kept, **folders, "COLUMNS": "100", **more}
 
     def run(self, *args: str | Path, status: int | None = 0, stdin: str = "", **env: str) -> Result:
-        """Run to the end; the exit status must be the one expected."""
-        done = subprocess.run(
-            [*COMMAND, *map(str, args)],
-            env=self.environment(**env),
-            input=stdin,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=300,
-        )
-        assert status is None or done.returncode == status, f"{done.returncode}\n{done.stdout}\n{done.stderr}"
-        assert not found_in_text(done.stdout + done.stderr)
-        return Result(done.returncode, done.stdout, done.stderr)
+        """Run a command line to its end, here; the exit status must be the one expected."""
+        out, err = io.StringIO(), io.StringIO()
+        with (
+            patch.dict(os.environ, self.environment(**env), clear=True),
+            patch.object(sys, "stdin", io.StringIO(stdin)),
+            redirect_stdout(out),
+            redirect_stderr(err),
+        ):
+            ended = run([*map(str, args)])
+        return _checked(Result(ended, out.getvalue(), err.getvalue()), status)
+
+    def spawn(self, *args: str | Path, status: int | None = 0, **env: str) -> Result:
+        """The same in a process of its own."""
+        process = self.start(*args, **env)
+        out, err = process.communicate(timeout=300)
+        return _checked(Result(process.returncode, out, err), status)
 
     def start(self, *args: str | Path, **env: str) -> subprocess.Popen[str]:
         """Start and let run; the caller ends it."""
@@ -75,5 +82,11 @@ def interrupt(process: subprocess.Popen[str]) -> Result:
     """Ask a running program to stop, and wait until it has."""
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=60)
-    assert not found_in_text(out + err)
-    return Result(process.returncode, out, err)
+    return _checked(Result(process.returncode, out, err), None)
+
+
+def _checked(result: Result, status: int | None) -> Result:
+    """The result, if it is the one expected and says no secret."""
+    assert status is None or result.status == status, result
+    assert not found_in_text(result.out + result.err)
+    return result

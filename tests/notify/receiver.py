@@ -96,6 +96,14 @@ class Receiver(socketserver.ThreadingTCPServer):
                 assert left > 0, f"waited in vain; {len(self.requests)} requests came"
                 self.changed.wait(left)
 
+    def wait_for_requests(self, number: int) -> None:
+        """Wait until so many requests have come."""
+        self.wait_for(lambda seen: len(seen.requests) >= number)
+
+    def wait_for_ids(self, number: int) -> None:
+        """Wait until so many different messages have come."""
+        self.wait_for(lambda seen: len({request.id for request in seen.requests}) >= number)
+
     def get_request(self) -> tuple[socket.socket, Any]:
         connection, address = super().get_request()
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

@@ -59,7 +59,7 @@ def test_following_goes_on_until_it_is_interrupted(notify: Notify, receiver: Rec
     watcher = notify.start(*WATCH, "--events", folder / ".events.log", "--follow", HOOK=receiver.url())
     for number in range(3):
         append(folder, imports([number]))
-        receiver.wait_for(lambda seen, number=number: len(seen.requests) == number + 1)
+        receiver.wait_for_requests(number + 1)
     result = interrupt(watcher)
     assert result.status == 130
     assert "3 messages delivered" in result.err
@@ -85,7 +85,7 @@ def test_a_second_watcher_on_the_same_cursor_refuses(
 ) -> None:
     log = append(folder, imports([0]))
     first = notify.start(*WATCH, "--events", log, "--follow", HOOK=receiver.url())
-    receiver.wait_for(lambda seen: len(seen.requests) == 1)
+    receiver.wait_for_requests(1)
     second = notify.run(*WATCH, "--events", log, status=5, HOOK=receiver.url())
     assert "another watcher" in second.err
     first.kill()
@@ -209,7 +209,7 @@ def test_a_kill_loses_nothing_and_repeats_under_the_same_id(notify: Notify, fold
     with receiving() as receiver:
         for number in (20, 90, 150, 260):
             watcher = notify.start(*WATCH, "--events", log, "--follow", HOOK=receiver.url())
-            receiver.wait_for(lambda seen, number=number: len({r.id for r in seen.requests}) >= number)
+            receiver.wait_for_ids(number)
             watcher.send_signal(signal.SIGKILL)
             watcher.communicate()
         notify.run(*WATCH, "--events", log, HOOK=receiver.url())

@@ -38,7 +38,7 @@ def fetch_credentials(destination: Destination, *, address: Secret | None = None
     if address is None:
         raise UsageProblem(
             f"the address of destination {destination.name} is kept nowhere",
-            mend="pass it again with --url, or better keep it in a variable (--url-env) or file (--secret-ref)",
+            mend="keep it in a variable or a private file, and name that: --url-env or --secret-ref (spool: --url-ref)",
         )
     check_address(address, destination.provider)
     signing = tuple(fetch_secret(ref) for ref in destination.signing)

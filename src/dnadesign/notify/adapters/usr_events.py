@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Mapping
+from datetime import UTC
 from pathlib import Path
 from typing import Literal
 
 from dnadesign.notify.contract.errors import LogChanged, NotFound, SourceError
-from dnadesign.notify.contract.events import SourceLine, event_from_mapping
-from dnadesign.usr import EventFollower, EventLogError, LogLine, LogPosition, SequencesError
+from dnadesign.notify.contract.events import RunEvent, SourceLine, event_from_line
+from dnadesign.usr import Event, EventFollower, EventLogError, LogLine, LogPosition, SequencesError
 
 
 class UsrEventSource:
@@ -91,24 +91,37 @@ def events_path_of(root: Path, dataset: str) -> Path:
 
 
 def _source_line(line: LogLine, *, dataset: str) -> SourceLine:
-    event = None
-    problem = line.error.message if line.error is not None else None
-    try:
-        raw = json.loads(line.raw)
-    except ValueError:
-        raw = None
-    if isinstance(raw, dict):
-        # Read from the line itself: a later version's event is not one for usr, and may be one for us.
-        name = (
-            hashlib.sha256(b"%d\n%b" % (line.offset, line.raw)).hexdigest()[:32]
-            if not raw.get("event_id")
-            else ""
-        )
-        event = event_from_mapping(raw, dataset=dataset, event_id=f"line-{name}")
+    # A line that is no event for usr may be one for us: that of a later version.
+    event = _run_event(line, line.event, dataset) if line.event is not None else _parsed(line, dataset)
+    problem = line.error.message if line.error is not None else "it lacks an action or a timestamp_utc"
     return SourceLine(
         event=event,
-        problem=None if event is not None else problem or "it lacks an action or a timestamp_utc",
+        problem=None if event is not None else problem,
         path=str(line.path),
         offset=line.offset,
         after=line.after,
     )
+
+
+def _run_event(line: LogLine, event: Event, dataset: str) -> RunEvent:
+    return RunEvent(
+        event_id=event.event_id or _made_up_id(line),
+        action=event.action,
+        time=event.time.astimezone(UTC),
+        dataset=event.dataset.name or dataset,
+        tool=event.actor.tool,
+        run_id=event.actor.run_id,
+        metrics=event.metrics,
+        args=event.args,
+        version=event.event_version,
+        line=line.raw,
+    )
+
+
+def _parsed(line: LogLine, dataset: str) -> RunEvent | None:
+    return event_from_line(line.raw, dataset=dataset, event_id=_made_up_id(line))
+
+
+def _made_up_id(line: LogLine) -> str:
+    """An id for an event of an older tool: the same whenever the line is read."""
+    return f"line-{hashlib.sha256(b'%d %b' % (line.offset, line.raw)).hexdigest()[:32]}"

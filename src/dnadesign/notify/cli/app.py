@@ -6,6 +6,7 @@ import importlib
 import os
 import sys
 import traceback
+from collections.abc import Sequence
 from typing import Any
 
 import typer
@@ -64,13 +65,14 @@ def _root() -> None:
 
 
 def main() -> None:
-    """Run the command line; the exit status is 0 ok, 1 failed, 2 usage, 3 refused, 4 not found, 5 busy, 130 interrupted."""
-    sys.exit(_run())
+    """The console script."""
+    sys.exit(run(sys.argv[1:]))
 
 
-def _run() -> int:
+def run(args: Sequence[str]) -> int:
+    """Run one command line, and say how it ended: 0 ok, 1 failed, 2 usage, 3 refused, 4 not found, 5 busy, 130 interrupted."""
     try:
-        status = get_command(app)(standalone_mode=False, prog_name="notify")
+        status = get_command(app)(list(args), standalone_mode=False, prog_name="notify")
         sys.stdout.flush()
         return status if isinstance(status, int) else 0
     except NotifyError as error:

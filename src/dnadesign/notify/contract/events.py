@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
+
+KNOWN_VERSION = 1
 
 
 class Kind(StrEnum):
@@ -26,7 +29,8 @@ class RunEvent:
     """One event of a dataset's log.
 
     Attributes:
-        raw: The whole event as it stands in the log.
+        version: Of the event's form.
+        line: The whole event as it stands in the log, a JSON object.
     """
 
     event_id: str
@@ -37,12 +41,17 @@ class RunEvent:
     run_id: str | None
     metrics: Mapping[str, object]
     args: Mapping[str, object]
-    raw: Mapping[str, object]
+    version: object
+    line: bytes
 
     @property
     def run_key(self) -> tuple[str, str, str]:
         """What the events of one run share: dataset, tool, run id."""
         return (self.dataset, self.tool or "", self.run_id or "")
+
+    def raw(self) -> Mapping[str, object]:
+        """The whole event, parsed anew: few need it."""
+        return _mapping(json.loads(self.line))
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,20 +113,24 @@ def parse_time(text: object) -> datetime | None:
     return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
-def event_from_mapping(raw: Mapping[str, object], *, dataset: str, event_id: str) -> RunEvent | None:
-    """The event that a JSON object of a log stands for; None where it lacks what an event must have.
+def event_from_line(line: bytes, *, dataset: str, event_id: str) -> RunEvent | None:
+    """The event that a line of a log stands for, whatever its version; None where it is none.
 
     Args:
-        raw: The object.
+        line: The line.
         dataset: The dataset's name, for events of older tools that do not say it.
         event_id: An id for events of older tools that have none.
     """
+    try:
+        raw = json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(raw, dict):
+        return None
     action, time = raw.get("action"), parse_time(raw.get("timestamp_utc"))
     if not isinstance(action, str) or not action or time is None:
         return None
-    where, actor, metrics, args = (
-        _mapping(raw.get(name)) for name in ("dataset", "actor", "metrics", "args")
-    )
+    where, actor = _mapping(raw.get("dataset")), _mapping(raw.get("actor"))
     return RunEvent(
         event_id=_text(raw.get("event_id")) or event_id,
         action=action,
@@ -125,9 +138,10 @@ def event_from_mapping(raw: Mapping[str, object], *, dataset: str, event_id: str
         dataset=_text(where.get("name")) or dataset,
         tool=_text(actor.get("tool")),
         run_id=_text(actor.get("run_id")),
-        metrics=metrics,
-        args=args,
-        raw=raw,
+        metrics=_mapping(raw.get("metrics")),
+        args=_mapping(raw.get("args")),
+        version=raw.get("event_version", KNOWN_VERSION),
+        line=line,
     )
 
 

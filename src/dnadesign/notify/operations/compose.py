@@ -13,7 +13,17 @@ from dnadesign.notify.contract.messages import Message
 from dnadesign.notify.contract.watch_state import Folded, RunState
 
 _TYPE_PREFIX = "dnadesign.usr."
-_CONTEXT_KEYS = ("txid", "batch_id", "maintenance", "fingerprint", "registry_hash", "version", "artifacts")
+_CONTEXT_KEYS = (
+    "actor",
+    "dataset",
+    "txid",
+    "batch_id",
+    "maintenance",
+    "fingerprint",
+    "registry_hash",
+    "version",
+    "artifacts",
+)
 _MOST_METRICS = 8
 # Told in words by the message already.
 _TOLD_METRICS = frozenset({"rows", "quota", "namespace"})
@@ -175,7 +185,8 @@ def _run_facts(
 
 
 def _place(event: RunEvent) -> dict[str, str]:
-    actor, dataset = event.raw.get("actor"), event.raw.get("dataset")
+    raw = event.raw()
+    actor, dataset = raw.get("actor"), raw.get("dataset")
     host = actor.get("host") if isinstance(actor, Mapping) else None
     root = dataset.get("root") if isinstance(dataset, Mapping) else None
     return {label: str(value) for label, value in (("Host", host), ("Root", root)) if value}
@@ -241,12 +252,10 @@ def _event_data(
     if include.args:
         data["args"] = _machine(event.args)
     if include.context:
-        context = {key: event.raw[key] for key in _CONTEXT_KEYS if key in event.raw}
-        data["context"] = _machine(
-            {"actor": event.raw.get("actor"), "dataset": event.raw.get("dataset"), **context}
-        )
+        raw = event.raw()
+        data["context"] = _machine({key: raw[key] for key in _CONTEXT_KEYS if key in raw})
     if include.raw_event:
-        data["raw_event"] = _machine(event.raw)
+        data["raw_event"] = _machine(event.raw())
     return data
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from dnadesign.notify.contract.errors import UnknownEventVersion
-from dnadesign.notify.contract.events import SourceLine
+from dnadesign.notify.contract.events import KNOWN_VERSION, SourceLine
 from dnadesign.notify.contract.messages import Message
 from dnadesign.notify.contract.ports import Clock, CursorStore, EventSource
 from dnadesign.notify.contract.watch_state import WatchState
@@ -17,7 +17,6 @@ _LINES_AT_ONCE = 1000
 # What a kill can make us send twice: at most so many messages, or those of so many seconds.
 _SAVE_AFTER_MESSAGES = 64
 _SAVE_AFTER_SECONDS = 0.5
-_KNOWN_VERSION = 1
 
 
 @dataclass(slots=True)
@@ -131,10 +130,9 @@ class Watcher:
             self.counts.invalid += 1
             self._report(f"{line.path}, byte {line.offset}: not an event: {line.problem}")
         else:
-            version = event.raw.get("event_version", _KNOWN_VERSION)
-            if version != _KNOWN_VERSION and not self._options.allow_unknown_version:
+            if event.version != KNOWN_VERSION and not self._options.allow_unknown_version:
                 raise UnknownEventVersion(
-                    f"{line.path}, byte {line.offset}: event_version {version!r}; this program knows {_KNOWN_VERSION}",
+                    f"{line.path}, byte {line.offset}: event_version {event.version!r}; this program knows {KNOWN_VERSION}",
                     mend="use a newer notify, or pass --allow-unknown-version to read it as far as possible",
                 )
             self.counts.events += 1

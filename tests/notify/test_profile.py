@@ -1,0 +1,162 @@
+"""``notify profile``, and watching and sending by one."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from dnadesign.notify.adapters.profile_files import parse_profile
+from dnadesign.notify.contract.errors import ProfileError
+from tests.notify.console import Notify
+from tests.notify.event_logs import append, dataset_folder, event, imports
+from tests.notify.planted import KEY, TOKEN, found_in_text
+from tests.notify.receiver import Answer, Receiver, answers, receiving
+
+
+def checks(notify: Notify, *args: str, status: int = 0, **env: str) -> dict[str, dict[str, str]]:
+    result = notify.run("profile", "doctor", *args, "--format", "jsonl", status=status, **env)
+    return {check["check"]: check for check in map(json.loads, result.out.splitlines())}
+
+
+def test_a_profile_is_made_checked_and_used(notify: Notify, receiver: Receiver, tmp_path: Path) -> None:
+    log = append(dataset_folder(tmp_path), imports(range(3)))
+    made = notify.run(
+        "profile", "init", "lab", "--events", log, "--provider", "generic", stdin=receiver.url() + "\n"
+    )
+    assert "notify profile doctor lab" in made.err
+    secret = notify.config / "secrets" / "lab.url"
+    assert secret.stat().st_mode & 0o777 == 0o600
+    assert notify.run("profile", "show").out == "lab\n"
+    assert "file:" in notify.run("profile", "show", "lab").out
+    found = checks(notify, "lab", "--send-test")
+    assert {check["result"] for check in found.values()} == {"ok"}
+    assert receiver.requests[0].json["data"]["text"] == "This is a test of profile lab."
+    notify.run("usr-events", "watch", "--profile", "lab")
+    assert len(receiver.accepted) == 4
+    assert "0 lines have not been read" in checks(notify, "lab")["cursor"]["detail"]
+    notify.run("send", "--profile", "lab", "-m", "done")
+    assert receiver.accepted[4].json["data"]["text"] == "done"
+
+
+def test_a_profile_signs_folds_and_filters_as_it_says(
+    notify: Notify, receiver: Receiver, tmp_path: Path
+) -> None:
+    log = append(
+        dataset_folder(tmp_path), [event("densegen_started"), *imports(range(1, 9)), event("init", number=9)]
+    )
+    notify.run(
+        "profile", "init", "lab", "--url-env", "HOOK", "--signing-ref", "env:KEY", "--events", log,
+        "--progress-every", "5", HOOK=receiver.url(),
+    )  # fmt: skip
+    path = notify.config / "profiles" / "lab.yaml"
+    path.write_text(path.read_text() + "only_actions: [densegen_started, import_rows]\ninclude: [context]\n")
+    notify.run("usr-events", "watch", "--profile", "lab", HOOK=receiver.url(), KEY=KEY)
+    started, progress = receiver.accepted
+    assert started.json["data"]["context"]["actor"]["host"] == "node7"
+    assert "webhook-signature" in started.headers
+    assert progress.json["data"]["folded"]["events"] == 8
+
+
+@pytest.mark.parametrize(
+    ("text", "where", "problem"),
+    [
+        ("provider: slack\nwebhook: {env: A}\nurl: x\n", ":3:", "url"),
+        ("provider: slack\nwebhook:\n  env: A\n  file: /b\n", ":2:", "exactly one"),
+        ("provider: slack\n", ":1:", "webhook"),
+        ("provider: pigeon\nwebhook: {env: A}\n", ":1:", "provider"),
+        (f"provider: slack\nwebhook: https://hooks.slack.com/services/{TOKEN}\n", ":2:", "webhook"),
+        (f"provider: slack\nwebhook: {{env: '{TOKEN}'}}\n", ":2:", "webhook.env"),
+        (f"provider: slack\nwebhook: {{env: A}}\n{TOKEN}: [\n", ":4:", "not YAML"),
+        ("provider: slack\nprovider: teams\nwebhook: {env: A}\n", ":2:", "second time"),
+        ("provider: slack\nwebhook: {file: a}\n", ":2:", "full path"),
+        ("provider: slack\nwebhook: {env: A}\nsigning: [{env: B}]\n", ":1:", "signing"),
+        ("provider: slack\nwebhook: {env: A}\nprogress_every_minutes: often\n", ":3:", "number"),
+        ("provider: slack\nwebhook: {env: A}\nsource: {root: /r}\n", ":3:", "dataset"),
+        ("version: 2\nprovider: slack\nwebhook: {env: A}\n", ":1:", "version"),
+        ("- a\n", "", "mapping"),
+        ("", "", "mapping"),
+    ],
+)
+def test_a_slip_in_a_profile_is_told_with_its_line_and_without_what_stands_there(
+    text: str, where: str, problem: str
+) -> None:
+    with pytest.raises(ProfileError) as caught:
+        parse_profile(text, path=Path("lab.yaml"))
+    assert f"lab.yaml{where}" in str(caught.value)
+    assert problem in str(caught.value)
+    assert not found_in_text(str(caught.value).replace(f"\n{TOKEN}", ""))
+
+
+def test_the_doctor_names_each_problem_and_its_mend(notify: Notify, tmp_path: Path) -> None:
+    secret = tmp_path / "hook.url"
+    secret.write_text(f"https://hooks.slack.com/services/T0/B0/{TOKEN}")
+    secret.chmod(0o644)
+    notify.run(
+        "profile", "init", "lab", "--provider", "generic", "--url-env", "HOOK", "--signing-ref", "env:KEY",
+        "--events", tmp_path / "none" / ".events.log",
+    )  # fmt: skip
+    assert "HOOK is not set" in checks(notify, "lab", status=1)["address"]["detail"]
+    path = notify.config / "profiles" / "lab.yaml"
+    path.write_text(path.read_text().replace("env: HOOK", f"file: {secret}"))
+    assert checks(notify, "lab", status=1)["address"]["mend"] == f"chmod 600 {secret}"
+    secret.chmod(0o600)
+    found = checks(notify, "lab", status=1)
+    assert found["address"]["mend"] == "set provider: slack"
+    assert "KEY is not set" in found["signing"]["detail"]
+    assert found["event log"]["result"] == "note"
+    secret.write_text(TOKEN)
+    assert "not an https address" in checks(notify, "lab", status=1)["address"]["detail"]
+    path.write_text("provider: [\n")
+    assert list(checks(notify, "lab", status=1)) == ["profile"]
+
+
+def test_the_doctor_sees_what_is_spooled_and_what_is_disabled(notify: Notify, tmp_path: Path) -> None:
+    log = append(dataset_folder(tmp_path), imports(range(2)))
+    with receiving(answers(Answer(410))) as receiver:
+        notify.run("profile", "init", "lab", "--provider", "generic", "--url-env", "HOOK", "--events", log)
+        notify.run("usr-events", "watch", "--profile", "lab", HOOK=receiver.url())
+        found = checks(notify, "lab", status=1, HOOK=receiver.url())["spool"]
+        assert found["mend"].endswith("notify spool retry --destination lab")
+        notify.run("spool", "retry", "--destination", "lab", HOOK=receiver.url())
+        assert checks(notify, "lab", HOOK=receiver.url())["spool"]["result"] == "ok"
+        notify.run("send", "--profile", "lab", HOOK=receiver.url())
+
+
+@pytest.mark.parametrize(
+    ("args", "status"),
+    [
+        (["profile", "init", "../lab", "--url-env", "HOOK"], 2),
+        (["profile", "init", "lab", "--url-env", "HOOK", "--secret-ref", "env:HOOK"], 2),
+        (["profile", "init", "lab", "--url-env", "OTHER"], 2),
+        (["profile", "init", "lab"], 2),
+        (["profile", "init", "lab", "--url-env", "HOOK", "--dataset", "a"], 2),
+        (["profile", "init", "lab", "--url-env", "HOOK", "--provider", "slack", "--signing-ref", "env:K"], 2),
+        (["profile", "init", "taken", "--url-env", "HOOK"], 3),
+        (["profile", "show", "lab"], 4),
+        (["usr-events", "watch", "--profile", "lab"], 4),
+        (["usr-events", "watch", "--profile", "taken"], 2),
+        (["send", "--profile", "taken", "--provider", "slack"], 2),
+    ],
+)
+def test_a_slip_has_an_exit_status_of_its_kind(notify: Notify, args: list[str], status: int) -> None:
+    hook = f"http://127.0.0.1:1/{TOKEN}"
+    notify.run("profile", "init", "taken", "--url-env", "HOOK", HOOK=hook)
+    result = notify.run(*args, status=status, HOOK=hook)
+    assert result.err.startswith("error: ")
+    assert "Traceback" not in result.err
+    assert not (notify.config / "profiles" / "lab.yaml").exists()
+
+
+def test_a_state_folder_that_cannot_be_made_is_told(
+    notify: Notify, receiver: Receiver, tmp_path: Path
+) -> None:
+    log = append(dataset_folder(tmp_path), imports(range(1)))
+    blocked = tmp_path / "file"
+    blocked.write_text("")
+    result = notify.run(
+        "usr-events", "watch", "--url-env", "HOOK", "--events", log, "--state-dir", blocked / "state",
+        status=1, HOOK=receiver.url(),
+    )  # fmt: skip
+    assert "--state-dir" in result.err
+    assert receiver.requests == []
+    assert [path.name for path in log.parent.iterdir()] == [".events.log"]
