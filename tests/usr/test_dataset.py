@@ -232,7 +232,7 @@ def test_allow_missing_leaves_unknown_keys_out_and_says_how_many(dataset: Datase
 @pytest.mark.parametrize(
     ("key", "value"), [("sequence", "ACGT"), ("sequence_norm", " ACGT "), ("sequence_ci", "acGT")]
 )
-def test_sequence_keys_are_resolved_to_ids_when_written(dataset: Dataset, key: str, value: str) -> None:
+def test_sequence_keys_are_resolved_to_ids_when_written(dataset: Dataset, key: Key, value: str) -> None:
     ids = add(dataset, "ACGT")
     result = dataset.write_overlay_part(
         "score", pa.table({"seq": [value], "score__x": [1.0]}), key=key, key_col="seq"
