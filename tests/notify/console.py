@@ -60,16 +60,20 @@ class Notify:
             ended = run([*map(str, args)])
         return _checked(Result(ended, out.getvalue(), err.getvalue()), status)
 
-    def spawn(self, *args: str | Path, status: int | None = 0, **env: str) -> Result:
-        """The same in a process of its own."""
-        process = self.start(*args, **env)
+    def spawn(self, *args: str | Path, status: int | None = 0, code: str | None = None, **env: str) -> Result:
+        """The same in a process of its own; ``code`` is run there instead of the program."""
+        command = COMMAND if code is None else [sys.executable, "-c", code]
+        process = self._popen([*command, *map(str, args)], env)
         out, err = process.communicate(timeout=300)
         return _checked(Result(process.returncode, out, err), status)
 
     def start(self, *args: str | Path, **env: str) -> subprocess.Popen[str]:
         """Start and let run; the caller ends it."""
+        return self._popen([*COMMAND, *map(str, args)], env)
+
+    def _popen(self, command: list[str], env: dict[str, str]) -> subprocess.Popen[str]:
         return subprocess.Popen(
-            [*COMMAND, *map(str, args)],
+            command,
             env=self.environment(**env),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,

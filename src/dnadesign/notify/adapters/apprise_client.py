@@ -64,12 +64,15 @@ class AppriseTransport:
         """Try once. Never raises for what a destination or a network does."""
         del message_id  # Apprise has no place for it.
         with _captured_log() as records:
-            delivered = self._client.notify(
-                title=message.title,
-                body=plain_body(message) or message.title,
-                body_format=self._apprise.NotifyFormat.TEXT,
-                notify_type=self._apprise.NotifyType(_TYPES.get(message.kind, "info")),
-            )
+            try:
+                delivered = self._client.notify(
+                    title=message.title,
+                    body=plain_body(message) or message.title,
+                    body_format=self._apprise.NotifyFormat.TEXT,
+                    notify_type=self._apprise.NotifyType(_TYPES.get(message.kind, "info")),
+                )
+            except Exception as error:  # noqa: BLE001 - code for 170 services, which may raise anything, with addresses in it
+                return Attempt(Outcome.AGAIN, f"Apprise failed ({type(error).__name__})")
         if delivered:
             return Attempt(Outcome.DELIVERED, "Apprise delivered it")
         # Apprise says the HTTP status nowhere but in its log, whose text is not to be shown.
