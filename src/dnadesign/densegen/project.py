@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -12,7 +12,7 @@ from typing import Any
 from dnadesign.densegen.adapters.inputs.config_file import LoadedConfig, config_sha256, identity, load_config
 from dnadesign.densegen.adapters.inputs.motif_file import read_motifs
 from dnadesign.densegen.adapters.inputs.site_table import read_sites
-from dnadesign.densegen.adapters.outputs.attempt_log import ParquetAttemptLog, write_attempts
+from dnadesign.densegen.adapters.outputs.attempt_log import ParquetAttemptLog, read_attempts, write_attempts
 from dnadesign.densegen.adapters.outputs.run_folder import RunFolder
 from dnadesign.densegen.adapters.outputs.usr_writer import UsrStore
 from dnadesign.densegen.adapters.solvers.processes import SolverProcesses
@@ -27,8 +27,11 @@ from dnadesign.densegen.operations.checking import Finding, check_names, check_p
 from dnadesign.densegen.operations.health import Health
 from dnadesign.densegen.operations.libraries import PlanPool, plan_pool
 from dnadesign.densegen.operations.outcome import RunOutcome, log_end, log_failure
+from dnadesign.densegen.operations.previewing import PlanPreview, preview
+from dnadesign.densegen.operations.probing import Probe, probe
 from dnadesign.densegen.operations.pwm_sites import draw_sites
 from dnadesign.densegen.operations.starting import Start, check_manifest, check_start
+from dnadesign.densegen.operations.status import RunStatus, run_status
 
 RUNS = "runs"
 
@@ -71,6 +74,32 @@ class Project:
             config_sha256=self.sha256,
             annotate=self.config.output.existing == "annotate",
         )
+
+    def status(self) -> RunStatus:
+        """How far the run is."""
+        manifest = self.run_folder.manifest()
+        return run_status(
+            self.config,
+            self.store().stored(self.config.run.id),
+            read_attempts(self.run_folder.path).select(["plan", "status"]).to_pylist(),
+            shards=manifest["shards"] if manifest else None,
+            at_work=self.run_folder.at_work(),
+        )
+
+    def preview(self, shard: Shard) -> tuple[PlanPreview, ...]:
+        """What (a shard of) the run would do from here on."""
+        stored = self.store().stored(self.config.run.id)
+        return preview(self.config, self.plan_pools(), stored, shard=shard)
+
+    def probe(self) -> Iterator[Probe]:
+        """Solve the first libraries of each plan, writing nothing.
+
+        Raises:
+            SolverUnavailableError: The backend does not run here.
+        """
+        with SolverProcesses(backend=self.config.solver.backend, workers=1) as solvers:
+            solvers.wait_ready()
+            yield from probe(self.config, self.plan_pools(), solvers)
 
 
 def open_project(path: Path, *, run_id: str | None = None) -> Project:
@@ -236,6 +265,3 @@ def manifest(project: Project, shard: Shard, *, solver_version: str) -> Mapping[
             "solver": solver_version,
         },
     }
-
-
-__all__ = ["Project", "Start", "manifest", "open_project", "start_run"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Annotated
 
 import typer
 
+from dnadesign.densegen.cli.output import Format
 from dnadesign.densegen.contract.errors import DensegenError
 
 app = typer.Typer(
@@ -21,6 +23,8 @@ app = typer.Typer(
 _INTERRUPTED = 130
 
 Config = Annotated[Path, typer.Option("--config", "-c", help="The config file.", metavar="FILE")]
+ShardOption = Annotated[str, typer.Option("--shard", help="Part I of N (0-based) of the run.", metavar="I/N")]
+FormatOption = Annotated[Format, typer.Option("--format", help="How to print.")]
 RunId = Annotated[str | None, typer.Option("--run-id", help="Use this run id instead of the config's.")]
 
 
@@ -33,6 +37,10 @@ def _guarded(work: Callable[[], int]) -> None:
     """Run a command; a user's mistake gets a message and a status, not a traceback."""
     try:
         status = work()
+        sys.stdout.flush()
+    except BrokenPipeError:  # the reader has seen enough; without this the interpreter complains at its end
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise typer.Exit(0) from None
     except DensegenError as error:
         print(f"error: {error}", file=sys.stderr)
         raise typer.Exit(error.exit_status) from None
@@ -64,9 +72,7 @@ def run(
     fresh: Annotated[
         bool, typer.Option("--fresh", help="Begin from nothing; the run id must have no designs.")
     ] = False,
-    shard: Annotated[
-        str, typer.Option("--shard", help="Do part I of N (0-based) of the run.", metavar="I/N")
-    ] = "0/1",
+    shard: ShardOption = "0/1",
     run_id: RunId = None,
 ) -> None:
     """Make the designs that the config asks for.
@@ -76,6 +82,97 @@ def run(
     from dnadesign.densegen.cli.run import run_config  # heavy: pydantic, Arrow, usr
 
     _guarded(lambda: run_config(config, resume=resume, fresh=fresh, shard=shard, run_id=run_id))
+
+
+@app.command()
+def validate(
+    config: Config,
+    probe: Annotated[bool, typer.Option("--probe", help="Also solve a few libraries of each plan.")] = False,
+) -> None:
+    """Check a config and its inputs, all faults at once, with file, line and column.
+
+    Example: dense validate -c my-designs/config.yaml --probe
+    """
+    from dnadesign.densegen.cli.checking import validate_config  # heavy, see init
+
+    _guarded(lambda: validate_config(config, probe=probe))
+
+
+@app.command()
+def plan(
+    config: Config, shard: ShardOption = "0/1", run_id: RunId = None, form: FormatOption = Format.TABLE
+) -> None:
+    """Show what a run would do from here on, without solving anything.
+
+    Example: dense plan -c my-designs/config.yaml
+    """
+    from dnadesign.densegen.cli.checking import show_plan  # heavy, see init
+
+    _guarded(lambda: show_plan(config, shard=shard, run_id=run_id, form=form))
+
+
+@app.command()
+def status(config: Config, run_id: RunId = None, form: FormatOption = Format.TABLE) -> None:
+    """Show how far a run is; status 0 when its quotas are reached, else 1.
+
+    Example: dense status -c my-designs/config.yaml
+    """
+    from dnadesign.densegen.cli.looking import show_status  # heavy, see init
+
+    _guarded(lambda: show_status(config, run_id=run_id, form=form))
+
+
+@app.command()
+def inspect(
+    config: Config,
+    design: Annotated[str | None, typer.Argument(help="Beginning of a design's id.", metavar="[ID]")] = None,
+    *,
+    plan: Annotated[str | None, typer.Option("--plan", help="Only designs of this plan.")] = None,
+    count: Annotated[int, typer.Option("-n", help="How many to show.", min=1)] = 3,
+    picture: Annotated[
+        Path | None,
+        typer.Option("--picture", help="Also draw the first one to this .svg, .png or .pdf file."),
+    ] = None,
+    run_id: RunId = None,
+) -> None:
+    """Draw designs with their sites on both strands.
+
+    Example: dense inspect -c my-designs/config.yaml -n 1
+    """
+    from dnadesign.densegen.cli.looking import inspect_designs  # heavy, see init
+
+    _guarded(
+        lambda: inspect_designs(config, design=design, plan=plan, count=count, picture=picture, run_id=run_id)
+    )
+
+
+@app.command()
+def report(
+    config: Config,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", "-o", help="The file to write; report.html in the run's folder if not given."),
+    ] = None,
+    run_id: RunId = None,
+) -> None:
+    """Write one HTML file about a run: quotas, attempts, site usage, histograms, logos, diversity.
+
+    Example: dense report -c my-designs/config.yaml -o report.html
+    """
+    from dnadesign.densegen.cli.reporting import write_report  # heavy, see init
+
+    _guarded(lambda: write_report(config, out=out, run_id=run_id))
+
+
+@app.command()
+def schema() -> None:
+    """Print the JSON schema of the config, for editors.
+
+    Example: dense schema > densegen.schema.json
+    """
+    from dnadesign.densegen.cli.checking import print_schema  # heavy, see init
+
+    _guarded(print_schema)
 
 
 if __name__ == "__main__":

@@ -13,7 +13,8 @@ from dnadesign.densegen.cli.display import display
 from dnadesign.densegen.contract.batches import Shard
 from dnadesign.densegen.contract.errors import ConfigError
 from dnadesign.densegen.operations.outcome import RunOutcome
-from dnadesign.densegen.project import Start, open_project, start_run
+from dnadesign.densegen.operations.starting import Start
+from dnadesign.densegen.project import open_project, start_run
 
 _INTERRUPTED = 130
 

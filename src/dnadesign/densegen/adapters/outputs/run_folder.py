@@ -7,15 +7,18 @@ import fcntl
 import json
 import os
 import shutil
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from dnadesign.densegen.contract.batches import Shard
 from dnadesign.densegen.contract.errors import BusyError, DensegenError
 
 MANIFEST_VERSION = 1
+_LOCK_TRIES = 5
+_LOCK_PAUSE = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,16 +89,43 @@ class RunFolder:
         self.path.mkdir(parents=True, exist_ok=True)
         path = self.path / f".{shard.name}.lock"
         with path.open("a+") as handle:
-            try:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
+            if not _try_lock(handle):
                 handle.seek(0)
                 owner = handle.read().strip() or "another process"
                 raise BusyError(
                     f"run {self.path.name}, shard {shard}: {owner} is at work on it",
                     mend="wait for it, or look with: dense status",
-                ) from None
+                )
             handle.truncate(0)
             handle.write(f"process {os.getpid()} on {os.uname().nodename}\n")
             handle.flush()
             yield
+
+    def at_work(self) -> tuple[str, ...]:
+        """The shards that a process is working on now, by the name of their lock."""
+        return tuple(
+            path.name.removeprefix(".").removesuffix(".lock")
+            for path in sorted(self.path.glob(".shard-*.lock"))
+            if _is_locked(path)
+        )
+
+
+def _try_lock(handle: IO[str]) -> bool:
+    """Take the lock; a moment's patience, as ``at_work`` of another process holds it for an instant."""
+    for _ in range(_LOCK_TRIES):
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            time.sleep(_LOCK_PAUSE)
+        else:
+            return True
+    return False
+
+
+def _is_locked(path: Path) -> bool:
+    with path.open("r") as handle:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False

@@ -96,19 +96,21 @@ class UsrStore:
     def stored(self, run_id: str) -> list[StoredDesign]:
         """All designs of a run that are committed; none when there is no dataset."""
         names = ["plan", "library_index", "attempt_id", "config_sha256"]
-        columns = ["sequence", *(metadata.column(name) for name in names)]
-        found: list[StoredDesign] = []
+        table = self.designs(run_id, ["sequence", *(metadata.column(name) for name in names)])
+        return [
+            StoredDesign(row["sequence"], *(row[metadata.column(name)] for name in names))
+            for row in table.to_pylist()
+        ]
+
+    def designs(self, run_id: str, columns: Sequence[str] | None = None) -> pa.Table:
+        """The rows of a run, in the order in which they were written; deleted ones too, for they were made."""
+        names = list(columns or ["id", "sequence", "length", *(name for name, _ in metadata.COLUMNS)])
         if not self.exists() or not self._has_overlay():
-            return found
+            return pa.table({name: pa.array([], _TYPES[name]) for name in names})
         # A run id is letters, digits, '_', '.' and '-' (contract.config): nothing in it ends the quotes.
         where = f"{metadata.column('run_id')} = '{run_id}'"
         with _errors():
-            for batch in self._dataset.scan(columns, include_deleted=True, where=where):
-                for row in batch.to_pylist():
-                    found.append(
-                        StoredDesign(row["sequence"], *(row[metadata.column(name)] for name in names))
-                    )
-        return found
+            return self._dataset.scan(names, include_deleted=True, where=where).read_all()
 
     def is_committed(self, batch_id: str) -> bool:
         """Whether a batch of that name is in the dataset."""
@@ -166,9 +168,9 @@ class UsrStore:
             self._dataset.log_event(action, args=dict(args), metrics=dict(metrics), actor=self._actor)
 
 
-_SCHEMA = pa.schema(
-    [pa.field("id", pa.string()), *(pa.field(name, parse_type_str(kind)) for name, kind in metadata.COLUMNS)]
-)
+_METADATA = [(name, parse_type_str(kind)) for name, kind in metadata.COLUMNS]
+_SCHEMA = pa.schema([("id", pa.string()), *_METADATA])
+_TYPES = {"id": pa.string(), "sequence": pa.string(), "length": pa.int32(), **dict(_METADATA)}
 
 
 @contextmanager

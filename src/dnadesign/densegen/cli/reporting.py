@@ -1,0 +1,47 @@
+"""``dense report``: one HTML file about a run."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+from dnadesign.densegen.adapters.outputs.html_report import render
+from dnadesign.densegen.contract.errors import NotFoundError, RefusedError
+from dnadesign.densegen.operations.summing_up import sum_up
+from dnadesign.densegen.project import open_project
+
+
+def write_report(path: Path, *, out: Path | None, run_id: str | None) -> int:
+    """Write the report of a run.
+
+    Raises:
+        NotFoundError: The run has no designs yet.
+        RefusedError: The file cannot be written.
+    """
+    project = open_project(path, run_id=run_id)
+    config = project.config
+    rows = project.store().designs(config.run.id).to_pylist()
+    if not rows:
+        raise NotFoundError(f"run {config.run.id!r} has no designs in {config.output.dataset} yet")
+    pool = {
+        (part.tf or "", part.sequence)
+        for source in project.plan_pools().values()
+        for parts in source.sites.values()
+        for part in parts
+    }
+    summary = sum_up(rows, pool=pool, seed=config.run.seed)
+    page = render(project.status(), summary, manifest=project.run_folder.manifest())
+    target = out or project.run_folder.path / "report.html"
+    _write_whole(target, page)
+    print(f"wrote {target}", file=sys.stderr)
+    return 0
+
+
+def _write_whole(target: Path, page: str) -> None:
+    hidden = target.with_name(f".{target.name}.{os.getpid()}.tmp")
+    try:
+        hidden.write_text(page, encoding="utf-8")
+        hidden.replace(target)
+    except OSError as error:
+        raise RefusedError(f"{target}: cannot be written: {error.strerror}") from None

@@ -1,0 +1,73 @@
+"""How far a run is, from its dataset and its attempts."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from dnadesign.densegen.contract.config import DesignConfig
+from dnadesign.densegen.contract.ports import StoredDesign
+from dnadesign.densegen.operations.resuming import ACCEPTED
+
+
+@dataclass(frozen=True, slots=True)
+class PlanStatus:
+    """A plan of a run: designs committed of how many, attempts looked at, failures by reason."""
+
+    plan: str
+    quota: int
+    done: int
+    attempts: int
+    failures: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class RunStatus:
+    """A run as it stands; ``shards`` is None before its first start, ``at_work`` names shards that run now."""
+
+    run_id: str
+    dataset: str
+    shards: int | None
+    at_work: tuple[str, ...]
+    plans: tuple[PlanStatus, ...]
+
+    @property
+    def complete(self) -> bool:
+        """Whether every quota is reached."""
+        return all(plan.done >= plan.quota for plan in self.plans)
+
+
+def run_status(
+    config: DesignConfig,
+    stored: Sequence[StoredDesign],
+    attempts: Sequence[Mapping[str, str]],
+    *,
+    shards: int | None,
+    at_work: Sequence[str],
+) -> RunStatus:
+    """The state of a run.
+
+    Args:
+        config: What was asked for.
+        stored: The run's designs in the dataset.
+        attempts: Rows of the attempt log with ``plan`` and ``status``.
+        shards: Into how many shards the run is split, if it was started.
+        at_work: Shards that a process is working on.
+    """
+    done = Counter(design.plan for design in stored)
+    tried = Counter(row["plan"] for row in attempts)
+    failures = Counter((row["plan"], row["status"]) for row in attempts if row["status"] != ACCEPTED)
+    plans = tuple(
+        PlanStatus(
+            plan=plan.name,
+            quota=plan.quota,
+            done=done[plan.name],
+            attempts=tried[plan.name],
+            failures={
+                reason: count for (name, reason), count in sorted(failures.items()) if name == plan.name
+            },
+        )
+        for plan in config.plans
+    )
+    return RunStatus(config.run.id, config.output.dataset, shards, tuple(at_work), plans)
