@@ -1,0 +1,185 @@
+"""``usr``: the console script. Knows the names of all commands, and loads the one that is asked for."""
+
+from __future__ import annotations
+
+import os
+import sys
+from dataclasses import dataclass
+from difflib import get_close_matches
+from importlib import import_module
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+from typer.exceptions import TyperException
+from typer.main import get_command, get_group
+
+from dnadesign._version import __version__
+from dnadesign.usr.cli.errors import INTERRUPTED, UsageProblem, is_told, tell
+from dnadesign.usr.cli.options import Session, examples, session_of
+from dnadesign.usr.contract.errors import SequencesError
+
+_PACKAGE = "dnadesign.usr.cli"
+_COMPLETION_VARIABLE = "_USR_COMPLETE"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A command or group: the module it lives in, its one-line help, and the section it is listed in."""
+
+    module: str
+    help: str
+    section: str = "Commands"
+    is_group: bool = False
+
+
+COMMANDS = {
+    "ls": Entry("datasets", "List the datasets of a root."),
+    "init": Entry("datasets", "Make a dataset."),
+    "info": Entry("datasets", "Show what a dataset holds."),
+    "schema": Entry("datasets", "Show the columns of a dataset and their types."),
+    "head": Entry("records", "Show the first records, with what overlays add to them."),
+    "get": Entry("records", "Show records by their ids."),
+    "validate": Entry("checks", "Check a dataset against the format and its registry."),
+    "namespace": Entry("namespace", "Say which derived columns there are.", "Groups", is_group=True),
+    "maintenance": Entry(
+        "maintenance", "Rare operations that rewrite what is there.", "Groups", is_group=True
+    ),
+}
+
+
+class CommandTable(TyperGroup):
+    """The root of all commands; a command's module is imported when the command is asked for."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """The names of all commands, none of them imported."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """The command of this name, its module imported now; None if there is none."""
+        entry = COMMANDS.get(cmd_name)
+        if entry is None:
+            return None
+        group = get_group(import_module(f"{_PACKAGE}.{entry.module}").app)
+        if not entry.is_group:
+            return group.commands[cmd_name]
+        group.name = cmd_name
+        return group
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        """The names and one-line helps, none of the commands imported."""
+        for section in dict.fromkeys(entry.section for entry in COMMANDS.values()):
+            with formatter.section(section):
+                formatter.write_dl(
+                    [(name, entry.help) for name, entry in COMMANDS.items() if entry.section == section]
+                )
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """The command that the first word names; one that is mistyped is told the nearest names."""
+        if args and not args[0].startswith("-") and args[0] not in COMMANDS:
+            near = get_close_matches(args[0], COMMANDS)
+            raise UsageProblem(
+                f"no such command: {args[0]!r}",
+                mend=f"did you mean {' or '.join(near)}?" if near else "usr --help lists the commands",
+            )
+        return super().resolve_command(ctx, args)
+
+
+app = typer.Typer(
+    cls=CommandTable,
+    name="usr",
+    rich_markup_mode=None,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _show_version(value: bool) -> None:
+    if value:
+        print(f"usr {__version__}")
+        raise typer.Exit
+
+
+@app.callback(
+    epilog=examples(
+        "usr init lab/promoters --root data", "usr ls --root data", "usr head lab/promoters --root data"
+    )
+)
+def _all_commands(
+    ctx: typer.Context,
+    root: Annotated[
+        str | None,
+        typer.Option("--root", metavar="DIR", help="The root's folder; may also follow the command."),
+    ] = None,
+    version: Annotated[  # noqa: ARG001 - its callback answers
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    """Store biological sequences and typed metadata, safely, in plain Parquet files."""
+    session_of(ctx).root = root
+
+
+def main() -> int:
+    """Run the command line.
+
+    Returns:
+        The exit status: 0 ok, 1 a check failed, 2 usage, 3 refused by a rule, 4 not found, 5 locked or busy,
+        130 interrupted.
+    """
+    session = Session()
+    _speak_utf8()
+    try:
+        status = _run(session)
+        sys.stdout.flush()
+    except (SequencesError, UsageProblem) as error:
+        return tell(error, as_json=session.format in {"json", "jsonl"})
+    except TyperException as error:
+        return _tell_usage(error, session)
+    except (KeyboardInterrupt, typer.Abort):
+        print("interrupted", file=sys.stderr)
+        return INTERRUPTED
+    except BrokenPipeError:
+        # Whoever read the output has gone. Nothing more may be written, not even when the interpreter ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except OSError as error:
+        if not is_told(error):
+            raise
+        return tell(error, as_json=session.format in {"json", "jsonl"})
+    return status
+
+
+def _run(session: Session) -> int:
+    command = get_command(app)
+    if _COMPLETION_VARIABLE in os.environ:
+        command.main(prog_name="usr")
+    try:
+        with command.make_context("usr", sys.argv[1:], obj=session) as ctx:
+            status = command.invoke(ctx)
+    except typer.Exit as end:
+        return end.exit_code
+    return status if isinstance(status, int) else 0
+
+
+def _tell_usage(error: TyperException, session: Session) -> int:
+    context = getattr(error, "ctx", None)
+    if context is not None and error.format_message() == context.get_help():  # a group without a command
+        print(error.format_message(), file=sys.stderr)
+        return error.exit_code
+    path = context.command_path if context is not None else "usr"
+    problem = UsageProblem(error.format_message().replace("Value error, ", ""), mend=f"see {path} --help")
+    tell(problem, as_json=session.format in {"json", "jsonl"})
+    return error.exit_code
+
+
+def _speak_utf8() -> None:
+    """Write UTF-8 into pipes and files whatever the locale, and never fail on a terminal's narrower one."""
+    for stream in (sys.stdout, sys.stderr):
+        reconfigure = getattr(stream, "reconfigure", None)
+        if reconfigure is not None:
+            reconfigure(errors="backslashreplace", **({} if stream.isatty() else {"encoding": "utf-8"}))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,73 @@
+"""Commands that check a dataset."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from dnadesign.usr.cli.context import open_dataset
+from dnadesign.usr.cli.errors import CHECK_FAILED
+from dnadesign.usr.cli.options import DataFormat, DatasetName, Root, examples
+from dnadesign.usr.cli.output import Output
+
+if TYPE_CHECKING:
+    from dnadesign.usr import Report
+
+app = typer.Typer(rich_markup_mode=None)
+
+_ALL = ("check", "result", "where", "message", "mend")
+_SHOWN = _ALL[:-1]
+
+
+@app.command(
+    epilog=examples(
+        "usr validate lab/promoters", "usr validate lab/promoters --registry-mode frozen --format json"
+    )
+)
+def validate(
+    dataset: DatasetName = None,
+    registry_mode: Annotated[
+        Literal["current", "frozen", "either"],
+        typer.Option(
+            "--registry-mode",
+            help="Which registry its files must match: the root's, its frozen one, or one of them.",
+        ),
+    ] = "current",
+    root: Root = None,
+    format: DataFormat = "table",
+) -> int:
+    """Check a dataset against the format and its registry; shows all problems at once.
+
+    The exit status is 1 if a check failed.
+    """
+    found = open_dataset(root, dataset)
+    out = Output(format)
+    with out.working(f"checking {found.name}"):
+        report = found.check(registry_mode=registry_mode)
+    if format == "json":
+        out.record(report.to_dict())
+    else:
+        rows = [finding.to_dict() for finding in report.findings]
+        shown = [row | {"message": "see below"} if row["result"] == "failed" else row for row in rows]
+        out.records(rows, columns=_SHOWN if out.for_people else _ALL, shown=shown)
+        out.text(_told_whole(report))
+    problems = len(report.problems)
+    told = f"{problems} of {len(report.findings)} checks failed" if problems else "valid"
+    out.say(f"{found.name}: {told} ({report.rows} rows, registry mode {registry_mode})")
+    return CHECK_FAILED if problems else 0
+
+
+def _told_whole(report: Report) -> Iterator[str]:
+    """Each problem with nothing cut, what to do about it, and all the places that have it."""
+    places: dict[tuple[str, str, str | None], list[str]] = {}
+    for problem in report.problems:
+        places.setdefault((problem.check, problem.message, problem.mend), []).append(problem.where)
+    for (check, message, mend), where in places.items():
+        yield ""
+        yield f"{check}: {where[0]}"
+        yield from (f"{' ' * len(check)}  {other}" for other in where[1:])
+        yield from (f"  {line}" for line in message.splitlines())
+        if mend:
+            yield f"  mend: {mend}"

@@ -1,0 +1,96 @@
+"""Commands about namespaces: which derived columns a root has, and registering more."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from dnadesign import usr
+from dnadesign.usr.cli.context import root_folder
+from dnadesign.usr.cli.options import DataFormat, NamespaceName, Root, examples
+from dnadesign.usr.cli.output import Output
+
+app = typer.Typer(
+    rich_markup_mode=None,
+    no_args_is_help=True,
+    help="Say which derived columns there are.",
+    epilog=examples("usr namespace list --root data"),
+)
+
+
+@app.command("list", epilog=examples("usr namespace list --root data"))
+def list_(root: Root = None, format: DataFormat = "table") -> None:
+    """List the registered namespaces."""
+    rows = [
+        {
+            "namespace": namespace.name,
+            "columns": len(namespace.columns),
+            "owner": namespace.owner,
+            "description": namespace.description,
+        }
+        for namespace in usr.load_registry(root_folder(root))
+    ]
+    Output(format).records(rows, columns=["namespace", "columns", "owner", "description"])
+
+
+@app.command(epilog=examples("usr namespace show densegen --root data"))
+def show(namespace: NamespaceName, root: Root = None, format: DataFormat = "table") -> None:
+    """Show a namespace: who keeps it, and its columns with their types."""
+    found = usr.load_registry(root_folder(root)).namespace(namespace)
+    columns = [{"column": column.name, "type": column.type} for column in found.columns]
+    out = Output(format)
+    about = {"namespace": found.name, "owner": found.owner, "description": found.description}
+    if format == "json":
+        out.record({**about, "columns": columns})
+        return
+    if out.for_people:
+        out.record(about)
+        out.text([""])
+    out.records(columns, columns=["column", "type"])
+
+
+@app.command(
+    epilog=examples(
+        "usr namespace register scores --columns 'scores__gc:float64,scores__hits:list<string>' --owner me"
+    )
+)
+def register(
+    namespace: Annotated[str, typer.Argument(metavar="NAMESPACE", help="Its name, such as my_scores.")],
+    *,
+    columns: Annotated[
+        str,
+        typer.Option(
+            "--columns", metavar="SPEC", help="NAMESPACE__FIELD:TYPE, several with commas between; quote it."
+        ),
+    ],
+    owner: Annotated[str | None, typer.Option("--owner", metavar="TEXT", help="Who keeps it.")] = None,
+    description: Annotated[
+        str | None, typer.Option("--description", metavar="TEXT", help="What it is for.")
+    ] = None,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace what is registered under this name.")
+    ] = False,
+    root: Root = None,
+    format: DataFormat = "table",
+) -> None:
+    """Register a namespace and its columns; registering the same again changes nothing.
+
+    Types are bool, int8 to int64, uint8 to uint64, float16 to float64, string, binary, date32, timestamp[us, UTC],
+    and list<...>, fixed_size_list<...>[N], struct<name:type,...> of them.
+    """
+    folder = root_folder(root, may_be_new=True)
+    result = usr.register_namespace(
+        folder,
+        namespace=namespace,
+        columns=columns,
+        owner=owner,
+        description=description,
+        overwrite=overwrite,
+    )
+    if result.changed:
+        changes = "".join(f"\n  {change}" for change in result.diff)
+        message = f"registered {namespace} in {folder}:{changes}"
+    else:
+        message = f"{namespace} is registered like that already; nothing changed"
+    Output(format).done(message, result.to_dict())

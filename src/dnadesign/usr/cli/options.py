@@ -1,0 +1,96 @@
+"""The arguments and options that commands share."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+import typer
+
+from dnadesign.usr.cli.context import dataset_names, namespace_names
+from dnadesign.usr.cli.output import Format
+
+
+@dataclass(slots=True)
+class Session:
+    """What one run of the program was told outside of the command itself.
+
+    Attributes:
+        root: ``usr --root DIR ...``, before the command.
+        format: The command's ``--format``, once it is read.
+    """
+
+    root: str | None = None
+    format: Format = "table"
+
+
+def session_of(ctx: typer.Context) -> Session:
+    """The session that a context belongs to."""
+    found = ctx.find_root().obj
+    return found if isinstance(found, Session) else Session()
+
+
+def _root(ctx: typer.Context, value: str | None) -> str | None:
+    """The root given with the command, or else before it."""
+    return value or session_of(ctx).root
+
+
+def _format(ctx: typer.Context, value: Format) -> Format:
+    session_of(ctx).format = value
+    return value
+
+
+def _complete_dataset(ctx: typer.Context) -> list[str]:
+    return dataset_names(ctx.params.get("root") or session_of(ctx).root)
+
+
+def _complete_namespace(ctx: typer.Context) -> list[str]:
+    return namespace_names(ctx.params.get("root") or session_of(ctx).root)
+
+
+def examples(*lines: str) -> str:
+    """The end of a command's help."""
+    return "\n".join(["\b", "Example:" if len(lines) == 1 else "Examples:", *(f"  {line}" for line in lines)])
+
+
+def split_names(values: Sequence[str] | None) -> list[str] | None:
+    """The names in a repeatable option whose values may be lists with commas; None if it is not given."""
+    names = [name.strip() for value in values or () for name in value.split(",") if name.strip()]
+    return names or None
+
+
+Root = Annotated[
+    str | None,
+    typer.Option(
+        "--root", metavar="DIR", callback=_root,
+        help="The root's folder. Else USR_ROOT, else the root that the current folder is in.",
+    ),
+]  # fmt: skip
+
+_DATASET: dict[str, Any] = {
+    "help": "Its id, or the path of its folder. May be left out inside the folder.",
+    "autocompletion": _complete_dataset,
+}
+DatasetName = Annotated[str | None, typer.Argument(metavar="DATASET", **_DATASET)]
+
+NewDataset = Annotated[str, typer.Argument(metavar="DATASET", help="Its id: name or group/name.")]
+
+NamespaceName = Annotated[
+    str, typer.Argument(metavar="NAMESPACE", help="Its name.", autocompletion=_complete_namespace)
+]
+
+DataFormat = Annotated[
+    Format, typer.Option("--format", "-f", callback=_format, help="How data is written to stdout.")
+]
+
+Columns = Annotated[
+    list[str] | None,
+    typer.Option("--columns", "-c", metavar="A,B", help="Only these columns, in this order."),
+]
+
+IncludeDeleted = Annotated[bool, typer.Option("--include-deleted", help="Also records that are deleted.")]
+
+Reason = Annotated[
+    str, typer.Option("--reason", metavar="TEXT", help="Why; it stands in the event log.", show_default=False)
+]
