@@ -44,7 +44,9 @@ class _TooLong(Exception):
     """More items or bytes than 32-bit offsets can count; shorter pieces may fit. Caught in this module."""
 
 
-def cast_column(values: pa.Array | pa.ChunkedArray, target: pa.DataType, *, where: str) -> pa.ChunkedArray:
+def cast_column(
+    values: pa.Array | pa.ChunkedArray, target: pa.DataType, *, where: str, first_row: int = 0
+) -> pa.ChunkedArray:
     """A column in exactly the type ``target``, every value and null kept.
 
     Integers change width if all values fit, floats and integers become narrower floats only if every value is
@@ -55,6 +57,7 @@ def cast_column(values: pa.Array | pa.ChunkedArray, target: pa.DataType, *, wher
         values: The column; its chunks may be sliced.
         target: A supported type, as :func:`parse_type_str` gives it.
         where: The column, for errors, such as ``"column 'densegen__x'"``.
+        first_row: The number that errors give the first row, where the column is a piece of a longer one.
 
     Raises:
         SchemaError: A value cannot be held without loss (the message names its row, counted from 0), or the
@@ -62,7 +65,7 @@ def cast_column(values: pa.Array | pa.ChunkedArray, target: pa.DataType, *, wher
     """
     chunks = values.chunks if isinstance(values, pa.ChunkedArray) else [values]
     pieces: list[pa.Array] = []
-    done = 0
+    done = first_row
     for chunk in chunks or [pa.nulls(0, values.type)]:
         pieces.extend(_pieces(chunk, target, where=where, first_row=done))
         done += len(chunk)

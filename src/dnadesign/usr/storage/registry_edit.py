@@ -31,7 +31,10 @@ def edit_registry(data: bytes, namespace: Namespace, *, source: str) -> bytes:
     Raises:
         RegistryError: The file is not valid, or its layout cannot be edited without losing comments.
     """
-    after = parse_registry(data, source=source).with_namespace(namespace)
+    before = parse_registry(data, source=source)
+    after = before.with_namespace(namespace)
+    if after == before:
+        return data
     text = decode_yaml(data)
     for edited in (_spliced(text, namespace), _written_anew(text, after)):
         if edited is not None and _reads_as(edited, after):
@@ -93,9 +96,11 @@ def _spliced(text: str, namespace: Namespace) -> str | None:
         splices = _changes(text, entry, namespace, layout)
     else:
         splices = [_addition(text, spaces, _block(namespace, layout), layout.newline)]
-    for splice in sorted(splices or [], key=lambda s: s.start, reverse=True):
+    if splices is None:
+        return None
+    for splice in sorted(splices, key=lambda s: s.start, reverse=True):
         text = text[: splice.start] + splice.text + text[splice.end :]
-    return text if splices else None
+    return text
 
 
 def _layout(text: str, spaces: Mapping) -> _Layout:

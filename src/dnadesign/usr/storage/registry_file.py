@@ -95,7 +95,12 @@ def registry_hash_of(registry: Registry) -> str:
 @functools.lru_cache(maxsize=256)
 def contract_hash_of(namespace: Namespace) -> str:
     """The sha256 of one namespace's name and columns, 64 hex digits."""
-    return hashlib.sha256(yaml.safe_dump(namespace.contract_form(), sort_keys=True).encode()).hexdigest()
+    return contract_form_hash(namespace.contract_form())
+
+
+def contract_form_hash(form: dict[str, object]) -> str:
+    """The sha256 of ``{"namespace": ..., "columns": [{"name", "type"}, ...]}``, 64 hex digits."""
+    return hashlib.sha256(yaml.safe_dump(form, sort_keys=True).encode()).hexdigest()
 
 
 def read_registry_bytes(path: Path, *, fs: FileSystem = REAL) -> bytes | None:
