@@ -7,7 +7,6 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from email.message import EmailMessage
-from typing import cast
 
 
 class MailServer(socketserver.ThreadingTCPServer):
@@ -44,8 +43,7 @@ class _Session(socketserver.StreamRequestHandler):
         lines = []
         while (line := self.rfile.readline()) not in (b".\r\n", b""):
             lines.append(line)
-        mail = email.message_from_bytes(b"".join(lines), policy=email.policy.default)
-        self.server.mails.append(cast("EmailMessage", mail))
+        self.server.mails.append(email.message_from_bytes(b"".join(lines), policy=email.policy.default))
 
     def _say(self, text: str) -> None:
         self.wfile.write(text.encode() + b"\r\n")

@@ -68,6 +68,8 @@ class Receiver(socketserver.ThreadingTCPServer):
         self.decide = decide
         self.context = context
         self.requests: list[Request] = []
+        self.seen_ids: set[str] = set()
+        self.accepted_ids: set[str] = set()
         self.connections = 0
         self.changed = threading.Condition()
         self.open: set[socket.socket] = set()
@@ -102,7 +104,7 @@ class Receiver(socketserver.ThreadingTCPServer):
 
     def wait_for_ids(self, number: int) -> None:
         """Wait until so many different messages have come."""
-        self.wait_for(lambda seen: len({request.id for request in seen.requests}) >= number)
+        self.wait_for(lambda seen: len(seen.seen_ids) >= number, seconds=600)
 
     def get_request(self) -> tuple[socket.socket, Any]:
         connection, address = super().get_request()
@@ -150,6 +152,9 @@ class _Handler(socketserver.StreamRequestHandler):
         with server.changed:
             answer = server.decide(len(server.requests))
             server.requests.append(Request(path, headers, body, answer))
+            server.seen_ids.add(headers.get("webhook-id", ""))
+            if answer.accepts:
+                server.accepted_ids.add(headers.get("webhook-id", ""))
             server.changed.notify_all()
         time.sleep(answer.delay)
         self.wfile.write(answer.raw if answer.raw is not None else _response(answer))

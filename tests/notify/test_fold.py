@@ -173,3 +173,27 @@ def test_runs_of_long_ago_are_forgotten_but_never_what_is_still_to_be_told() -> 
         hear(run_event("import_rows", number, run_id=f"r{number}"), state, CHAT, now=NOW)
     assert len(state.runs) <= 201
     assert ("demo/lexA", "densegen", "kept") in state.runs
+
+
+def test_the_quota_of_a_run_in_shards_is_the_sum_of_theirs() -> None:
+    state = WatchState()
+    for number, shard in enumerate(("0/2", "1/2")):
+        raw = event("densegen_health", number=number, metrics={"quota": 50}, args={"shard": shard})
+        one = event_from_line(line(raw), dataset="x", event_id="x")
+        assert one is not None
+        hear(one, state, CHAT, now=NOW)
+    hear(run_event("import_rows", 2, rows=80), state, CHAT, now=NOW)
+    end = hear(run_event("densegen_completed", 3), state, CHAT, now=NOW).message
+    assert end is not None
+    assert dict(end.facts)["Quota"] == "100 (80 % done)"
+
+
+def test_a_failure_says_why_in_a_word_and_keeps_longer_texts_to_itself() -> None:
+    for reason, told in (("quota_not_reached", True), ("could not open the file of Dr. X", False)):
+        raw = event("densegen_failed", args={"reason": reason, "error": "secret project"})
+        one = event_from_line(line(raw), dataset="x", event_id="x")
+        assert one is not None
+        message = hear(one, WatchState(), CHAT, now=NOW).message
+        assert message is not None
+        assert (dict(message.facts).get("Reason") == reason) is told
+        assert "secret project" not in str(message.to_dict())

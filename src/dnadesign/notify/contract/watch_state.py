@@ -35,7 +35,7 @@ class RunState:
     Attributes:
         sequences: Base rows that the run added.
         overlay_rows: Overlay rows that it wrote.
-        quota: How many sequences it means to make, where it said so.
+        quotas: How many sequences it means to make, where it said so, by shard.
         told_at: When (seconds since 1970) the last message about it was made; None before the first.
         alerted: The present silence has been told.
         ended: Its end or failure has been heard.
@@ -50,7 +50,7 @@ class RunState:
     events: int = 0
     sequences: int = 0
     overlay_rows: int = 0
-    quota: int | None = None
+    quotas: dict[str, int] = field(default_factory=dict)
     told_at: float | None = None
     alerted: bool = False
     ended: bool = False
@@ -67,8 +67,14 @@ class RunState:
             self.sequences += rows
         elif event.action in ("write_overlay_part", "attach"):
             self.overlay_rows += rows
-        quota = count(event.metrics.get("quota")) or count(event.args.get("quota"))
-        self.quota = quota or self.quota
+        if quota := count(event.metrics.get("quota")) or count(event.args.get("quota")):
+            self.quotas[str(event.args.get("shard", ""))[:100]] = quota
+
+    @property
+    def quota(self) -> int | None:
+        """How many sequences the run means to make; None while it is not known of all its shards."""
+        total = sum(self.quotas.values())
+        return total if total >= max(1, self.sequences) else None
 
     def fold(self, event: RunEvent) -> None:
         """Keep one progress event for a later message."""
@@ -91,7 +97,7 @@ class RunState:
             "events": self.events,
             "sequences": self.sequences,
             "overlay_rows": self.overlay_rows,
-            "quota": self.quota,
+            "quotas": self.quotas,
             "told_at": self.told_at,
             "alerted": self.alerted,
             "ended": self.ended,
@@ -175,7 +181,9 @@ def _run_from_dict(raw: Mapping[str, object]) -> RunState:
     first, last, folded = parse_time(raw["first_time"]), parse_time(raw["last_time"]), raw["folded"]
     if first is None or last is None:
         raise ValueError("time")
-    told_at, quota = raw["told_at"], raw["quota"]
+    told_at, quotas = raw["told_at"], raw["quotas"]
+    if not isinstance(quotas, Mapping):
+        raise TypeError("quotas")
     return RunState(
         dataset=str(raw["dataset"]),
         tool=str(raw["tool"]),
@@ -186,7 +194,7 @@ def _run_from_dict(raw: Mapping[str, object]) -> RunState:
         events=count(raw["events"]),
         sequences=count(raw["sequences"]),
         overlay_rows=count(raw["overlay_rows"]),
-        quota=count(quota) if quota is not None else None,
+        quotas={str(shard): count(quota) for shard, quota in quotas.items()},
         told_at=float(told_at) if isinstance(told_at, (int, float)) else None,
         alerted=bool(raw["alerted"]),
         ended=bool(raw["ended"]),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -41,7 +42,11 @@ class Include:
 def event_message(event: RunEvent, run: RunState, *, include: Include, folded: Folded | None) -> Message:
     """The message for one event; what was folded before it is told with it."""
     kind = kind_of_action(event.action)
-    facts = [*_run_facts(run, include=include, event=event), *_metric_facts(event, kind)]
+    facts = [
+        *_run_facts(run, include=include, event=event),
+        *_reason_facts(event, kind),
+        *_metric_facts(event, kind),
+    ]
     if folded:
         facts.append(("Since the last message", _folded_words(folded)))
     if include.args and event.args:
@@ -190,6 +195,13 @@ def _place(event: RunEvent) -> dict[str, str]:
     host = actor.get("host") if isinstance(actor, Mapping) else None
     root = dataset.get("root") if isinstance(dataset, Mapping) else None
     return {label: str(value) for label, value in (("Host", host), ("Root", root)) if value}
+
+
+def _reason_facts(event: RunEvent, kind: Kind) -> list[tuple[str, str]]:
+    """Why it failed, where that is said in a word; a free text may say more than its reader should know."""
+    reason = event.args.get("reason")
+    told = kind is Kind.FAILURE and isinstance(reason, str) and re.fullmatch(r"[a-z][a-z0-9_]{0,63}", reason)
+    return [("Reason", str(reason))] if told else []
 
 
 def _metric_facts(event: RunEvent, kind: Kind) -> list[tuple[str, str]]:
