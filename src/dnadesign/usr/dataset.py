@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
 from os import PathLike
@@ -13,6 +13,7 @@ from dnadesign.usr.contract.actor import Actor
 from dnadesign.usr.contract.errors import DatasetNotFound, ValidationError
 from dnadesign.usr.contract.layout import EVENTS, RECORDS
 from dnadesign.usr.contract.names import STATE_NAMESPACE, nearest
+from dnadesign.usr.event_methods import EventMethods
 from dnadesign.usr.operations import describe as _describe
 from dnadesign.usr.operations import read as _read
 from dnadesign.usr.operations import validate as _validate
@@ -22,7 +23,6 @@ from dnadesign.usr.operations.freeze import Freeze, FreezeResult
 from dnadesign.usr.operations.ingest import AddRows, AddSequencesResult, OnConflict, Rows
 from dnadesign.usr.operations.init import Init, prepare_folder
 from dnadesign.usr.operations.register import ensure_registry
-from dnadesign.usr.operations.tool_event import ToolEvent
 from dnadesign.usr.operations.validate import RegistryMode, Report
 from dnadesign.usr.overlay_methods import OverlayMethods
 from dnadesign.usr.storage.batch_index import BatchRecord
@@ -38,7 +38,7 @@ if TYPE_CHECKING:  # only names in signatures; both libraries are loaded when th
     import pyarrow as pa
 
 
-class Dataset(OverlayMethods):
+class Dataset(OverlayMethods, EventMethods):
     """One dataset of sequences under a root.
 
     Args:
@@ -300,25 +300,6 @@ class Dataset(OverlayMethods):
         report = _validate.check(self._store, registry_mode=registry_mode)
         report.raise_problems()
         return report
-
-    # -- events -------------------------------------------------------------------------------------------------
-
-    def log_event(
-        self,
-        action: str,
-        *,
-        args: Mapping[str, Any] | None = None,
-        metrics: Mapping[str, Any] | None = None,
-        artifacts: Sequence[Mapping[str, Any]] | None = None,
-        actor: Actor | None = None,
-    ) -> None:
-        """Record a tool's own event, such as ``densegen_health``.
-
-        Raises:
-            ValidationError: The action is one of usr's own, or outside the grammar.
-        """
-        step = ToolEvent(action, dict(args or {}), dict(metrics or {}), tuple(artifacts or ()))
-        run(self._store, [step], actor=actor)
 
 
 __all__ = ["STATE_NAMESPACE", "Dataset", "Transaction"]

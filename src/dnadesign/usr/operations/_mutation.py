@@ -8,7 +8,7 @@ commits them together.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -98,6 +98,7 @@ class Mutation:
     drafts: list[Draft] = field(default_factory=list)
     new_rows: list[pa.Table] = field(default_factory=list)
     base_metadata: dict[bytes, bytes] = field(default_factory=dict)
+    with_events: list[Callable[[bytes], None]] = field(default_factory=list)
     index_touched: bool = False
     _index: KeyIndex | None = None
     _footer: Footer | None = None
@@ -247,10 +248,13 @@ def finish(
         )
         for draft in mutation.drafts
     ]
+    event_bytes = events_of(event.to_json_line() for event in events)
+    for follow in mutation.with_events:
+        follow(event_bytes)
     intent = Intent(
         txid=staging.txid,
         log_offset=log_length(store.fs, store.dir),
-        event_bytes=events_of(event.to_json_line() for event in events),
+        event_bytes=event_bytes,
         moves=tuple(mutation.moves),
         publishes=tuple(mutation.publishes),
         removes=tuple(mutation.removes),

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import get_args
 
 from dnadesign.usr.contract.errors import SequencesError, ValidationError
+from dnadesign.usr.operations._accounts import check_accounts, consistent_files
 from dnadesign.usr.operations._check_base import check_base
 from dnadesign.usr.operations._check_overlays import check_overlays
 from dnadesign.usr.operations._check_registry import RegistryMode, check_registry
 from dnadesign.usr.operations._report import Finding, Report
-from dnadesign.usr.storage.event_log import read_all_events
 from dnadesign.usr.storage.store import Store
 from dnadesign.usr.storage.version import Version
 
@@ -36,7 +36,7 @@ def check(store: Store, *, registry_mode: RegistryMode = "current") -> Report:
         keys = check_base(version, report)
         check_overlays(version, report, keys)
         check_registry(store, version, registry_mode, report)
-        _check_log(store, version, report)
+        _check_log(store, report)
     return report
 
 
@@ -50,10 +50,10 @@ def _check_footers(version: Version, report: Report) -> bool:
     return report.ok
 
 
-def _check_log(store: Store, version: Version, report: Report) -> None:
+def _check_log(store: Store, report: Report) -> None:
     try:
-        count = sum(1 for _ in read_all_events(store.fs, store.dir, end=version.log.end))
+        accounts, found = consistent_files(store)
     except SequencesError as error:
         report.error("events", ".events.log", error)
         return
-    report.passed("events", ".events.log", f"{count} events")
+    check_accounts(store, accounts, found, report, deep=False)

@@ -31,11 +31,11 @@ from dnadesign.usr.contract.errors import (
 from dnadesign.usr.contract.layout import EVENTS, INTENT, INTENT_SYNCED, PRIVATE, TORN
 from dnadesign.usr.storage.filesystem import FileSystem, OpenFile, make_dirs, opened, write_all, write_file
 from dnadesign.usr.storage.intent import Intent, Publish, read_intent
+from dnadesign.usr.storage.log_lines import last_line_end
 from dnadesign.usr.storage.staging import Staging, remove_dead_staging
 
 _log = logging.getLogger("dnadesign.usr")
 _SPARE_BYTES = 1 << 20  # free space that a commit leaves for its own log line, intent and folders
-_TAIL = 1 << 16
 
 
 def commit(fs: FileSystem, dataset: Path, staging: Staging, intent: Intent) -> None:
@@ -213,26 +213,61 @@ def _lost(dataset: Path, publish: Publish, intent: Intent) -> CorruptFileError:
     )
 
 
-def recover(fs: FileSystem, dataset: Path) -> None:
+def recover(fs: FileSystem, dataset: Path) -> list[str]:
     """Finish or undo what a writer that died left behind; the caller holds the lock.
 
     Idempotent, appends no event, and never guesses: the log's bytes at the intent's offset decide.
+
+    Returns:
+        What was found and done, a sentence each; nothing where nothing was left behind.
 
     Raises:
         CorruptFileError: The intent, or a file it needs, is damaged or gone.
         EventLogError: The log is damaged in a way that no crash leaves.
     """
+    done: list[str] = []
     intent = read_intent(fs, dataset)
     if intent is not None:
-        _settle(fs, dataset, intent)
-    _cut_torn_tail(fs, dataset)
+        done.append(_settle(fs, dataset, intent))
+    torn = _cut_torn_tail(fs, dataset)
+    if torn is not None:
+        done.append(torn)
     for entry in fs.list(dataset / PRIVATE):
         if entry.name.startswith(".intent-"):
             fs.unlink(dataset / PRIVATE / entry.name)
-    remove_dead_staging(fs, dataset)
+    dead = remove_dead_staging(fs, dataset)
+    if dead:
+        done.append(f"removed {dead} files staged by writers that died before they committed")
+    return done
 
 
-def _settle(fs: FileSystem, dataset: Path, intent: Intent) -> None:
+def _settle(fs: FileSystem, dataset: Path, intent: Intent) -> str:
+    """Finish a committed change, or drop one that was not; what was done, as a sentence."""
+    landed = _log_was_moved(fs, dataset, intent) or _landed(fs, dataset, intent)
+    if not landed:
+        for publish in intent.publishes:
+            with contextlib.suppress(FileNotFoundError):  # dropped by an earlier recovery
+                fs.unlink(dataset / publish.staged)
+        fs.unlink(dataset / INTENT)
+        return f"dropped change {intent.txid}: its writer died before its event was on the disk"
+    if not intent.synced:
+        fs.rename(dataset / INTENT, dataset / INTENT_SYNCED)
+    apply(fs, dataset, replace(intent, synced=True), again=True)
+    fs.unlink(dataset / INTENT_SYNCED)
+    return f"finished change {intent.txid}: it was committed, and its writer died before all files had their names"
+
+
+def _log_was_moved(fs: FileSystem, dataset: Path, intent: Intent) -> bool:
+    """Whether the log was archived by this very change, which proves that its event had been committed before."""
+    return any(move.source == EVENTS and fs.stat(dataset / move.target) is not None for move in intent.moves)
+
+
+def _landed(fs: FileSystem, dataset: Path, intent: Intent) -> bool:
+    """Whether the log has the intent's bytes, which are made durable then; else the log is cut to where it was.
+
+    Raises:
+        EventLogError: The log lacks bytes that had been durable.
+    """
     with opened(fs, dataset / EVENTS, "write") as log:
         size = log.stat().size
         end = intent.log_offset + len(intent.event_bytes)
@@ -251,57 +286,33 @@ def _settle(fs: FileSystem, dataset: Path, intent: Intent) -> None:
         else:
             log.truncate(intent.log_offset)
             log.sync()
-    if not landed:
-        for publish in intent.publishes:
-            with contextlib.suppress(FileNotFoundError):  # dropped by an earlier recovery
-                fs.unlink(dataset / publish.staged)
-        fs.unlink(dataset / INTENT)
-        return
-    if not intent.synced:
-        fs.rename(dataset / INTENT, dataset / INTENT_SYNCED)
-    apply(fs, dataset, replace(intent, synced=True), again=True)
-    fs.unlink(dataset / INTENT_SYNCED)
+    return landed
 
 
-def _cut_torn_tail(fs: FileSystem, dataset: Path) -> None:
+def _cut_torn_tail(fs: FileSystem, dataset: Path) -> str | None:
     """Save and cut off bytes after the last newline: they were never acknowledged."""
     try:
         log = fs.open(dataset / EVENTS, "write")
     except FileNotFoundError:
-        return
+        return None
     try:
         size = log.stat().size
         end = last_line_end(log, size)
         if end == size:
-            return
+            return None
         make_dirs(fs, dataset / TORN)
         data = log.read_at(end, size - end)
         torn = dataset / TORN / f"events-at-{end}-{hashlib.sha256(data).hexdigest()[:16]}"
-        with contextlib.suppress(
-            FileNotFoundError
-        ):  # an earlier recovery that was cut short may have left a piece
+        with contextlib.suppress(FileNotFoundError):  # what an earlier recovery, cut short, may have left
             fs.unlink(torn)
         write_file(fs, torn, data)
         fs.sync_dir(torn.parent)
         log.truncate(end)
         log.sync()
         _log.warning("%s: cut %d bytes after the last whole event; saved in %s", log.path, size - end, torn)
+        return f"cut {size - end} bytes after the last whole event off the log; they are saved in {torn}"
     finally:
         log.close()
-
-
-def last_line_end(log: OpenFile, size: int) -> int:
-    """The offset just behind the last newline within the first ``size`` bytes; 0 if there is none."""
-    end = size
-    if end > 0 and log.read_at(end - 1, 1) == b"\n":
-        return end
-    while end > 0:
-        start = max(0, end - _TAIL)
-        found = log.read_at(start, end - start).rfind(b"\n")
-        if found >= 0:
-            return start + found + 1
-        end = start
-    return 0
 
 
 def log_length(fs: FileSystem, dataset: Path) -> int:

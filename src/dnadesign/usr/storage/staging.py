@@ -124,31 +124,32 @@ def _take_lease(fs: FileSystem, dataset: Path, txid: str) -> OpenFile:
         lease.close()  # a clean-up saw the file before it was locked and took it for a dead writer's
 
 
-def remove_dead_staging(fs: FileSystem, dataset: Path) -> None:
-    """Drop the staged files of writers that died; the caller holds the dataset's lock and no intent is pending."""
+def remove_dead_staging(fs: FileSystem, dataset: Path) -> int:
+    """Drop the staged files of writers that died and say how many they were.
+
+    The caller holds the dataset's lock, and no intent is pending.
+    """
     owners: dict[str, list[str]] = {}
     for entry in fs.list(dataset / STAGING):
         owner = staging_owner(entry.name)
         if owner is not None:
             owners.setdefault(owner, []).append(entry.name)
-    for txid, names in owners.items():
-        _remove_if_dead(fs, dataset, txid, names)
+    return sum(_remove_if_dead(fs, dataset, txid, names) for txid, names in owners.items())
 
 
-def _remove_if_dead(fs: FileSystem, dataset: Path, txid: str, names: list[str]) -> None:
+def _remove_if_dead(fs: FileSystem, dataset: Path, txid: str, names: list[str]) -> int:
     lease_path = dataset / lease_file(txid)
     try:
         lease = fs.open(lease_path, "write")
-    except (
-        FileNotFoundError
-    ):  # finished meanwhile, or its lease was lost in a power cut: nobody can own it now
-        lease = None
+    except FileNotFoundError:
+        lease = None  # finished meanwhile, or its lease was lost in a power cut: nobody can own it now
     try:
         if lease is not None and not lease.try_lock():
-            return
+            return 0
         for name in names:
             with contextlib.suppress(FileNotFoundError):  # its writer finished and dropped it
                 fs.unlink(dataset / STAGING / name)
+        return len(names)
     finally:
         if lease is not None:
             lease.close()

@@ -18,6 +18,7 @@ from dnadesign.usr.storage.journal import log_length, recover
 from dnadesign.usr.storage.key_state import KeyState, follow
 from dnadesign.usr.storage.lock import DEFAULT_TIMEOUT, check_locks_exclude, exclusive_lock
 from dnadesign.usr.storage.version import Version, not_found, open_version
+from dnadesign.usr.storage.visibility import committed_log_end
 
 
 @dataclass
@@ -54,7 +55,9 @@ class Store:
     def exists(self) -> bool:
         """Whether the dataset has its first event."""
         found = self.fs.stat(self.dir / EVENTS)
-        return found is not None and found.size > 0 and self.fs.stat(self.dir / RECORDS) is not None
+        if found is None:  # none there, or another writer is archiving it this very moment
+            return committed_log_end(self.fs, self.dir).end > 0
+        return found.size > 0 and self.fs.stat(self.dir / RECORDS) is not None
 
     def pin(self) -> Version:
         """The newest committed version, its files open.

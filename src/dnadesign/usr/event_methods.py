@@ -1,0 +1,97 @@
+"""The facade's methods on events; :class:`dnadesign.usr.Dataset` has them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from dnadesign.usr.contract.actor import Actor
+from dnadesign.usr.contract.events import Event
+from dnadesign.usr.contract.layout import EVENTS
+from dnadesign.usr.operations import recover as _recover
+from dnadesign.usr.operations import tail_events as _tail
+from dnadesign.usr.operations import verify_events as _verify
+from dnadesign.usr.operations._mutation import run
+from dnadesign.usr.operations._report import Report
+from dnadesign.usr.operations.archive_events import ArchiveEvents, ArchiveResult
+from dnadesign.usr.operations.recover import RecoveryReport
+from dnadesign.usr.operations.tool_event import ToolEvent
+from dnadesign.usr.storage.event_log import read_all_events
+from dnadesign.usr.storage.log_file import LogLine
+from dnadesign.usr.storage.maintenance import require
+from dnadesign.usr.storage.store import Store
+from dnadesign.usr.storage.visibility import committed_log_end
+
+
+class EventMethods:
+    """What can be done with the events of a dataset."""
+
+    _store: Store
+
+    def log_event(
+        self,
+        action: str,
+        *,
+        args: Mapping[str, Any] | None = None,
+        metrics: Mapping[str, Any] | None = None,
+        artifacts: Sequence[Mapping[str, Any]] | None = None,
+        actor: Actor | None = None,
+    ) -> None:
+        """Record a tool's own event, such as ``densegen_health``.
+
+        Raises:
+            ValidationError: The action is one of usr's own, or outside the grammar.
+        """
+        step = ToolEvent(action, dict(args or {}), dict(metrics or {}), tuple(artifacts or ()))
+        run(self._store, [step], actor=actor)
+
+    def events(self) -> Iterator[Event]:
+        """Every committed event, oldest first, archived ones included, each once."""
+        log = committed_log_end(self._store.fs, self._store.dir)
+        return read_all_events(self._store.fs, self._store.dir, end=log.end, log=log)
+
+    def tail_events(
+        self,
+        *,
+        count: int | None = None,
+        since: datetime | None = None,
+        actions: Collection[str] = (),
+        wait: Callable[[], bool] | None = None,
+    ) -> Iterator[LogLine]:
+        """The last committed lines of the log that fit, oldest first, then those that come.
+
+        Args:
+            count: How many of the lines that are there; all if None.
+            since: Only events at this time or later.
+            actions: Only events of these actions; of all if empty.
+            wait: Called when there are no lines now; says whether to go on. None to stop there.
+
+        Raises:
+            EventLogError: The log was cut or replaced while it was followed.
+        """
+        found = self._store
+        return _tail.tail_events(
+            found.dir / EVENTS, count=count, since=since, actions=actions, wait=wait, fs=found.fs
+        )
+
+    def verify_events(self, *, deep: bool = False) -> Report:
+        """Hold the log against the disk: every file accounted for, every event's files present with their sizes.
+
+        Args:
+            deep: Also hash every file.
+        """
+        return _verify.verify_events(self._store, deep=deep)
+
+    def archive_events(self, *, maintenance: bool = False, actor: Actor | None = None) -> ArchiveResult:
+        """Set the log aside as a segment and begin a new one; followers, batches and checks see through it.
+
+        Raises:
+            MaintenanceRequired: Neither inside ``with dataset.maintenance(...)`` nor ``maintenance=True``.
+        """
+        permit = require(self._store.dir, "archiving the events", allowed=maintenance, actor=actor)
+        return run(self._store, [ArchiveEvents()], actor=permit.actor, reason=permit.reason)[2][0]
+
+    def recover(self) -> RecoveryReport:
+        """Settle what a writer that died left behind, and say what was found; damage is described and left alone."""
+        return _recover.recover(self._store)

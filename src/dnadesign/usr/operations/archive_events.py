@@ -1,0 +1,62 @@
+"""Set the event log aside as a segment and begin a new one, without a follower missing or repeating an event."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from dnadesign.usr.contract.content import Digest, digest_text
+from dnadesign.usr.contract.events import Event
+from dnadesign.usr.contract.layout import EVENTS, archived_log
+from dnadesign.usr.contract.registry import Registry
+from dnadesign.usr.operations._mutation import Draft, Mutation
+from dnadesign.usr.storage.intent import Move
+from dnadesign.usr.storage.journal import log_length
+from dnadesign.usr.storage.staging import Staging
+
+
+@dataclass(frozen=True, slots=True)
+class ArchiveResult:
+    """What archiving did: the segment, relative to the dataset, and its bytes without the archiving event."""
+
+    path: str
+    bytes: int
+
+    def to_dict(self) -> dict[str, str | int]:
+        """For machine-readable output."""
+        return {"path": self.path, "bytes": self.bytes}
+
+
+@dataclass
+class ArchiveEvents:
+    """The step that archives the log: its event ends the old log and begins the new one, with the same id."""
+
+    def prepare(self, registry: Registry, staging: Staging) -> None:
+        """Nothing can be done before the lock."""
+
+    def content(self, digest: Digest) -> None:
+        """Feed what it is."""
+        digest_text(digest, "events_archive")
+
+    def apply(self, mutation: Mutation) -> ArchiveResult:
+        """Move the log once the event is in it, and publish a log that has this event alone."""
+        store = mutation.store
+        result = ArchiveResult(archived_log(mutation.moment), log_length(store.fs, store.dir))
+        mutation.moves.append(Move(source=EVENTS, target=result.path))
+        mutation.with_events.append(
+            lambda data: mutation.publishes.append(mutation.staging.write(data).publish(EVENTS))
+        )
+        mutation.note(
+            Draft(
+                action="events_archive",
+                metrics={"rows": 0, "bytes": result.bytes},
+                added=[{"path": result.path, "moved_from": EVENTS}],
+            )
+        )
+        return result
+
+    def replay(self, event: Event) -> ArchiveResult:
+        """The result of the archiving committed before."""
+        added = event.artifacts.get("added")
+        first = added[0] if isinstance(added, list) and added and isinstance(added[0], dict) else {}
+        size = event.metrics.get("bytes")
+        return ArchiveResult(str(first.get("path", "")), size if isinstance(size, int) else 0)

@@ -1,0 +1,78 @@
+"""Settle what a writer that died left behind, and say what was found; damage is described and left alone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from dnadesign.usr.contract.errors import SequencesError
+from dnadesign.usr.contract.layout import EVENTS, STAGING
+from dnadesign.usr.storage.event_log import read_all_events
+from dnadesign.usr.storage.filesystem import make_dirs
+from dnadesign.usr.storage.journal import recover as recover_journal
+from dnadesign.usr.storage.lock import exclusive_lock
+from dnadesign.usr.storage.store import Store
+from dnadesign.usr.storage.version import not_found
+from dnadesign.usr.storage.visibility import committed_log_end
+
+
+@dataclass(frozen=True, slots=True)
+class RecoveryReport:
+    """What recovery found and did.
+
+    Attributes:
+        done: What was finished, dropped or saved, a sentence each.
+        damage: What it must not guess about, and left as it was.
+    """
+
+    done: tuple[str, ...]
+    damage: tuple[str, ...]
+
+    @property
+    def ok(self) -> bool:
+        """Whether nothing is damaged."""
+        return not self.damage
+
+    def to_dict(self) -> dict[str, Any]:
+        """For machine-readable output."""
+        return {"ok": self.ok, "done": list(self.done), "damage": list(self.damage)}
+
+
+def recover(store: Store) -> RecoveryReport:
+    """Settle a dataset under its lock.
+
+    Raises:
+        DatasetNotFound: There is no such folder.
+        LockTimeout: A live writer holds the lock; its work needs no recovery.
+    """
+    if store.fs.stat(store.dir) is None:
+        raise not_found(store.dir)
+    make_dirs(store.fs, store.dir / STAGING)
+    done: list[str] = []
+    damage: list[str] = []
+    with exclusive_lock(store.fs, store.dir, timeout=store.lock_timeout, tool="usr maintenance recover"):
+        try:
+            done += recover_journal(store.fs, store.dir)
+        except SequencesError as error:
+            damage.append(str(error))
+        else:
+            damage += _damage(store)
+    return RecoveryReport(tuple(done), tuple(damage))
+
+
+def _damage(store: Store) -> list[str]:
+    """What keeps the log or the files from being read."""
+    log = committed_log_end(store.fs, store.dir)
+    if log.end == 0:
+        return [
+            f"{store.dir / EVENTS}: has no event; init was not finished: repeat it (usr init {store.name})"
+        ]
+    try:
+        for _ in read_all_events(store.fs, store.dir, end=log.end):
+            pass
+        with store.pin() as version:
+            for file in version.files():
+                _ = file.footer
+    except SequencesError as error:
+        return [str(error)]
+    return []
