@@ -147,7 +147,10 @@ class _Handler(socketserver.StreamRequestHandler):
         while (line := self.rfile.readline()) not in (b"\r\n", b""):
             name, _, value = line.decode().partition(":")
             headers[name.strip().lower()] = value.strip()
-        body = self.rfile.read(int(headers.get("content-length", "0")))
+        length = int(headers.get("content-length", "0"))
+        body = self.rfile.read(length)
+        if len(body) < length or not line:
+            return False  # the sender was killed in the middle of it
         server = self.server
         with server.changed:
             answer = server.decide(len(server.requests))

@@ -2,10 +2,12 @@
 
 import json
 import signal
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+from dnadesign.usr import Dataset, use_actor
 from tests.notify.console import Notify, interrupt
 from tests.notify.event_logs import append, dataset_folder, event, imports, line
 from tests.notify.planted import TOKEN
@@ -294,3 +296,75 @@ def test_a_log_that_cannot_be_watched_has_an_exit_status_of_its_kind(
     result = notify.run(*WATCH, *args, status=status, HOOK=f"http://127.0.0.1:1/{TOKEN}")
     assert result.err.startswith("error: ")
     assert "Traceback" not in result.err
+
+
+def archive(folder: Path, number: int) -> None:
+    """Archive a log as usr does: its last line is the archiving, and the new log repeats it."""
+    log, archived = (
+        folder / ".events.log",
+        folder / "_events" / f"events-20261122T12000{number % 10}000000Z.log",
+    )
+    append(folder, [event("events_archive", number=number, tool="usr")])
+    archived.parent.mkdir(exist_ok=True)
+    following = folder / ".events.log.new"
+    following.write_bytes(line(event("events_archive", number=number, tool="usr")))
+    log.rename(archived)
+    following.rename(log)
+
+
+def test_an_archived_log_is_followed_into_the_next_one(
+    notify: Notify, receiver: Receiver, folder: Path
+) -> None:
+    append(folder, imports(range(2)))
+    notify.run(*WATCH, "--events", folder, HOOK=receiver.url())
+    append(folder, imports([2]))
+    archive(folder, 3)
+    append(folder, imports([4]))
+    archive(folder, 5)
+    append(folder, imports([6]))
+    notify.run(*WATCH, "--events", folder, HOOK=receiver.url())
+    assert ids(receiver) == list(range(7))
+    notify.run(*WATCH, "--events", folder, "--from", "start", HOOK=receiver.url())
+    assert ids(receiver) == [*range(7), *range(7)]
+
+
+def test_an_archiving_is_followed_while_it_happens(notify: Notify, receiver: Receiver, folder: Path) -> None:
+    append(folder, imports([0]))
+    watcher = notify.start(*WATCH, "--events", folder, "--follow", HOOK=receiver.url())
+    for number in (1, 2, 3):
+        receiver.wait_for_requests(2 * number - 1)
+        archive(folder, 2 * number - 1)
+        append(folder, imports([2 * number]))
+    receiver.wait_for_requests(7)
+    interrupt(watcher)
+    assert ids(receiver) == list(range(7))
+
+
+def test_a_run_that_goes_silent_is_told_while_following(
+    notify: Notify, receiver: Receiver, folder: Path
+) -> None:
+    append(folder, [event("densegen_started", number=1, time=datetime.now(UTC))])
+    watcher = notify.start(
+        *WATCH, "--events", folder, "--follow", "--silence", "0.01", "--progress-every", "10", HOOK=receiver.url()
+    )  # fmt: skip
+    receiver.wait_for_requests(2)
+    interrupt(watcher)
+    started, alert = (request.json for request in receiver.accepted)
+    assert alert["type"] == "dnadesign.notify.silence"
+    assert alert["data"]["title"].startswith("Nothing heard from densegen run r1 for ")
+    assert started["id"] in alert["id"]
+
+
+def test_the_log_of_a_real_dataset_is_told(notify: Notify, receiver: Receiver, tmp_path: Path) -> None:
+    root = tmp_path / "data"
+    dataset = Dataset(root, "demo/lexA")
+    with use_actor(tool="densegen", run_id="r1"):
+        dataset.init(source="a test")
+        with dataset.transaction(batch_id="r1:plan:0001") as change:
+            change.add_sequences(["ACGTACGT", "TTTTACGT"], bio_type="dna", alphabet="dna_4", source="made up")
+        dataset.log_event("densegen_completed", metrics={"quota": 2, "done": 2})
+    notify.run(*WATCH, "--dataset", "demo/lexA", "--root", root, HOOK=receiver.url())
+    told = [request.json["data"] for request in receiver.accepted]
+    assert [one["action"] for one in told] == ["init", "import_rows", "densegen_completed"]
+    assert told[-1]["title"].startswith("densegen run r1 completed: 2 of 2 sequences in ")
+    assert {one["run_id"] for one in told} == {"r1"}
