@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from importlib import import_module
@@ -38,10 +40,11 @@ COMMANDS = {
     "init": Entry("datasets", "Make a dataset."),
     "info": Entry("datasets", "Show what a dataset holds."),
     "schema": Entry("datasets", "Show the columns of a dataset and their types."),
-    "head": Entry("records", "Show the first records, with what overlays add to them."),
+    "head": Entry("records", "Show the first records, with what overlays add."),
     "get": Entry("records", "Show records by their ids."),
     "validate": Entry("checks", "Check a dataset against the format and its registry."),
     "namespace": Entry("namespace", "Say which derived columns there are.", "Groups", is_group=True),
+    "events": Entry("events", "Show what has happened to a dataset.", "Groups", is_group=True),
     "maintenance": Entry(
         "maintenance", "Rare operations that rewrite what is there.", "Groups", is_group=True
     ),
@@ -121,19 +124,24 @@ def _all_commands(
 
 
 def main() -> int:
-    """Run the command line.
+    """Run the command line of this process.
 
     Returns:
         The exit status: 0 ok, 1 a check failed, 2 usage, 3 refused by a rule, 4 not found, 5 locked or busy,
         130 interrupted.
     """
-    session = Session()
     _speak_utf8()
+    return run(sys.argv[1:])
+
+
+def run(args: Sequence[str]) -> int:
+    """Run a command line, given without the program's name; returns the exit status. A bug keeps its traceback."""
+    session = Session()
     try:
-        status = _run(session)
+        status = _run(list(args), session)
         sys.stdout.flush()
     except (SequencesError, UsageProblem) as error:
-        return tell(error, as_json=session.format in {"json", "jsonl"})
+        return _tell(error, session)
     except TyperException as error:
         return _tell_usage(error, session)
     except (KeyboardInterrupt, typer.Abort):
@@ -146,20 +154,27 @@ def main() -> int:
     except OSError as error:
         if not is_told(error):
             raise
-        return tell(error, as_json=session.format in {"json", "jsonl"})
+        return _tell(error, session)
     return status
 
 
-def _run(session: Session) -> int:
+def _run(args: list[str], session: Session) -> int:
     command = get_command(app)
     if _COMPLETION_VARIABLE in os.environ:
-        command.main(prog_name="usr")
+        command.main(args, prog_name="usr")
     try:
-        with command.make_context("usr", sys.argv[1:], obj=session) as ctx:
+        with command.make_context("usr", args, obj=session) as ctx:
             status = command.invoke(ctx)
     except typer.Exit as end:
         return end.exit_code
     return status if isinstance(status, int) else 0
+
+
+def _tell(error: SequencesError | UsageProblem | OSError, session: Session) -> int:
+    """Say what went wrong after what was shown, and in the command's format."""
+    with contextlib.suppress(BrokenPipeError):
+        sys.stdout.flush()
+    return tell(error, as_json=session.format in {"json", "jsonl"})
 
 
 def _tell_usage(error: TyperException, session: Session) -> int:
@@ -169,7 +184,7 @@ def _tell_usage(error: TyperException, session: Session) -> int:
         return error.exit_code
     path = context.command_path if context is not None else "usr"
     problem = UsageProblem(error.format_message().replace("Value error, ", ""), mend=f"see {path} --help")
-    tell(problem, as_json=session.format in {"json", "jsonl"})
+    _tell(problem, session)
     return error.exit_code
 
 

@@ -38,9 +38,9 @@ def validate(
     root: Root = None,
     format: DataFormat = "table",
 ) -> int:
-    """Check a dataset against the format and its registry; shows all problems at once.
+    """Check a dataset against the format and its registry.
 
-    The exit status is 1 if a check failed.
+    Shows all problems at once. The exit status is 1 if a check failed.
     """
     found = open_dataset(root, dataset)
     out = Output(format)

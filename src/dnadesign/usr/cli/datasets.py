@@ -69,14 +69,20 @@ def init(
     root: Root = None,
     format: DataFormat = "table",
 ) -> None:
-    """Make a dataset; with it its root, if that is new."""
+    """Make a dataset.
+
+    A root that is not there is made with it.
+    """
     made = usr.Dataset(root_folder(root, may_be_new=True), dataset).init(source=source, notes=notes)
     Output(format).done(f"made {made.name} in {made.dir}", {"dataset": made.name, "path": str(made.dir)})
 
 
 @app.command(epilog=examples("usr info lab/promoters"))
 def info(dataset: DatasetName = None, root: Root = None, format: DataFormat = "table") -> None:
-    """Show what a dataset holds: rows, sizes, overlays, registry hashes."""
+    """Show what a dataset holds.
+
+    Rows, sizes, overlays and registry hashes, from the files' footers alone.
+    """
     found = open_dataset(root, dataset).info().to_dict()
     out = Output(format)
     shown = {key: value for key, value in found.items() if key not in {"overlays", "bytes", "events_bytes"}}
@@ -91,7 +97,10 @@ def info(dataset: DatasetName = None, root: Root = None, format: DataFormat = "t
 
 @app.command(epilog=examples("usr schema lab/promoters", "usr schema lab/promoters --format csv"))
 def schema(dataset: DatasetName = None, root: Root = None, format: DataFormat = "table") -> None:
-    """Show the columns of a dataset and their types, overlays included."""
+    """Show the columns of a dataset and their types.
+
+    Those of overlays are included.
+    """
     found = open_dataset(root, dataset).schema()
     rows = [
         {

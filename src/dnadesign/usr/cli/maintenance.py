@@ -23,7 +23,10 @@ app = typer.Typer(
 def registry_freeze(
     reason: Reason, dataset: DatasetName = None, root: Root = None, format: DataFormat = "table"
 ) -> None:
-    """Keep the root's registry of now in the dataset, for validation in mode frozen."""
+    """Keep the root's registry of now in the dataset.
+
+    Validation in mode frozen holds the files against it.
+    """
     found = open_dataset(root, dataset)
     with found.maintenance(reason=reason):
         result = found.freeze_registry()

@@ -36,7 +36,7 @@ def list_(root: Root = None, format: DataFormat = "table") -> None:
 
 @app.command(epilog=examples("usr namespace show densegen --root data"))
 def show(namespace: NamespaceName, root: Root = None, format: DataFormat = "table") -> None:
-    """Show a namespace: who keeps it, and its columns with their types."""
+    """Show a namespace, its columns and their types."""
     found = usr.load_registry(root_folder(root)).namespace(namespace)
     columns = [{"column": column.name, "type": column.type} for column in found.columns]
     out = Output(format)
@@ -74,7 +74,9 @@ def register(
     root: Root = None,
     format: DataFormat = "table",
 ) -> None:
-    """Register a namespace and its columns; registering the same again changes nothing.
+    """Register a namespace and its columns.
+
+    Registering the same again changes nothing.
 
     Types are bool, int8 to int64, uint8 to uint64, float16 to float64, string, binary, date32, timestamp[us, UTC],
     and list<...>, fixed_size_list<...>[N], struct<name:type,...> of them.

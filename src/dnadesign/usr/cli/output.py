@@ -10,6 +10,7 @@ import json
 import os
 import shutil
 import sys
+import textwrap
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -188,7 +189,7 @@ _NARROWEST = 20
 def _pieces(text: str, room: int | None) -> list[str]:
     if room is None or room < _NARROWEST or len(text) <= room:
         return [text]
-    return [text[start : start + room] for start in range(0, len(text), room)]
+    return textwrap.wrap(text, room, break_on_hyphens=False)
 
 
 def _is_number(value: Any) -> bool:

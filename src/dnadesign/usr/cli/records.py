@@ -34,7 +34,7 @@ def head(
     root: Root = None,
     format: DataFormat = "table",
 ) -> None:
-    """Show the first records, with what overlays add to them.
+    """Show the first records, with what overlays add.
 
     A terminal shows as many columns as it has room for; into a pipe or a file all of them go, whole.
     """
@@ -62,7 +62,10 @@ def get(
     root: Root = None,
     format: DataFormat = "table",
 ) -> None:
-    """Show records by their ids, whole, in the order of the dataset."""
+    """Show records by their ids.
+
+    They are shown whole, in the order of the dataset.
+    """
     dataset, ids = (None, words) if is_id(words[0]) else (words[0], words[1:])
     if not ids:
         raise UsageProblem("no id is given", mend="usr get DATASET ID...; usr head shows ids")
