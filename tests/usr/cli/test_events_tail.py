@@ -17,8 +17,9 @@ from hypothesis import strategies as st
 
 from dnadesign.usr import Dataset, Event, ValidationError, use_actor
 from dnadesign.usr.cli.app import run
+from dnadesign.usr.contract.layout import INTENT
 from dnadesign.usr.contract.moments import parse_moment
-from tests.usr.storage.stepped_log import SteppedWriter, event_line
+from tests.usr.storage.stepped_log import FATES, SteppedWriter, event_line
 
 USR = [sys.executable, "-m", "dnadesign.usr.cli.app"]
 PATIENCE = 60  # seconds, for a busy machine; nothing waits that long when it works
@@ -155,23 +156,22 @@ def test_a_damaged_line_is_told_on_stderr_and_the_exit_status_says_so(
 
 
 def test_what_is_partial_or_not_committed_is_not_shown(
-    tmp_path: Path, capfdbinary: pytest.CaptureFixture[bytes]
+    root: Path, capfdbinary: pytest.CaptureFixture[bytes]
 ) -> None:
-    writer = SteppedWriter(tmp_path / "lab/a")
-    for _ in writer.commit([event_line()], "done"):
-        pass
-    size = writer.log.stat().st_size
-    for _ in writer.commit([event_line()], "killed half way"):
-        pass
-    assert writer.log.stat().st_size > size
-    given = ["lab/a", "--root", str(tmp_path), "--format", "json"]
-    assert shown(capfdbinary, *given)[0] == b"".join(writer.committed)
-    for _ in writer.commit([event_line()], "killed written"):
-        pass
-    assert shown(capfdbinary, *given)[0].count(b"\n") == 1
+    writer = SteppedWriter(root / "lab/a")
+    given = ["lab/a", "--root", str(root), "--format", "json", "-n", "100"]
+    for fate in FATES:
+        size = writer.log.stat().st_size
+        steps = writer.commit([event_line()], fate)
+        while next(steps, "over") is None:
+            if writer.log.stat().st_size > size and (root / "lab/a" / INTENT).exists():
+                assert shown(capfdbinary, *given)[0] == b"".join(writer.committed)
+        if fate == "done":
+            assert shown(capfdbinary, *given)[0] == b"".join(writer.committed)
     for _ in writer.recover():
         pass
     assert shown(capfdbinary, *given)[0] == b"".join(writer.committed)
+    assert writer.log.read_bytes() == b"".join(writer.committed)
 
 
 @pytest.mark.parametrize("format", ["json", "text"])
@@ -220,12 +220,10 @@ def test_ctrl_c_is_the_normal_end_of_following(root: Path) -> None:
     assert (process.returncode, out, err) == (0, b"", b"")
 
 
-def test_following_goes_on_through_archiving(tmp_path: Path) -> None:
-    writer = SteppedWriter(tmp_path / "lab/a")
-    for _ in writer.commit([event_line("first")], "done"):
-        pass
-    with following(tmp_path, "--format", "json") as process:
-        seen = [next_line(process)]
+def test_following_goes_on_through_archiving(root: Path) -> None:
+    writer = SteppedWriter(root / "lab/a")
+    with following(root, "--format", "json", "-n", "100") as process:
+        seen = [next_line(process) for _ in writer.committed]
         for round_ in range(2):
             for change in (writer.archive("done"), writer.commit([event_line(f"after_{round_}")], "done")):
                 for _ in change:

@@ -35,11 +35,11 @@ class SteppedWriter:
 
     def __init__(self, dataset: Path) -> None:
         self.dataset = dataset
-        self.committed: list[bytes] = []
         self._archived = 0
-        (dataset / STAGING).mkdir(parents=True)
+        (dataset / STAGING).mkdir(parents=True, exist_ok=True)
         (dataset / EVENTS_ARCHIVE).mkdir()
         self.log.touch()
+        self.committed = self.log.read_bytes().splitlines(keepends=True)
 
     @property
     def log(self) -> Path:
