@@ -103,6 +103,7 @@ if TYPE_CHECKING:  # the same names, for type checkers; at run time __getattr__ 
         parse_type_str as parse_type_str,
     )
     from dnadesign.usr.dataset import Dataset as Dataset
+    from dnadesign.usr.operations.attach import AttachResult as AttachResult
     from dnadesign.usr.operations.describe import (
         DatasetInfo as DatasetInfo,
     )
@@ -150,6 +151,7 @@ _HOMES = {
     "contract.registry": ("Namespace", "Registry", "RegistryColumn", "parse_columns_spec"),
     "contract.types": ("arrow_type_str", "parse_type_str"),
     "dataset": ("Dataset",),
+    "operations.attach": ("AttachResult",),
     "operations.describe": ("DatasetInfo", "OverlayInfo", "list_datasets"),
     "operations.freeze": ("FreezeResult",),
     "operations.ingest": ("AddSequencesResult",),

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from os import PathLike
 from typing import Any
 
 from dnadesign.usr.contract.actor import Actor
 from dnadesign.usr.operations import describe as _describe
 from dnadesign.usr.operations._keys import Key
 from dnadesign.usr.operations._mutation import run
+from dnadesign.usr.operations.attach import Attach, AttachResult, Columns
 from dnadesign.usr.operations.describe import OverlayInfo
 from dnadesign.usr.operations.overlay_parts import OverlayPartResult, WritePart
 from dnadesign.usr.storage.store import Store
@@ -48,6 +50,82 @@ class OverlayMethods:
         """
         step = WritePart(namespace, data, key, key_col, allow_missing)
         return run(self._store, [step], actor=actor, batch_id=batch_id)[2][0]
+
+    def attach(
+        self,
+        path: str | PathLike[str],
+        namespace: str,
+        *,
+        key: Key = "id",
+        key_col: str | None = None,
+        columns: Columns | None = None,
+        format: str | None = None,
+        allow_missing: bool = False,
+        allow_overwrite: bool = False,
+        parse_json: bool = True,
+        actor: Actor | None = None,
+    ) -> AttachResult:
+        """Attach the columns of a file: write or merge the single-file form of an overlay.
+
+        New columns are added; rows and columns that the file does not give keep their values.
+
+        Args:
+            path: A CSV, TSV, JSONL (plain, .gz, .zst) or Parquet file.
+            namespace: A registered namespace; its types say how text is read. An empty cell is null.
+            key: What the key column holds: id, sequence, sequence_norm or sequence_ci.
+            key_col: Its name in the file; ``id`` or ``sequence`` when None.
+            columns: Which columns to take, or ``{name in the file: registered name}``; all when None.
+            format: csv, tsv, jsonl or parquet; told by the file's ending when None.
+            allow_missing: Leave out rows whose key is not in the base, instead of refusing them all.
+            allow_overwrite: Replace values of columns that are there already.
+            parse_json: Whether text in place of a list or struct is read as JSON.
+            actor: Who does it.
+
+        Raises:
+            SchemaError: A column is not registered, or a value does not fit its type; line and column are named.
+            MissingKeyError: A key is not in the base.
+            DuplicateKeyError: A key is in the file twice.
+            ValidationError: A column is there already, and overwriting is not allowed.
+            OverlayLayoutError: The namespace has parts.
+        """
+        step = Attach(
+            namespace,
+            path,
+            key=key,
+            key_col=key_col,
+            columns=columns,
+            format=format,
+            allow_missing=allow_missing,
+            allow_overwrite=allow_overwrite,
+            parse_json=parse_json,
+        )
+        return run(self._store, [step], actor=actor)[2][0]
+
+    def write_overlay(
+        self,
+        namespace: str,
+        data: Any,
+        *,
+        key: Key = "id",
+        key_col: str | None = None,
+        columns: Columns | None = None,
+        allow_missing: bool = False,
+        allow_overwrite: bool = False,
+        parse_json: bool = True,
+        actor: Actor | None = None,
+    ) -> AttachResult:
+        """Attach columns through the Arrow interfaces (pyarrow, polars, pandas, DuckDB); else like :meth:`attach`."""
+        step = Attach(
+            namespace,
+            data,
+            key=key,
+            key_col=key_col,
+            columns=columns,
+            allow_missing=allow_missing,
+            allow_overwrite=allow_overwrite,
+            parse_json=parse_json,
+        )
+        return run(self._store, [step], actor=actor)[2][0]
 
     def list_overlays(self) -> tuple[OverlayInfo, ...]:
         """The namespaces that the dataset has rows of."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Literal, get_args
+from collections.abc import Callable
+from typing import Literal, cast, get_args
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -20,6 +21,17 @@ KEYS: tuple[str, ...] = get_args(Key)
 SHOWN = 5
 
 
+def check_key(key: str) -> Key:
+    """Return ``key`` if it is one of the four kinds.
+
+    Raises:
+        ValidationError: It is not.
+    """
+    if key not in KEYS:
+        raise ValidationError(f"key {key!r}: expected one of {', '.join(KEYS)}")
+    return cast("Key", key)
+
+
 def key_column(table: pa.Table, *, key: Key, key_col: str | None, what: str) -> tuple[str, pa.Array]:
     """The key column's name in the input, and its values as strings without nulls.
 
@@ -33,8 +45,7 @@ def key_column(table: pa.Table, *, key: Key, key_col: str | None, what: str) -> 
         ValidationError: ``key`` is none of the four.
         SchemaError: There is no such column, or it has an empty value.
     """
-    if key not in KEYS:
-        raise ValidationError(f"key {key!r}: expected one of {', '.join(KEYS)}")
+    check_key(key)
     name = key_col if key_col is not None else ("id" if key == "id" else "sequence")
     if name not in table.column_names:
         raise SchemaError(
@@ -48,6 +59,10 @@ def key_column(table: pa.Table, *, key: Key, key_col: str | None, what: str) -> 
     return name, values
 
 
+IdsOf = Callable[[pa.Array], pa.Array]
+BaseColumns = Callable[[list[str]], pa.Table]
+
+
 def resolve(mutation: Mutation, key: Key, values: pa.Array) -> pa.Array:
     """Keys as ids; a sequence that is not in the base gets the id it would have.
 
@@ -55,54 +70,81 @@ def resolve(mutation: Mutation, key: Key, values: pa.Array) -> pa.Array:
         SchemaError: The base has several bio_types, or (for ``sequence_ci``) another alphabet than dna_4.
         DuplicateKeyError: Several base rows have one key.
     """
+    return ids_by(key, base_columns(mutation), where=str(mutation.store.dir))(values)
+
+
+def ids_by(key: Key, base: BaseColumns, *, where: str) -> IdsOf:
+    """The function from keys of one kind to ids; what it needs of the base is read once, now.
+
+    Args:
+        key: What the keys are.
+        base: Reads columns of the base.
+        where: The dataset, for errors.
+
+    Raises:
+        SchemaError: The base has several bio_types, or (for ``sequence_ci``) another alphabet than dna_4.
+        DuplicateKeyError: Several base rows have one key.
+    """
     if key == "id":
-        return values
+        return lambda values: values
     if key == "sequence_ci":
-        return _resolve_ignoring_case(mutation, values)
-    bio_type = _single_bio_type(mutation, key)
-    if key == "sequence_norm":
-        values = pc.utf8_trim(values, characters=WHITE_SPACE)
-    return pa.array([compute_id(bio_type, s) for s in values.to_pylist()], pa.string())
+        return _ids_ignoring_case(base, where)
+    bio_type = _single_bio_type(base, key, where)
+
+    def ids(values: pa.Array) -> pa.Array:
+        if key == "sequence_norm":
+            values = pc.utf8_trim(values, characters=WHITE_SPACE)
+        return pa.array([compute_id(bio_type, s) for s in values.to_pylist()], pa.string())
+
+    return ids
 
 
-def _base_columns(mutation: Mutation, names: list[str]) -> pa.Table:
-    """Columns of the base, rows added earlier in the transaction included."""
-    with (
-        opened(mutation.store.fs, mutation.store.path(RECORDS), "read") as file,
-        reading(file, footer=mutation.footer) as parquet,
-    ):
-        stored = parquet.read(columns=names)
-    return pa.concat_tables([stored.select(names), *(t.select(names) for t in mutation.new_rows)])
+def base_columns(mutation: Mutation) -> BaseColumns:
+    """Reads columns of the base, rows added earlier in the transaction included."""
+
+    def read(names: list[str]) -> pa.Table:
+        with (
+            opened(mutation.store.fs, mutation.store.path(RECORDS), "read") as file,
+            reading(file, footer=mutation.footer) as parquet,
+        ):
+            stored = parquet.read(columns=names)
+        return pa.concat_tables([stored.select(names), *(t.select(names) for t in mutation.new_rows)])
+
+    return read
 
 
-def _single_bio_type(mutation: Mutation, key: str) -> str:
-    kinds = pc.unique(_base_columns(mutation, ["bio_type"]).column("bio_type")).to_pylist()
+def _single_bio_type(base: BaseColumns, key: str, where: str) -> str:
+    kinds = pc.unique(base(["bio_type"]).column("bio_type")).to_pylist()
     if len(kinds) > 1:
         raise SchemaError(
-            f"{mutation.store.dir}: key {key!r} needs a single bio_type, the base has {', '.join(sorted(kinds))}",
+            f"{where}: key {key!r} needs a single bio_type, the base has {', '.join(sorted(kinds))}",
             mend="key the rows by id; compute_id(bio_type, sequence) gives it",
         )
     return kinds[0] if kinds else "dna"
 
 
-def _resolve_ignoring_case(mutation: Mutation, values: pa.Array) -> pa.Array:
-    base = _base_columns(mutation, ["id", "sequence", "alphabet"])
-    alphabets = pc.unique(base.column("alphabet")).to_pylist()
+def _ids_ignoring_case(base: BaseColumns, where: str) -> IdsOf:
+    rows = base(["id", "sequence", "alphabet"])
+    alphabets = pc.unique(rows.column("alphabet")).to_pylist()
     if any(alphabet != "dna_4" for alphabet in alphabets):
         raise SchemaError(
-            f"{mutation.store.dir}: key 'sequence_ci' is for dna_4 only, the base has {', '.join(sorted(alphabets))}",
+            f"{where}: key 'sequence_ci' is for dna_4 only, the base has {', '.join(sorted(alphabets))}",
             mend="key the rows by id or sequence",
         )
-    ids: dict[str, str] = {}
-    upper = pc.utf8_upper(base.column("sequence")).to_pylist()
-    for sequence, record in zip(upper, base.column("id").to_pylist(), strict=True):
-        if ids.setdefault(sequence, record) != record:
+    known: dict[str, str] = {}
+    upper = pc.utf8_upper(rows.column("sequence")).to_pylist()
+    for sequence, record in zip(upper, rows.column("id").to_pylist(), strict=True):
+        if known.setdefault(sequence, record) != record:
             raise DuplicateKeyError(
-                f"{mutation.store.dir}: {ids[sequence]} and {record} are one sequence if case is ignored",
+                f"{where}: {known[sequence]} and {record} are one sequence if case is ignored",
                 mend="key the rows by id or sequence, or dedupe the dataset by sequence_ci",
             )
-    wanted = pc.utf8_upper(pc.utf8_trim(values, characters=WHITE_SPACE)).to_pylist()
-    return pa.array([ids.get(s) or compute_id("dna", s) for s in wanted], pa.string())
+
+    def ids(values: pa.Array) -> pa.Array:
+        wanted = pc.utf8_upper(pc.utf8_trim(values, characters=WHITE_SPACE)).to_pylist()
+        return pa.array([known.get(s) or compute_id("dna", s) for s in wanted], pa.string())
+
+    return ids
 
 
 def missing_keys(where: str, values: pa.Array, rows: list[int], total: int) -> MissingKeyError:

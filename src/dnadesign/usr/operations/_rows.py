@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -42,14 +42,46 @@ def arrow_table(data: object, *, what: str) -> pa.Table:
         raise SchemaError(f"{what}: cannot be read as a table: {error}") from error
 
 
+def arrow_stream(data: object, *, what: str, rows: int) -> Iterator[pa.Table]:
+    """Anything with the Arrow interfaces as tables of at most ``rows`` rows, an empty one first.
+
+    Args:
+        data: The object.
+        what: What it is, for errors.
+        rows: How many rows a table may have.
+
+    Raises:
+        SchemaError: It has no such interface, or hands out something that is no table.
+    """
+    if not hasattr(data, "__arrow_c_stream__"):
+        data = arrow_table(data, what=what)
+    try:
+        with pa.RecordBatchReader.from_stream(data) as reader:
+            yield reader.schema.remove_metadata().empty_table()
+            for batch in reader:
+                for start in range(0, batch.num_rows, rows):
+                    yield pa.Table.from_batches([batch.slice(start, rows)])
+    except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError, TypeError) as error:
+        raise SchemaError(f"{what}: cannot be read as a table: {error}") from error
+
+
 def unique_columns(table: pa.Table, *, what: str) -> pa.Table:
     """Refuse a table in which two columns have one name, ignoring case."""
+    unique_names(table.column_names, what=what)
+    return table
+
+
+def unique_names(names: Iterable[str], *, what: str) -> None:
+    """Refuse two columns of one name, ignoring case.
+
+    Raises:
+        SchemaError: There are some.
+    """
     seen: dict[str, str] = {}
-    for name in table.column_names:
+    for name in names:
         if name.lower() in seen:
             raise SchemaError(f"{what}: column {name!r} is there twice (as {seen[name.lower()]!r} before)")
         seen[name.lower()] = name
-    return table
 
 
 def check_columns(found: Iterable[str], known: Sequence[str], *, what: str, mend: str | None = None) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
 
@@ -12,37 +11,33 @@ import pyarrow as pa
 from dnadesign.usr.contract.content import Digest, digest_table, digest_text
 from dnadesign.usr.contract.errors import (
     DuplicateKeyError,
-    NamespaceError,
     OverlayLayoutError,
-    SchemaError,
     ValidationError,
 )
 from dnadesign.usr.contract.events import Event, Fingerprint
 from dnadesign.usr.contract.layout import (
-    META_CONTRACT_HASH,
-    META_KEY,
-    META_NAMESPACE,
     META_OVERLAY_CREATED_AT,
-    META_REGISTRY_HASH,
-    META_TXID,
-    isoformat,
     overlay_dir,
     overlay_file,
     parse_isoformat,
     part_file,
 )
-from dnadesign.usr.contract.names import STATE_NAMESPACE, check_namespace
-from dnadesign.usr.contract.registry import Namespace, Registry
+from dnadesign.usr.contract.registry import Registry
 from dnadesign.usr.contract.type_values import cast_column
-from dnadesign.usr.contract.types import parse_type_str
 from dnadesign.usr.operations._keys import Key, key_column, missing_keys, resolve, shown_keys
 from dnadesign.usr.operations._mutation import Draft, Mutation
-from dnadesign.usr.operations._rows import arrow_table, check_columns, unique_columns
+from dnadesign.usr.operations._overlay import (
+    OverlayContract,
+    check_registered,
+    overlay_metadata,
+    user_contract,
+)
+from dnadesign.usr.operations._rows import arrow_table, unique_columns
 from dnadesign.usr.storage.filesystem import opened
 from dnadesign.usr.storage.intent import Move
 from dnadesign.usr.storage.key_index import digests_of, keyed_by_id, repeated
 from dnadesign.usr.storage.parquet import encode, read_footer
-from dnadesign.usr.storage.registry_file import contract_hash_of, registry_hash_of
+from dnadesign.usr.storage.registry_file import registry_hash_of
 from dnadesign.usr.storage.staging import Staged, Staging
 from dnadesign.usr.storage.version import layout_conflict
 
@@ -95,7 +90,7 @@ class WritePart:
     allow_missing: bool = False
     keys: pa.Array = field(init=False)
     columns: pa.Table = field(init=False)
-    contract: Namespace = field(init=False)
+    contract: OverlayContract = field(init=False)
     registry_hash: str = field(init=False)
     txid: str = field(init=False)
     staged: Staged | None = field(init=False, default=None)
@@ -107,13 +102,7 @@ class WritePart:
             NamespaceError: The namespace is reserved or not registered.
             SchemaError: A column is not registered, or a value does not fit its type.
         """
-        check_namespace(self.namespace)
-        if self.namespace == STATE_NAMESPACE:
-            raise NamespaceError(
-                f"{STATE_NAMESPACE!r} is kept by usr itself",
-                mend="set record state with set_state (usr state set)",
-            )
-        self.contract = registry.namespace(self.namespace)
+        self.contract = user_contract(registry, self.namespace)
         self.registry_hash, self.txid = registry_hash_of(registry), staging.txid
         what = f"data for namespace {self.namespace!r}"
         table = unique_columns(arrow_table(self.data, what=what), what=what)
@@ -237,7 +226,8 @@ class WritePart:
 
     def _stage(self, staging: Staging, ids: pa.Array, columns: pa.Table) -> Staged:
         table = columns.add_column(0, pa.field("id", pa.string(), nullable=False), ids)
-        return staging.write(encode(table, part_metadata(self.contract, self.registry_hash, self.txid)))
+        metadata = overlay_metadata(self.contract, self.registry_hash, txid=self.txid)
+        return staging.write(encode(table, metadata))
 
 
 def _count(value: object) -> int:
@@ -246,39 +236,16 @@ def _count(value: object) -> int:
     return value
 
 
-def registered_columns(table: pa.Table, contract: Namespace, *, what: str) -> pa.Table:
+def registered_columns(table: pa.Table, contract: OverlayContract, *, what: str) -> pa.Table:
     """Columns in the registry's order and types, every value kept.
 
     Raises:
         SchemaError: A column is not registered, there is none, or a value does not fit.
     """
-    known = [column.name for column in contract.columns]
-    check_columns(
-        table.column_names,
-        known,
-        what=what,
-        mend=f"register it first (usr namespace register {contract.name} ... --overwrite), or leave it out",
-    )
-    if not table.column_names:
-        raise SchemaError(
-            f"{what}: has a key and no column of the namespace", mend=f"known are {', '.join(known)}"
-        )
-    columns = {
-        name: cast_column(table.column(name), parse_type_str(kind), where=f"{what}, column {name!r}")
-        for name, kind in contract.types.items()
-        if name in table.column_names
-    }
-    schema = pa.schema([(name, parse_type_str(contract.types[name])) for name in columns])
-    return pa.table(columns, schema=schema)
-
-
-def part_metadata(contract: Namespace, registry_hash: str, txid: str | None) -> dict[bytes, bytes]:
-    """The metadata of a new overlay file, or of a part where a txid is given."""
-    found = {
-        META_NAMESPACE: contract.name.encode(),
-        META_KEY: b"id",
-        META_OVERLAY_CREATED_AT: isoformat(datetime.now(UTC)).encode(),
-        META_REGISTRY_HASH: registry_hash.encode(),
-        META_CONTRACT_HASH: contract_hash_of(contract).encode(),
-    }
-    return found | ({META_TXID: txid.encode()} if txid is not None else {})
+    check_registered(table.column_names, contract, what=what)
+    names = contract.ordered(set(table.column_names))
+    columns = [
+        cast_column(table.column(name), contract.types[name], where=f"{what}, column {name!r}")
+        for name in names
+    ]
+    return pa.Table.from_arrays(columns, schema=pa.schema([(name, contract.types[name]) for name in names]))

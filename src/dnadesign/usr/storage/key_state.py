@@ -128,6 +128,7 @@ def _apply(fs: FileSystem, dataset: Path, index: KeyIndex, tail: _Tail) -> None:
             _fill_file(fs, dataset, index, namespace, path)
     for namespace in sorted(tail.refill):
         index.namespaces.pop(namespace, None)
+        index.other_keys.discard(namespace)
         _fill_namespace(fs, dataset, index, namespace)
 
 

@@ -1,0 +1,283 @@
+"""Tables in files - CSV, TSV, JSONL, Parquet - read in pieces, each row with its place in the file."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from dnadesign.usr.contract.errors import CorruptFileError, SchemaError, ValidationError
+from dnadesign.usr.contract.type_values import cast_column
+from dnadesign.usr.contract.types import is_list
+from dnadesign.usr.formats.text_files import COMPRESSIONS, open_text, plain_suffix, unreadable
+from dnadesign.usr.formats.text_values import column_from_json, column_from_text, json_object
+
+FORMATS = ("csv", "tsv", "jsonl", "parquet")
+PIECE_ROWS = 16_384
+
+_BY_SUFFIX = {
+    ".csv": "csv", ".tsv": "tsv", ".tab": "tsv", ".jsonl": "jsonl", ".ndjson": "jsonl",
+    ".parquet": "parquet", ".pq": "parquet",
+}  # fmt: skip
+_LONGEST_CELL = 2**31 - 1
+
+
+class Piece(Protocol):
+    """Some rows of a table, in the order of the file."""
+
+    @property
+    def names(self) -> Sequence[str]:
+        """The columns that there are."""
+
+    @property
+    def every_name(self) -> bool:
+        """Whether no later piece has a column that this one does not."""
+
+    @property
+    def unit(self) -> str:
+        """What the numbers count: ``line`` (from 1) or ``row`` (from 0)."""
+
+    @property
+    def numbers(self) -> Sequence[int]:
+        """The number of each row."""
+
+    def column(self, name: str, kind: pa.DataType, *, what: str, parse_json: bool) -> pa.Array:
+        """A column in exactly that type; ``what`` names the source in errors."""
+
+
+def place(piece: Piece, row: int, name: str, *, what: str) -> str:
+    """Where a cell stands, for errors."""
+    return f"{what}, {piece.unit} {piece.numbers[row]}, column {name!r}"
+
+
+@dataclass(frozen=True, slots=True)
+class ArrowPiece:
+    """Rows that came as Arrow data; ``first`` is the number of the first row, counted from 0."""
+
+    table: pa.Table
+    first: int
+
+    @property
+    def names(self) -> Sequence[str]:
+        """The columns that there are."""
+        return self.table.column_names
+
+    @property
+    def every_name(self) -> bool:
+        """Its schema is that of all pieces."""
+        return True
+
+    @property
+    def unit(self) -> str:
+        """Its numbers count rows."""
+        return "row"
+
+    @property
+    def numbers(self) -> Sequence[int]:
+        """The number of each row, from 0."""
+        return range(self.first, self.first + self.table.num_rows)
+
+    def column(self, name: str, kind: pa.DataType, *, what: str, parse_json: bool) -> pa.Array:
+        """A column in exactly that type; text where a list or struct belongs is JSON, if that is wanted."""
+        values = self.table.column(name)
+        if parse_json and _is_text(values.type) and (is_list(kind) or isinstance(kind, pa.StructType)):
+            return column_from_json(
+                values.to_pylist(), kind, where=lambda row: place(self, row, name, what=what)
+            )
+        cast = cast_column(values, kind, where=f"{what}, column {name!r}", first_row=self.first)
+        return cast.combine_chunks()
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    if isinstance(kind, pa.DictionaryType):
+        return _is_text(kind.value_type)
+    return kind in (pa.string(), pa.large_string(), pa.string_view())
+
+
+@dataclass(frozen=True, slots=True)
+class TextPiece:
+    """Rows of a CSV or TSV file, as text; ``numbers`` are the lines on which they end, from 1."""
+
+    cells: dict[str, Sequence[str]]
+    numbers: Sequence[int]
+
+    @property
+    def names(self) -> Sequence[str]:
+        """The columns that there are."""
+        return list(self.cells)
+
+    @property
+    def every_name(self) -> bool:
+        """The header names all columns."""
+        return True
+
+    @property
+    def unit(self) -> str:
+        """Its numbers count lines."""
+        return "line"
+
+    def column(self, name: str, kind: pa.DataType, *, what: str, parse_json: bool) -> pa.Array:
+        """A column read as that type; an empty cell is null."""
+        return column_from_text(
+            self.cells[name],
+            kind,
+            where=lambda row: place(self, row, name, what=what),
+            parse_json=parse_json,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class JsonPiece:
+    """Rows of a JSONL file; ``numbers`` are their lines, from 1."""
+
+    objects: list[dict[str, Any]]
+    numbers: Sequence[int]
+
+    @property
+    def names(self) -> Sequence[str]:
+        """The columns that any of the rows has."""
+        return list(dict.fromkeys(name for found in self.objects for name in found))
+
+    @property
+    def every_name(self) -> bool:
+        """A later line may have other names."""
+        return False
+
+    @property
+    def unit(self) -> str:
+        """Its numbers count lines."""
+        return "line"
+
+    def column(self, name: str, kind: pa.DataType, *, what: str, parse_json: bool) -> pa.Array:
+        """A column read as that type; a name that a row lacks is null."""
+        return column_from_json(
+            [found.get(name) for found in self.objects],
+            kind,
+            where=lambda row: place(self, row, name, what=what),
+            parse_json=parse_json,
+        )
+
+
+def format_of(path: Path, *, given: str | None = None) -> str:
+    """The format of a file: as given, or told by its ending.
+
+    Raises:
+        ValidationError: The ending tells nothing, or the format given is unknown.
+    """
+    found = given or _BY_SUFFIX.get(plain_suffix(path))
+    if found not in FORMATS:
+        told = f"format {given!r} is unknown" if given else f"its ending {path.suffix!r} tells no format"
+        raise ValidationError(f"{path}: {told}", mend=f"name the format: one of {', '.join(FORMATS)}")
+    return found
+
+
+def read_pieces(path: Path, *, format: str | None = None) -> Iterator[Piece]:
+    """The rows of a table file in pieces; there is at least one, which may have columns and no rows.
+
+    Args:
+        path: A CSV, TSV, JSONL or Parquet file; text may be compressed (.gz, .zst).
+        format: Which of these it is; told by its ending when None.
+
+    Raises:
+        ValidationError: Its format cannot be told.
+        SchemaError: A line does not fit the format; the line is named.
+        StorageError: The file cannot be read.
+        CorruptFileError: It is damaged.
+    """
+    kind = format_of(path, given=format)
+    if kind == "parquet":
+        return _parquet_pieces(path)
+    if kind == "jsonl":
+        return _json_pieces(path)
+    return _delimited_pieces(path, "," if kind == "csv" else "\t")
+
+
+def _delimited_pieces(path: Path, delimiter: str) -> Iterator[Piece]:
+    csv.field_size_limit(_LONGEST_CELL)  # the module's own limit is shorter than many sequences
+    with open_text(path) as text:
+        reader = csv.reader(text, delimiter=delimiter, strict=True)
+        rows = _numbered(path, reader)
+        _, header = next(rows, (0, []))
+        if not header:
+            raise SchemaError(f"{path}: is empty; the first line must name the columns")
+        _check_header(path, header)
+        cells: list[list[str]] = []
+        lines: list[int] = []
+        for line, row in rows:
+            if len(row) != len(header):
+                raise SchemaError(
+                    f"{path}, line {line}: has {len(row)} cells, the header has {len(header)}",
+                    mend="put cells that contain the separator into double quotes",
+                )
+            cells.append(row)
+            lines.append(line)
+            if len(lines) == PIECE_ROWS:
+                yield _text_piece(header, cells, lines)
+                cells, lines = [], []
+        yield _text_piece(header, cells, lines)
+
+
+def _numbered(path: Path, reader: Any) -> Iterator[tuple[int, list[str]]]:
+    """The rows that are not blank, with the lines on which they end."""
+    while True:
+        try:
+            row = next(reader, None)
+        except csv.Error as error:
+            raise SchemaError(f"{path}, line {reader.line_num}: {error}") from error
+        if row is None:
+            return
+        if row:
+            yield reader.line_num, row
+
+
+def _check_header(path: Path, header: list[str]) -> None:
+    seen: set[str] = set()
+    for name in header:
+        if not name:
+            raise SchemaError(
+                f"{path}, line 1: a column has no name", mend="name every column in the first line"
+            )
+        if name.lower() in seen:
+            raise SchemaError(f"{path}, line 1: column {name!r} is there twice")
+        seen.add(name.lower())
+
+
+def _text_piece(header: list[str], cells: list[list[str]], lines: list[int]) -> TextPiece:
+    columns: list[Sequence[str]] = list(zip(*cells, strict=True)) if cells else [[] for _ in header]
+    return TextPiece(dict(zip(header, columns, strict=True)), lines)
+
+
+def _json_pieces(path: Path) -> Iterator[Piece]:
+    with open_text(path) as text:
+        objects: list[dict[str, Any]] = []
+        lines: list[int] = []
+        for line, content in enumerate(text, start=1):
+            if content.strip():
+                objects.append(json_object(content, where=f"{path}, line {line}"))
+                lines.append(line)
+            if len(lines) == PIECE_ROWS:
+                yield JsonPiece(objects, lines)
+                objects, lines = [], []
+        yield JsonPiece(objects, lines)
+
+
+def _parquet_pieces(path: Path) -> Iterator[Piece]:
+    if path.suffix.lower() in COMPRESSIONS:
+        raise ValidationError(f"{path}: Parquet is compressed inside", mend="decompress the file first")
+    try:
+        with pa.OSFile(str(path), "r") as source:
+            parquet = pq.ParquetFile(source, page_checksum_verification=True)
+            yield ArrowPiece(parquet.schema_arrow.empty_table(), 0)
+            first = 0
+            for batch in parquet.iter_batches(PIECE_ROWS):
+                yield ArrowPiece(pa.Table.from_batches([batch]), first)
+                first += batch.num_rows
+    except (FileNotFoundError, PermissionError, IsADirectoryError) as error:
+        raise unreadable(path, error) from error
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError, OSError) as error:
+        raise CorruptFileError(f"{path}: not a whole Parquet file: {error}") from error

@@ -1,0 +1,212 @@
+"""What every verb that writes an overlay shares: the contract, the metadata, and where the files lie now."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+import pyarrow as pa
+
+from dnadesign.usr.contract.errors import NamespaceError, SchemaError, ValidationError
+from dnadesign.usr.contract.events import Event
+from dnadesign.usr.contract.layout import (
+    META_CONTRACT_HASH,
+    META_KEY,
+    META_NAMESPACE,
+    META_OVERLAY_CREATED_AT,
+    META_REGISTRY_HASH,
+    META_TXID,
+    archive_dir,
+    isoformat,
+)
+from dnadesign.usr.contract.names import STATE_NAMESPACE, TOMBSTONE_NAMESPACE, check_namespace, nearest
+from dnadesign.usr.contract.registry import Registry
+from dnadesign.usr.contract.types import arrow_type_str, parse_type_str
+from dnadesign.usr.operations._merge import TOMBSTONE_TYPES
+from dnadesign.usr.operations._mutation import Mutation
+from dnadesign.usr.operations._rows import check_columns
+from dnadesign.usr.storage.parquet import corrupt, read_footer, write_stream
+from dnadesign.usr.storage.registry_file import contract_form_hash, contract_hash_of
+from dnadesign.usr.storage.staging import Staged, hash_range
+from dnadesign.usr.storage.store import Store
+from dnadesign.usr.storage.version import Overlay, PinnedFile, stored_overlays
+
+
+@dataclass(frozen=True, slots=True)
+class OverlayContract:
+    """What a namespace's files store: its columns with their types in registry order, and the hash of that."""
+
+    namespace: str
+    types: dict[str, pa.DataType]
+    sha256: str
+
+    def schema(self, columns: list[str]) -> pa.Schema:
+        """The schema of a file with the key and some of the columns."""
+        fields = [pa.field(name, self.types[name]) for name in columns]
+        return pa.schema([pa.field("id", pa.string(), nullable=False), *fields])
+
+    def ordered(self, columns: set[str]) -> list[str]:
+        """Some of the columns in registry order."""
+        return [name for name in self.types if name in columns]
+
+
+def overlay_contract(registry: Registry, namespace: str) -> OverlayContract:
+    """The contract of a namespace, the built-in tombstones included.
+
+    Raises:
+        NamespaceError: The name is outside the grammar, or not registered.
+    """
+    check_namespace(namespace, allow_builtin=True)
+    if namespace == TOMBSTONE_NAMESPACE:
+        columns = [{"name": n, "type": arrow_type_str(t)} for n, t in TOMBSTONE_TYPES.items()]
+        form: dict[str, object] = {"namespace": namespace, "columns": columns}
+        return OverlayContract(namespace, dict(TOMBSTONE_TYPES), contract_form_hash(form))
+    found = registry.namespace(namespace)
+    types = {name: parse_type_str(kind) for name, kind in found.types.items()}
+    return OverlayContract(namespace, types, contract_hash_of(found))
+
+
+def user_contract(registry: Registry, namespace: str) -> OverlayContract:
+    """The contract of a namespace that callers may write rows into.
+
+    Raises:
+        NamespaceError: The namespace is kept by usr itself, or not registered.
+    """
+    check_namespace(namespace)
+    if namespace == STATE_NAMESPACE:
+        raise NamespaceError(
+            f"{STATE_NAMESPACE!r} is kept by usr itself",
+            mend="set record state with set_state (usr state set)",
+        )
+    return overlay_contract(registry, namespace)
+
+
+def check_registered(columns: list[str], contract: OverlayContract, *, what: str) -> None:
+    """Refuse columns that the namespace does not have, and data without any of its columns.
+
+    Raises:
+        SchemaError: There is such a column, or no column at all.
+    """
+    known = list(contract.types)
+    for name in columns:
+        own = f"{contract.namespace}__{name}"
+        if name not in contract.types and own in contract.types:
+            raise SchemaError(
+                f"{what}: column {name!r} is not known; known are {', '.join(known)}",
+                mend=f"name it {own!r} (attach takes columns={{{name!r}: {own!r}}})",
+            )
+    check_columns(
+        columns,
+        known,
+        what=what,
+        mend=f"register it first (usr namespace register {contract.namespace} ... --overwrite), or leave it out",
+    )
+    if not columns:
+        raise SchemaError(
+            f"{what}: has a key and no column of the namespace", mend=f"known are {', '.join(known)}"
+        )
+
+
+def overlay_metadata(
+    contract: OverlayContract, registry_hash: str, *, txid: str | None = None
+) -> dict[bytes, bytes]:
+    """The metadata of a new overlay file, or of a part where a txid is given."""
+    found = {
+        META_NAMESPACE: contract.namespace.encode(),
+        META_KEY: b"id",
+        META_OVERLAY_CREATED_AT: isoformat(datetime.now(UTC)).encode(),
+        META_REGISTRY_HASH: registry_hash.encode(),
+        META_CONTRACT_HASH: contract.sha256.encode(),
+    }
+    return found | ({META_TXID: txid.encode()} if txid is not None else {})
+
+
+@contextmanager
+def stored_overlay(store: Store, namespace: str) -> Iterator[Overlay]:
+    """The files of a namespace as they are now, open; none if it has none. The dataset's lock is held.
+
+    Raises:
+        OverlayLayoutError: The namespace is both a file and parts.
+    """
+    paths = stored_overlays(store.fs, store.dir, None).get(namespace, [])
+    with ExitStack() as stack:
+        files = []
+        for path in paths:
+            file = store.fs.open(store.path(path), "read")
+            stack.callback(file.close)
+            files.append(PinnedFile(path, file))
+        overlay = Overlay(namespace, tuple(files))
+        if files:
+            overlay.check_layout(store.dir)
+        yield overlay
+
+
+def no_overlay(store: Store, namespace: str) -> NamespaceError:
+    """The error for a namespace that a dataset has no rows of."""
+    known = stored_overlays(store.fs, store.dir, None)
+    meant = nearest(namespace, known)
+    return NamespaceError(
+        f"{store.dir}: has no overlay {namespace!r}",
+        mend=f"did you mean {meant!r}?" if meant else f"it has {', '.join(known) or 'none'}",
+    )
+
+
+def archive_place(mutation: Mutation, namespace: str) -> str:
+    """A folder that is not there yet, for what a verb sets aside: its existence proves the move."""
+    moment = mutation.moment
+    while mutation.store.fs.stat(mutation.store.path(archive_dir(namespace, moment=moment))) is not None:
+        moment += timedelta(microseconds=1)  # the clock was set back
+    return archive_dir(namespace, moment=moment)
+
+
+def stage_rows(
+    mutation: Mutation,
+    schema: pa.Schema,
+    tables: Iterable[pa.Table],
+    metadata: dict[bytes, bytes],
+    *,
+    like: str,
+) -> Staged:
+    """Stream rows into a staged file that takes mode and group of the one it will replace.
+
+    Raises:
+        CorruptFileError: What was written does not read back with as many rows.
+    """
+    rows = 0
+
+    def counted() -> Iterator[pa.Table]:
+        nonlocal rows
+        for table in tables:
+            if table.num_rows:  # an empty table would leave an empty row group behind
+                rows += table.num_rows
+                yield table
+
+    with mutation.staging.create(like=mutation.store.path(like)) as (path, target):
+        write_stream(target, schema, counted(), metadata)
+        footer = read_footer(target)
+        if footer.rows != rows or footer.schema != schema.remove_metadata():
+            raise corrupt(target.path, f"{footer.rows} rows read back of {rows} written")
+        return Staged(path, footer.size, hash_range(target, 0, footer.size))
+
+
+def unpacked_bytes(overlay: Overlay) -> int:
+    """About how much memory the rows of an overlay would take."""
+    return sum(
+        file.footer.metadata.row_group(i).total_byte_size
+        for file in overlay.files
+        for i in range(file.footer.metadata.num_row_groups)
+    )
+
+
+def event_count(event: Event, name: str) -> int:
+    """A count that an event of the same change gives.
+
+    Raises:
+        ValidationError: It does not give it.
+    """
+    found = event.metrics.get(name)
+    if not isinstance(found, int):
+        raise ValidationError(f"event {event.event_id}: does not say {name!r}")
+    return found

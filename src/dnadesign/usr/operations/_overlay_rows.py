@@ -1,0 +1,149 @@
+"""The rows that overlay files store, in the contract's types, with the base rows that they belong to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from dnadesign.usr.contract.errors import SchemaError
+from dnadesign.usr.contract.layout import META_KEY
+from dnadesign.usr.contract.names import TOMBSTONE_NAMESPACE
+from dnadesign.usr.contract.type_values import cast_column
+from dnadesign.usr.operations._keys import IdsOf, Key, check_key
+from dnadesign.usr.operations._merge import file_key
+from dnadesign.usr.operations._overlay import OverlayContract
+from dnadesign.usr.storage.key_index import Digests, KeySet, Ordinals, digests_of
+from dnadesign.usr.storage.parquet import reading
+from dnadesign.usr.storage.version import Overlay, PinnedFile
+
+BATCH_ROWS = 65_536
+SHOWN = 5
+
+
+@dataclass
+class Places:
+    """Where a key stands: the ordinal of its base row, or behind the last one if the base does not have it."""
+
+    base: KeySet
+    strangers: KeySet = field(default_factory=KeySet)
+
+    def of(self, digests: Digests) -> Ordinals:
+        """The place of each key, shape (n,)."""
+        places = self.base.find(digests)
+        unknown = np.flatnonzero(places < 0)
+        if len(unknown):
+            known = self.strangers.find(digests[unknown])
+            fresh = np.unique(digests[unknown[known < 0]], axis=0)
+            self.strangers.add(fresh)
+            places[unknown] = len(self.base) + self.strangers.find(digests[unknown])
+        return places
+
+
+@dataclass
+class Seen:
+    """Which places have had a row, to find keys that come twice."""
+
+    flags: np.ndarray = field(default_factory=lambda: np.zeros(0, dtype=np.bool_))
+
+    def again(self, places: Ordinals) -> list[int]:
+        """Rows (0-based) whose place stands in an earlier row or has been noted before; then notes them all."""
+        top = int(places.max(initial=-1)) + 1
+        if top > len(self.flags):
+            self.flags = np.concatenate([self.flags, np.zeros(top - len(self.flags), dtype=np.bool_)])
+        first = np.zeros(len(places), dtype=np.bool_)
+        first[np.unique(places, return_index=True)[1]] = True
+        rows = np.flatnonzero(self.flags[places] | ~first)
+        self.flags[places] = True
+        return rows.tolist()
+
+
+def key_kind(file: PinnedFile) -> Key:
+    """What the key column of an overlay file holds."""
+    return check_key(file.footer.key_values.get(META_KEY, b"id").decode("utf-8", "replace"))
+
+
+def stored_columns(overlay: Overlay, contract: OverlayContract) -> list[str]:
+    """The columns that any file of an overlay stores, in registry order; each file's own schema is read.
+
+    Raises:
+        SchemaError: A file has a column that the namespace does not.
+    """
+    found: set[str] = set()
+    for file in overlay.files:
+        own = set(file.footer.schema.names) - {file_key(file)}
+        for name in sorted(own - set(contract.types)):
+            raise SchemaError(
+                f"{file.path}: column {name!r} is not registered in namespace {contract.namespace!r}",
+                mend="register it again with the type it has, so that nothing is lost",
+            )
+        found |= own
+    return contract.ordered(found)
+
+
+def stored_rows(
+    file: PinnedFile, contract: OverlayContract, columns: list[str], ids_of: Callable[[Key], IdsOf]
+) -> Iterator[pa.Table]:
+    """The rows of a stored file as ``id`` and those columns, in exactly the contract's types.
+
+    Columns are matched by name; one that the file lacks is null. A sequence key of an older tool becomes the id.
+
+    Args:
+        file: An overlay file.
+        contract: Its namespace.
+        columns: Which columns, in which order.
+        ids_of: Makes the function from keys to ids.
+
+    Raises:
+        SchemaError: A value does not fit the registered type, or a key is empty.
+        CorruptFileError: The file is damaged.
+    """
+    schema = contract.schema(columns)
+    key = file_key(file)
+    resolve = ids_of(key_kind(file))
+    there = [name for name in columns if name in file.footer.schema.names]
+    row = 0
+    with reading(file.file, footer=file.footer) as parquet:
+        for batch in parquet.iter_batches(BATCH_ROWS, columns=[key, *there]):
+            arrays = [resolve(stored_keys(batch.column(key), where=f"{file.path}, column {key!r}"))]
+            for name in columns:
+                kind = contract.types[name]
+                if name not in there:
+                    arrays.append(pa.nulls(batch.num_rows, kind))
+                    continue
+                column = _older_time(batch.column(name), kind, contract)
+                arrays.append(cast_column(column, kind, where=f"{file.path}, column {name!r}", first_row=row))
+            yield pa.Table.from_arrays(arrays, schema=schema)
+            row += batch.num_rows
+
+
+def stored_keys(values: pa.Array, *, where: str) -> pa.Array:
+    """A stored key column as strings.
+
+    Raises:
+        SchemaError: A key is empty.
+    """
+    text = cast_column(values, pa.string(), where=where).combine_chunks()
+    if text.null_count:
+        row = pc.indices_nonzero(text.is_null())[0].as_py()
+        raise SchemaError(f"{where}, row {row}: the key is empty", mend="restore the file from a backup")
+    return text
+
+
+def _older_time(column: pa.Array, kind: pa.DataType, contract: OverlayContract) -> pa.Array:
+    """Older tools wrote when a record was deleted in nanoseconds, to which no clock is true."""
+    if contract.namespace == TOMBSTONE_NAMESPACE and column.type == pa.timestamp("ns", "UTC"):
+        return column.cast(kind, safe=False)
+    return column
+
+
+def placed(table: pa.Table, places: Places, *, where: str) -> Ordinals:
+    """The places of rows by their ``id`` column.
+
+    Raises:
+        SchemaError: An id is not one.
+    """
+    return places.of(digests_of(table.column("id"), where=where))
