@@ -106,7 +106,10 @@ def test_the_log_tells_how_the_run_went(finished: Path) -> None:
     assert told["densegen_health"].actor.run_id == "run"
     completed = told["densegen_completed"]
     assert completed.metrics["done"] == completed.metrics["quota"] == 11
-    assert completed.args["plans"]["first"] == {"done": 6, "quota": 6, "reason": "quota_reached"}
+    assert completed.args["plans"] == {
+        "first": {"done": 6, "quota": 6, "reason": "quota_reached"},
+        "second": {"done": 5, "quota": 5, "reason": "quota_reached"},
+    }
 
 
 def test_progress_goes_to_standard_error_in_plain_lines(tmp_path: Path) -> None:

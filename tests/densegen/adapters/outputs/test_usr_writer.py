@@ -182,7 +182,7 @@ def flush(root, step):
     return SURVIVED
 
 
-def after(root):
+def after(root, whole):
     writer = store(root)
     known = writer.is_committed('b:2')
     seen = [one.attempt_id for one in writer.stored('run')]
@@ -191,7 +191,8 @@ def after(root):
         writer.commit('b:2', [design('AACC', attempt=1), design('AAGG', attempt=2)])
     writer.log('densegen_completed', args={}, metrics={})
     dataset = Dataset(root, 'designs')
-    dataset.validate()
+    if whole:
+        dataset.validate()
     rows = dataset.to_arrow(['sequence', 'densegen__attempt_id']).to_pylist()
     assert [tuple(row.values()) for row in rows] == [('ACGT', 0), ('AACC', 1), ('AAGG', 2)], rows
     return 0
@@ -204,7 +205,7 @@ for step in range(500):
     shutil.copytree(base / 'start', root)
     ended = in_child(lambda: flush(root, step))
     assert ended in (9, SURVIVED), ended
-    assert in_child(lambda: after(root)) == 0, step
+    assert in_child(lambda: after(root, whole=ended == SURVIVED or step % 5 == 0)) == 0, step
     shutil.rmtree(root)
     if ended == SURVIVED:
         break
