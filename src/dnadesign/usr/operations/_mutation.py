@@ -8,10 +8,11 @@ commits them together.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from itertools import chain
 from typing import Any, Protocol
 
 import pyarrow as pa
@@ -34,9 +35,9 @@ from dnadesign.usr.storage.filesystem import opened
 from dnadesign.usr.storage.intent import Intent, Move, Publish, Remove
 from dnadesign.usr.storage.journal import check_space, commit, events_of, log_length, storage_error
 from dnadesign.usr.storage.key_index import Digests, KeyIndex, Ordinals
-from dnadesign.usr.storage.parquet import Footer, Spliced, read_footer, splice
+from dnadesign.usr.storage.parquet import Footer, read_footer, splice
 from dnadesign.usr.storage.registry_file import load_registry, registry_hash_of
-from dnadesign.usr.storage.staging import Staging, open_staging
+from dnadesign.usr.storage.staging import Staged, Staging, open_staging
 from dnadesign.usr.storage.store import Store
 from dnadesign.usr.storage.version import not_found
 
@@ -64,6 +65,24 @@ class Draft:
     removed: list[dict[str, Any]] = field(default_factory=list)
     fingerprint: Fingerprint | None = None
     writes_base: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RowStream:
+    """New base rows that need not fit into memory: how many, their bytes in memory, and tables that are read once."""
+
+    rows: int
+    bytes: int
+    tables: Iterable[pa.Table]
+
+
+@dataclass(frozen=True, slots=True)
+class NewBase:
+    """A staged file that takes the base's place, with its number of rows and columns."""
+
+    staged: Staged
+    rows: int
+    cols: int
 
 
 class Step[Result](Protocol):
@@ -97,6 +116,8 @@ class Mutation:
     removes: list[Remove] = field(default_factory=list)
     drafts: list[Draft] = field(default_factory=list)
     new_rows: list[pa.Table] = field(default_factory=list)
+    streams: list[RowStream] = field(default_factory=list)
+    new_base: NewBase | None = None
     base_metadata: dict[bytes, bytes] = field(default_factory=dict)
     with_events: list[Callable[[bytes], None]] = field(default_factory=list)
     index_touched: bool = False
@@ -115,6 +136,18 @@ class Mutation:
         self.index_touched = True
         self.index.base.add(digests)
         self.new_rows.append(_like_base(table, self.footer.schema))
+
+    def add_base_stream(self, stream: RowStream, digests: Digests) -> None:
+        """Append rows to the base that are read when it is written; digests of shape (stream.rows, 20), all new."""
+        self.index_touched = True
+        self.index.base.add(digests)
+        schema = self.footer.schema
+        tables = (_like_base(table, schema) for table in stream.tables)
+        self.streams.append(replace(stream, tables=tables))
+
+    def replace_base(self, new: NewBase) -> None:
+        """Put a staged file in the base's place; it has :meth:`base_key_values` for metadata, and no row is added."""
+        self.new_base = new
 
     def add_overlay_keys(self, namespace: str, ordinals: Ordinals, digests: Digests) -> None:
         """Note that a namespace has rows for these keys now."""
@@ -229,7 +262,7 @@ def finish(
 ) -> list[Event]:
     """Write the new base if rows or metadata are new, make the events, and commit."""
     store, staging = mutation.store, mutation.staging
-    spliced = _write_base(mutation) if mutation.new_rows or mutation.base_metadata else None
+    base = _write_base(mutation)
     events = [
         make_event(
             draft.action,
@@ -239,7 +272,7 @@ def finish(
             metrics=draft.metrics,
             artifacts=artifact_lists(added=draft.added, removed=draft.removed),
             reason=mutation.reason,
-            fingerprint=draft.fingerprint or _base_fingerprint(mutation, spliced),
+            fingerprint=draft.fingerprint or base or _base_as_it_is(mutation),
             txid=staging.txid,
             batch_id=batch_id,
             batch_sha256=batch_sha256,
@@ -263,13 +296,44 @@ def finish(
     return events
 
 
-def _write_base(mutation: Mutation) -> Spliced:
+def _write_base(mutation: Mutation) -> Fingerprint | None:
+    """Write the base anew where the commit changes it; its size then."""
+    if mutation.new_base is not None:
+        return _publish_new_base(mutation, mutation.new_base)
+    if mutation.new_rows or mutation.streams or mutation.base_metadata:
+        return _splice_base(mutation)
+    return None
+
+
+def _base_as_it_is(mutation: Mutation) -> Fingerprint:
+    footer = mutation.footer
+    return Fingerprint(rows=footer.rows, cols=len(footer.schema.names), size_bytes=footer.size)
+
+
+def _publish_new_base(mutation: Mutation, new: NewBase) -> Fingerprint:
+    staged = new.staged
+    mutation.publishes.append(staged.publish(RECORDS))
+    artifact = {"path": RECORDS, "bytes": staged.bytes, "sha256": staged.sha256, "rows": new.rows}
+    for draft in mutation.drafts:
+        if draft.writes_base:
+            draft.added.insert(0, artifact)
+            draft.metrics.setdefault("bytes", staged.bytes)
+    return Fingerprint(rows=new.rows, cols=new.cols, size_bytes=staged.bytes)
+
+
+def _splice_base(mutation: Mutation) -> Fingerprint:
     store = mutation.store
     path = store.path(RECORDS)
-    new_bytes = sum(table.nbytes for table in mutation.new_rows)
-    check_space(store.fs, store.dir, mutation.footer.size + new_bytes)
+    streams = [RowStream(t.num_rows, t.nbytes, [t]) for t in mutation.new_rows] + mutation.streams
+    check_space(store.fs, store.dir, mutation.footer.size + sum(stream.bytes for stream in streams))
     with opened(store.fs, path, "read") as old, mutation.staging.create(like=path) as (staged, target):
-        spliced = splice(old, target, mutation.new_rows, mutation.base_key_values())
+        spliced = splice(
+            old,
+            target,
+            chain.from_iterable(stream.tables for stream in streams),
+            mutation.base_key_values(),
+            incoming=sum(stream.rows for stream in streams),
+        )
     mutation.publishes.append(Publish(staged=staged, target=RECORDS, bytes=spliced.bytes, sha256=None))
     artifact = {
         "path": RECORDS,
@@ -283,16 +347,7 @@ def _write_base(mutation: Mutation) -> Spliced:
         if draft.writes_base:
             draft.added.insert(0, artifact)
             draft.metrics.setdefault("bytes", spliced.bytes - mutation.footer.size)
-    return spliced
-
-
-def _base_fingerprint(mutation: Mutation, spliced: Spliced | None) -> Fingerprint:
-    footer = mutation.footer
-    return Fingerprint(
-        rows=spliced.rows if spliced is not None else footer.rows,
-        cols=len(footer.schema.names),
-        size_bytes=spliced.bytes if spliced is not None else footer.size,
-    )
+    return Fingerprint(rows=spliced.rows, cols=len(mutation.footer.schema.names), size_bytes=spliced.bytes)
 
 
 @contextmanager

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from dnadesign.usr.storage.parquet_footer import keep_row_groups
 from dnadesign.usr.storage.staging import hash_range
 
 ROW_GROUP_ROWS = 122_880
+ROW_GROUP_BYTES = 1 << 27  # in memory; long sequences make groups of fewer rows
 FOLD_FAN = 16
 
 _MAGIC = b"PAR1"
@@ -159,13 +161,13 @@ def encode(table: pa.Table, key_values: Mapping[bytes, bytes]) -> bytes:
 def write_stream(
     target: OpenFile, schema: pa.Schema, tables: Iterable[pa.Table], key_values: Mapping[bytes, bytes]
 ) -> int:
-    """Write tables one after the other into an open file and return the number of rows."""
+    """Write tables one after the other into an open file, small ones put together, and return the number of rows."""
     rows = 0
     with (
         pa.OSFile(descriptor_path(target), "w") as sink,
         pq.ParquetWriter(sink, schema.with_metadata(dict(key_values)), **_options(schema)) as writer,
     ):
-        for table in tables:
+        for table in in_groups(tables, schema):
             writer.write_table(table, row_group_size=ROW_GROUP_ROWS)
             rows += table.num_rows
     return rows
@@ -188,35 +190,38 @@ def splice(
     target: OpenFile,
     tables: Iterable[pa.Table],
     key_values: Mapping[bytes, bytes],
+    *,
+    incoming: int,
 ) -> Spliced:
     """Write the old file and new rows behind them into ``target`` without decoding the old rows.
 
-    Row groups that had piled up small at the tail are folded into one. With no tables, only the metadata is new.
+    Row groups that had piled up small at the tail are folded into one. With no rows, only the metadata is new.
 
     Args:
         source: The file as it is.
         target: An empty staged file.
-        tables: New rows; columns in the old file's order and types.
+        tables: New rows; columns in the old file's order and types. They are read once and need not fit into memory.
         key_values: The new file's metadata, all of it.
+        incoming: How many new rows there are.
 
     Raises:
         CorruptFileError: The old file is damaged.
         SchemaError: The new rows' columns are not the old file's.
     """
     footer = read_footer(source)
-    pending = list(tables)
-    for table in pending:
-        if table.schema.names != footer.schema.names:
-            raise SchemaError(f"{source.path}: has columns {footer.schema.names}, not {table.schema.names}")
-    incoming = sum(t.num_rows for t in pending)
     keep = fold_from(footer.group_rows, incoming)
     prefix_end = footer.group_start(keep)
-    if keep < footer.metadata.num_row_groups:
-        with reading(source, footer=footer) as parquet:
-            pending.insert(0, parquet.read_row_groups(range(keep, footer.metadata.num_row_groups)))
-    appended = _append_groups(source, target, footer.schema, prefix_end, pending)
-    metadata = _empty_metadata(footer.schema, key_values)
     folded = keep < footer.metadata.num_row_groups
+    if folded:
+        with reading(source, footer=footer) as parquet:
+            tail_rows = parquet.read_row_groups(range(keep, footer.metadata.num_row_groups))
+        tables = chain([tail_rows], tables)
+    appended = None
+    if incoming:
+        appended = _append_groups(source, target, footer.schema, prefix_end, tables)
+    else:
+        copy_range(source, target, offset=0, count=prefix_end)
+    metadata = _empty_metadata(footer.schema, key_values)
     metadata.append_row_groups(
         _parse_footer(keep_row_groups(footer.thrift, keep)) if folded else footer.metadata
     )
@@ -237,30 +242,37 @@ def splice(
 
 
 def _append_groups(
-    source: OpenFile, target: OpenFile, schema: pa.Schema, prefix_end: int, tables: list[pa.Table]
-) -> Footer | None:
-    """Copy the old bytes and let Arrow write behind them; None when there is nothing to write."""
-    if not tables:
-        copy_range(source, target, offset=0, count=prefix_end)
-        return None
+    source: OpenFile, target: OpenFile, schema: pa.Schema, prefix_end: int, tables: Iterable[pa.Table]
+) -> Footer:
+    """Copy the old bytes and let Arrow write behind them."""
     with pa.OSFile(descriptor_path(target), "w") as sink:
         writer = pq.ParquetWriter(sink, schema, **_options(schema))
         copy_range(source, target, offset=4, count=prefix_end - 4)  # Arrow has written the first four bytes
         os.lseek(sink.fileno(), prefix_end, os.SEEK_SET)  # Arrow asks its descriptor where it stands
-        for table in _merged(tables, schema):
+        for table in in_groups(tables, schema):
             writer.write_table(table, row_group_size=ROW_GROUP_ROWS)
         writer.close()
     return read_footer(target)
 
 
-def _merged(tables: list[pa.Table], schema: pa.Schema) -> Iterator[pa.Table]:
-    """Tables as few row groups: small ones are put together, large ones pass as they are."""
+def in_groups(tables: Iterable[pa.Table], schema: pa.Schema) -> Iterator[pa.Table]:
+    """Tables as few row groups: small ones are put together, large ones pass as they are, empty ones vanish.
+
+    Raises:
+        SchemaError: A table's columns are not the schema's.
+    """
     held: list[pa.Table] = []
+    rows = size = 0
     for table in tables:
+        if table.schema.names != schema.names:
+            raise SchemaError(f"expected columns {schema.names}, found {table.schema.names}")
+        if not table.num_rows:
+            continue
         held.append(table.cast(schema) if table.schema != schema else table)
-        if sum(t.num_rows for t in held) >= ROW_GROUP_ROWS:
+        rows, size = rows + table.num_rows, size + table.nbytes
+        if rows >= ROW_GROUP_ROWS or size >= ROW_GROUP_BYTES:
             yield pa.concat_tables(held)
-            held = []
+            held, rows, size = [], 0, 0
     if held:
         yield pa.concat_tables(held)
 
