@@ -1,7 +1,7 @@
 """A DuckDB connection set up for this library: quiet, bounded, offline, and keeping the base's order.
 
-Rows come out of a join in the order of its left side if one thread runs it and the optimizer neither swaps the
-sides nor turns the outer join into an inner one; the readers check that this held (see ``_merge``).
+Rows come out of an outer join in the order of its left side if one thread runs it and the optimizer does not swap the
+sides; the readers check that this held (see ``_merge``).
 """
 
 from __future__ import annotations
@@ -22,12 +22,11 @@ DEFAULT_MEMORY = "1GB"
 _KEEPS_ORDER = "join_order,build_side_probe_side"
 
 
-def connect(*, in_order: bool, filtered: bool = False) -> duckdb.DuckDBPyConnection:
+def connect(*, in_order: bool) -> duckdb.DuckDBPyConnection:
     """A connection of its own, in memory.
 
     Args:
         in_order: Whether joins must keep the order of their left side.
-        filtered: Whether the query filters joined rows, which must not become a join condition then.
 
     Raises:
         ValidationError: ``USR_MEMORY_LIMIT`` is no size such as ``2GB``.
@@ -50,8 +49,7 @@ def connect(*, in_order: bool, filtered: bool = False) -> duckdb.DuckDBPyConnect
     connection.execute("SET TimeZone = 'UTC'; SET enable_progress_bar = false")
     if in_order:
         connection.execute("SET threads = 1")
-        disabled = f"{_KEEPS_ORDER},filter_pushdown" if filtered else _KEEPS_ORDER
-        connection.execute(f"SET disabled_optimizers = '{disabled}'")
+        connection.execute(f"SET disabled_optimizers = '{_KEEPS_ORDER}'")
     return connection
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -27,6 +26,7 @@ from dnadesign.usr.storage.filesystem import descriptor_path
 from dnadesign.usr.storage.version import Overlay, PinnedFile, Version
 
 ROW = "__usr_row"
+KEEP = "__usr_keep"
 TOMBSTONE_TYPES: dict[str, pa.DataType] = {
     "usr__deleted": pa.bool_(),
     "usr__deleted_at": pa.timestamp("us", "UTC"),
@@ -232,31 +232,45 @@ class Query:
 
 
 def merge_sql(view: View, query: Query) -> str:
-    """The SQL of a query; its first column is ``ROW``, the row's number in the base."""
+    """The SQL of a query: row number in the base, whether the row is wanted, then the query's columns.
+
+    Whether a row is wanted is a column and not a condition: a filter above the join would let the optimizer turn the
+    join into one that loses the base's order.
+    """
+    inner = _joined_sql(view, query)
+    wanted = [KEEP] if query.where is None else [f"{KEEP} AND coalesce((\n{query.where}\n), false)"]
+    columns = ", ".join([ROW, f"{wanted[0]} AS {KEEP}", *(identifier(c.name) for c in query.columns)])
+    return f"SELECT {columns} FROM ({inner})"
+
+
+def _joined_sql(view: View, query: Query) -> str:
+    """All columns that the query or its condition may need, joined; every base row of the shard or ids."""
     version = view.version
     hide = not query.include_deleted and TOMBSTONE_NAMESPACE in version.overlays
-    needed = list(view.columns) if query.where is not None else list(query.columns)
-    joined = {c.namespace for c in needed if c.namespace is not None} | (
-        {TOMBSTONE_NAMESPACE} if hide else set()
-    )
-    wanted = {c.name: c for c in needed}
-    selected = ", ".join(f"{_expression(c)} AS {identifier(c.name)}" for c in wanted.values())
+    needed = list(view.columns) if query.where is not None else []
+    wanted = {c.name: c for c in (*needed, *query.columns)}
+    joined = {c.namespace for c in wanted.values() if c.namespace is not None}
+    joined |= {TOMBSTONE_NAMESPACE} if hide else set()
     sources = [f"read_parquet({_paths([version.base])}, file_row_number=true) b"]
-    for namespace in sorted(joined):
-        sources.append(_joined(version, version.overlays[namespace]))
+    sources += [_joined(version, version.overlays[namespace]) for namespace in sorted(joined)]
+    alive = _alive(version, hide=hide, include_deleted=query.include_deleted)
+    columns = [f"b.file_row_number AS {ROW}", f"{alive} AS {KEEP}"]
+    columns += [f"{_expression(c)} AS {identifier(c.name)}" for c in wanted.values()]
     conditions = _base_conditions(query)
-    if hide:
-        conditions.append(f"coalesce({_alias(TOMBSTONE_NAMESPACE)}.{identifier(DELETED)}, false) = false")
-    elif not query.include_deleted and DELETED in {f.name for f in version.base.footer.schema}:
-        conditions.append(f"coalesce(b.{identifier(DELETED)}, false) = false")
-    rows = f"b.file_row_number AS {ROW}"
-    sql = f"SELECT {rows}{', ' if selected else ''}{selected} FROM {' '.join(sources)}"
-    if conditions:
-        sql += " WHERE " + " AND ".join(conditions)
-    if query.where is not None:
-        names = ", ".join([ROW, *(identifier(c.name) for c in query.columns)])
-        sql = f"SELECT {names} FROM ({sql}) WHERE (\n{query.where}\n)"
-    return sql + (f" LIMIT {query.limit}" if query.limit is not None else "")
+    where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
+    return f"SELECT {', '.join(columns)} FROM {' '.join(sources)}{where}"
+
+
+def _alive(version: Version, *, hide: bool, include_deleted: bool) -> str:
+    """Whether a row is not tombstoned, as SQL."""
+    stored = f"b.{identifier(DELETED)}" if DELETED in version.base.footer.schema.names else None
+    if include_deleted or not (hide or stored):
+        return "true"
+    if not hide:
+        return f"NOT coalesce({stored}, false)"
+    alias = _alias(TOMBSTONE_NAMESPACE)
+    deleted = f"{alias}.{identifier(DELETED)}"
+    return f"NOT coalesce(CASE WHEN {alias}.{_HAS} THEN {deleted} ELSE {stored or 'false'} END, false)"
 
 
 def _expression(column: Column) -> str:
@@ -325,25 +339,26 @@ def merged_batches(view: View, query: Query, *, batch_size: int) -> Iterator[pa.
     """
     where = str(view.version.dataset)
     schema = pa.schema([(c.name, c.type) for c in query.columns])
-    connection = connect(in_order=True, filtered=query.where is not None)
+    left = query.limit
+    connection = connect(in_order=True)
     try:
         with told_as_ours(where):
             reader = connection.sql(merge_sql(view, query)).to_arrow_reader(batch_size)
         last = -1
-        while True:
+        while left is None or left > 0:
             with told_as_ours(where):
                 batch = next(reader, None)
             if batch is None:
                 return
             last = _check_order(view, batch.column(0), last, where)
-            yield _restore(batch, schema)
+            found = _restore(batch.filter(batch.column(1)), schema)
+            if left is not None:
+                found = found.slice(0, left)
+                left -= found.num_rows
+            if found.num_rows:
+                yield found
     finally:
         connection.close()
-
-
-def query_rows(connection: duckdb.DuckDBPyConnection, sql: str) -> pa.Table:
-    """The result of a query as a table."""
-    return connection.sql(sql).to_arrow_table()
 
 
 def _check_order(view: View, rows: pa.Array, last: int, where: str) -> int:
@@ -366,9 +381,9 @@ def _check_order(view: View, rows: pa.Array, last: int, where: str) -> int:
 
 
 def _restore(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
-    """The batch without its row numbers, in exactly the view's types (DuckDB has fewer)."""
+    """The batch without its first two columns, in exactly the view's types (DuckDB has fewer)."""
     columns = []
-    for position, field in enumerate(schema, start=1):
+    for position, field in enumerate(schema, start=2):
         column = batch.column(position)
         columns.append(column if column.type == field.type else _cast(column, field))
     if not columns:

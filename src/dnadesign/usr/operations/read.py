@@ -13,7 +13,7 @@ from dnadesign.usr.contract.errors import MissingKeyError, ValidationError
 from dnadesign.usr.contract.registry import Registry
 from dnadesign.usr.operations._duck import connect as duck_connect
 from dnadesign.usr.operations._duck import told_as_ours
-from dnadesign.usr.operations._merge import Query, View, make_view, merge_sql, merged_batches
+from dnadesign.usr.operations._merge import KEEP, ROW, Query, View, make_view, merge_sql, merged_batches
 from dnadesign.usr.storage.event_log import read_all_events
 from dnadesign.usr.storage.key_index import digests_of
 from dnadesign.usr.storage.registry_file import load_registry
@@ -159,7 +159,9 @@ def connect(store: Store, *, include_deleted: bool) -> duckdb.DuckDBPyConnection
         query = Query(columns=tuple(view.columns), include_deleted=include_deleted)
         with told_as_ours(str(store.dir)):
             inner = merge_sql(view, query)
-            connection.execute(f"CREATE VIEW records AS SELECT * EXCLUDE (__usr_row) FROM ({inner})")
+            connection.execute(
+                f"CREATE VIEW records AS SELECT * EXCLUDE ({ROW}, {KEEP}) FROM ({inner}) WHERE {KEEP}"
+            )
             _make_events(connection, store, version)
     except BaseException:
         version.close()
