@@ -116,14 +116,26 @@ def test_a_damaged_line_is_named_by_file_and_offset(dataset: Dataset) -> None:
     assert [line.error is None for line in lines] == [True, False]
 
 
-def test_a_log_archived_between_the_look_and_the_reading_is_noticed(dataset: Dataset) -> None:
-    dataset.write("a", "b")
+def test_a_log_archived_between_the_look_and_the_reading_is_found_again(dataset: Dataset) -> None:
+    dataset.write("a", "archive", "b", "c")
     seen = committed_log_end(REAL, dataset.folder)
-    dataset.write("archive", "c", "d")
-    with pytest.raises(ConcurrentChangeError):
-        list(read_events(REAL, dataset.folder, start=0, end=seen.end, log=seen))
-    with pytest.raises(ConcurrentChangeError):
-        list(read_all_events(REAL, dataset.folder, end=seen.end, log=seen))
+    dataset.write("archive", "d", "e", "archive")
+    found = read_events(REAL, dataset.folder, start=0, end=seen.end, log=seen)
+    assert [event.action for event in found] == ["events_archive", "b", "c"]
+    found = read_all_events(REAL, dataset.folder, end=seen.end, log=seen)
+    assert [event.action for event in found] == ["a", "events_archive", "b", "c"]
+
+
+def test_a_log_that_is_gone_since_the_look_is_noticed(dataset: Dataset) -> None:
+    dataset.write("a")
+    seen = committed_log_end(REAL, dataset.folder)
+    dataset.log.rename(dataset.log.with_name("elsewhere"))
+    for _ in range(2):
+        with pytest.raises(ConcurrentChangeError):
+            list(read_events(REAL, dataset.folder, start=0, end=seen.end, log=seen))
+        with pytest.raises(ConcurrentChangeError):
+            list(read_all_events(REAL, dataset.folder, end=seen.end, log=seen))
+        dataset.log.write_bytes(event_line("other"))
 
 
 def test_a_log_that_is_shorter_than_what_is_asked_for_is_noticed(dataset: Dataset) -> None:

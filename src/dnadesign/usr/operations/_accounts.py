@@ -133,7 +133,7 @@ def consistent_files(store: Store) -> tuple[Accounts, dict[str, int]]:
         before = committed_log_end(store.fs, store.dir)
         if before.end == 0:
             raise not_found(store.dir)
-        accounts = fold(read_all_events(store.fs, store.dir, end=before.end))
+        accounts = fold(read_all_events(store.fs, store.dir, end=before.end, log=before))
         found = files_on_disk(store.fs, store)
         after = committed_log_end(store.fs, store.dir)
         same = (before.device, before.inode, before.end) == (after.device, after.inode, after.end)

@@ -180,7 +180,7 @@ _EVENT_COLUMNS = (
 def _make_events(connection: duckdb.DuckDBPyConnection, store: Store, version: Version) -> None:
     connection.execute(f"CREATE TABLE usr_events ({_EVENT_COLUMNS})")
     rows = []
-    for event in read_all_events(store.fs, store.dir, end=version.log.end):
+    for event in read_all_events(store.fs, store.dir, end=version.log.end, log=version.log):
         found = event.to_dict()
         nested = [
             json.dumps(found[name]) for name in ("args", "metrics", "artifacts", "maintenance", "fingerprint")

@@ -68,7 +68,7 @@ def _damage(store: Store) -> list[str]:
             f"{store.dir / EVENTS}: has no event; init was not finished: repeat it (usr init {store.name})"
         ]
     try:
-        for _ in read_all_events(store.fs, store.dir, end=log.end):
+        for _ in read_all_events(store.fs, store.dir, end=log.end, log=log):
             pass
         with store.pin() as version:
             for file in version.files():

@@ -71,10 +71,10 @@ class BatchIndex:
             if known and self.end == log.end:
                 return
             if known:
-                events = read_events(fs, dataset, start=self.end, end=log.end)
+                events = read_events(fs, dataset, start=self.end, end=log.end, log=log)
             else:
                 self._events = {}
-                events = read_all_events(fs, dataset, end=log.end)
+                events = read_all_events(fs, dataset, end=log.end, log=log)
             for event in events:
                 if event.batch_id is not None:
                     self._events.setdefault(event.batch_id, []).append(event)

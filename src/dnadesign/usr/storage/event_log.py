@@ -124,16 +124,16 @@ def read_events(
         dataset_dir: The dataset's folder.
         start: Where to begin.
         end: Where to stop.
-        log: The log that the offsets are of, where no lock keeps it from being archived meanwhile.
+        log: The log that the offsets are of; it is found also if it has been archived since.
 
     Raises:
         EventLogError: A line is no event; the message names file and offset.
-        ConcurrentChangeError: The log was archived or cut meanwhile.
+        ConcurrentChangeError: The log is another one, or shorter.
     """
     if start >= end:
         return
     source = LogSource(fs, dataset_dir / EVENTS, dataset_dir)
-    with _current(source, log) as file:
+    with _opened(source, log) as file:
         yield from _events(file, start, end)
 
 
@@ -146,33 +146,40 @@ def read_all_events(
         fs: The file system.
         dataset_dir: The dataset's folder.
         end: Committed end of the log that is not archived.
-        log: That log, where no lock keeps it from being archived meanwhile.
+        log: That log; it is found also if it has been archived since.
 
     Raises:
         EventLogError: A line is no event; the message names file and offset.
-        ConcurrentChangeError: The log was archived or cut meanwhile.
+        ConcurrentChangeError: The log is another one, or shorter.
     """
     if end <= 0:
         return
     source = LogSource(fs, dataset_dir / EVENTS, dataset_dir)
-    with _current(source, log) as current:
+    with _opened(source, log) as current:
         last_id: str | None = None
         for name in source.older_segments(current):
             with _closing(source.open_segment(name)) as segment:
                 if segment is None:
                     continue  # moved elsewhere by hand
-                for event in _unrepeated(_events(segment, 0, segment.file.stat().size), last_id):
+                for event in _unrepeated(_events(segment, 0, _whole(segment)), last_id):
                     last_id = event.event_id
                     yield event
         yield from _unrepeated(_events(current, 0, end), last_id)
 
 
 @contextmanager
-def _current(source: LogSource, log: CommittedLog | None) -> Iterator[LogFile]:
-    with _closing(source.open_current()) as file:
-        if file is None or (log is not None and not file.is_same(log)):
-            raise _changed(source.path)
-        yield file
+def _opened(source: LogSource, log: CommittedLog | None) -> Iterator[LogFile]:
+    """The log, or the archived segment that the log that was looked at has become since."""
+    with _closing(source.open_current()) as current:
+        if current is not None and (log is None or current.is_same(log)):
+            yield current
+            return
+    for name in reversed(source.segment_names() if log is not None else []):
+        with _closing(source.open_segment(name)) as segment:
+            if segment is not None and log is not None and segment.is_same(log):
+                yield segment
+                return
+    raise _changed(source.path)
 
 
 @contextmanager
@@ -196,8 +203,12 @@ def _events(file: LogFile, start: int, end: int) -> Iterator[Event]:
     for raw in read_lines(file.file, start, end):
         yield file.event(raw)
         reached = raw.end
-    if reached < end and file.segment is None:
+    if reached < end:
         raise _changed(file.path)
+
+
+def _whole(segment: LogFile) -> int:
+    return last_line_end(segment.file, segment.file.stat().size)
 
 
 def _changed(path: Path) -> ConcurrentChangeError:
@@ -250,8 +261,7 @@ def _backward(source: LogSource, current: LogFile, end: int) -> Iterator[LogLine
     for name in reversed(source.older_segments(current)):
         with _closing(source.open_segment(name)) as segment:
             if segment is not None:
-                segment_end = last_line_end(segment.file, segment.file.stat().size)
-                first_id = yield from _file_backward(segment, segment_end, first_id)
+                first_id = yield from _file_backward(segment, _whole(segment), first_id)
 
 
 def _file_backward(file: LogFile, end: int, next_id: str | None) -> Generator[LogLine, None, str | None]:
