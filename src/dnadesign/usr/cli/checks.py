@@ -46,17 +46,27 @@ def validate(
     out = Output(format)
     with out.working(f"checking {found.name}"):
         report = found.check(registry_mode=registry_mode)
-    if format == "json":
+    show_report(out, report)
+    return tell_outcome(out, report, found.name, f"{report.rows} rows, registry mode {registry_mode}")
+
+
+def show_report(out: Output, report: Report) -> None:
+    """Write the findings of a report; people get each problem whole below the table."""
+    if out.format == "json":
         out.record(report.to_dict())
-    else:
-        rows = [finding.to_dict() for finding in report.findings]
-        shown = [row | {"message": "see below"} if row["result"] == "failed" else row for row in rows]
-        out.records(rows, columns=_SHOWN if out.for_people else _ALL, shown=shown)
-        out.text(_told_whole(report))
-    problems = len(report.problems)
-    told = f"{problems} of {len(report.findings)} checks failed" if problems else "valid"
-    out.say(f"{found.name}: {told} ({report.rows} rows, registry mode {registry_mode})")
-    return CHECK_FAILED if problems else 0
+        return
+    rows = [finding.to_dict() for finding in report.findings]
+    shown = [row | {"message": "see below"} if row["result"] == "failed" else row for row in rows]
+    out.records(rows, columns=_SHOWN if out.for_people else _ALL, shown=shown)
+    out.text(_told_whole(report))
+
+
+def tell_outcome(out: Output, report: Report, dataset: str, about: str) -> int:
+    """Say in a line whether all checks held; returns the exit status."""
+    failed = len(report.problems)
+    told = f"{failed} of {len(report.findings)} checks failed" if failed else "valid"
+    out.say(f"{dataset}: {told} ({about})")
+    return 0 if report.ok else CHECK_FAILED
 
 
 def _told_whole(report: Report) -> Iterator[str]:

@@ -85,18 +85,21 @@ def is_dataset_folder(folder: Path) -> bool:
     return (folder / EVENTS).is_file() or (folder / RECORDS).is_file()
 
 
-def open_dataset(root_option: str | None, given: str | None) -> Dataset:
+def open_dataset(root_option: str | None, given: str | None, *, even_damaged: bool = False) -> Dataset:
     """The dataset that a command means.
 
     Args:
         root_option: The value of ``--root``.
         given: Its id, or the path of its folder; None for the one that the current folder is in.
+        even_damaged: Whether a folder will do, even if nothing in it says that it is a dataset.
 
     Raises:
         UsageProblem: None is meant.
         DatasetNotFound: There is no such dataset.
     """
     root, name = _locate(root_option, given)
+    if even_damaged and (dataset := usr.Dataset(root, name)).dir.is_dir():
+        return dataset
     return usr.Dataset.open(root, name)
 
 

@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from dnadesign.usr.cli.cells import cell, cut, printable
+from dnadesign.usr.cli.checks import show_report, tell_outcome
 from dnadesign.usr.cli.context import open_dataset
 from dnadesign.usr.cli.errors import CHECK_FAILED, UsageProblem
-from dnadesign.usr.cli.options import DatasetName, Root, examples, session_of, split_names
-from dnadesign.usr.cli.output import terminal_width
+from dnadesign.usr.cli.options import DataFormat, DatasetName, Root, examples, session_of, split_names
+from dnadesign.usr.cli.output import Output, terminal_width
 from dnadesign.usr.contract.errors import ValidationError
 from dnadesign.usr.contract.events import LIBRARY_ACTIONS
 from dnadesign.usr.contract.moments import parse_moment
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 app = typer.Typer(
     rich_markup_mode=None,
     no_args_is_help=True,
-    help="What has happened to a dataset: one event a change.",
+    help="Show what has happened to a dataset: one event a change.",
     epilog=examples("usr events tail lab/promoters --follow"),
 )
 
@@ -86,7 +87,9 @@ def tail(
         typer.Option("--format", callback=_format, help="For people, or the very lines of the log."),
     ] = "text",
 ) -> int:
-    """Show the last events of a dataset, archived ones included; only what is committed.
+    """Show the last events of a dataset.
+
+    Archived ones are included, and only what is committed counts.
 
     With --format json stdout has the lines of the log and nothing else, each flushed when it is written. A damaged
     line is told on stderr and passed over, and the exit status is then 1. Ctrl-C is the normal end of --follow: the
@@ -106,6 +109,27 @@ def tail(
     with contextlib.suppress(*([KeyboardInterrupt] if follow else [])):
         printer.print(shown)
     return CHECK_FAILED if printer.damaged else 0
+
+
+@app.command(epilog=examples("usr events verify lab/promoters", "usr events verify lab/promoters --deep"))
+def verify(
+    dataset: DatasetName = None,
+    *,
+    deep: Annotated[bool, typer.Option("--deep", help="Also hash every file.")] = False,
+    root: Root = None,
+    format: DataFormat = "table",
+) -> int:
+    """Hold the event log against the files.
+
+    Every file must come from an event, and the files of every event must be there with their sizes. The exit status
+    is 1 if something is missing or nobody's.
+    """
+    found = open_dataset(root, dataset)
+    out = Output(format)
+    with out.working(f"verifying {found.name}"):
+        report = found.verify_events(deep=deep)
+    show_report(out, report)
+    return tell_outcome(out, report, found.name, "hashes and sizes" if deep else "sizes")
 
 
 class _Printer:

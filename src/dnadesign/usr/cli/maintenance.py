@@ -5,13 +5,14 @@ from __future__ import annotations
 import typer
 
 from dnadesign.usr.cli.context import open_dataset
+from dnadesign.usr.cli.errors import CHECK_FAILED
 from dnadesign.usr.cli.options import DataFormat, DatasetName, Reason, Root, examples
 from dnadesign.usr.cli.output import Output
 
 app = typer.Typer(
     rich_markup_mode=None,
     no_args_is_help=True,
-    help="Rare operations that rewrite what is there. Each needs a reason, which stands in the event log.",
+    help="Rare operations that rewrite what is there.",
     epilog=examples('usr maintenance registry-freeze lab/promoters --reason "before the March release"'),
 )
 
@@ -31,3 +32,37 @@ def registry_freeze(
     with found.maintenance(reason=reason):
         result = found.freeze_registry()
     Output(format).done(f"{found.name}: froze the registry {result.registry_hash}", result.to_dict())
+
+
+@app.command(
+    "events-archive", epilog=examples('usr maintenance events-archive lab/promoters --reason "year end"')
+)
+def events_archive(
+    reason: Reason, dataset: DatasetName = None, root: Root = None, format: DataFormat = "table"
+) -> None:
+    """Set the event log aside and begin a new one.
+
+    Programs that follow the log, batches and checks see through it.
+    """
+    found = open_dataset(root, dataset)
+    with found.maintenance(reason=reason):
+        result = found.archive_events()
+    Output(format).done(f"{found.name}: the events until now are in {result.path}", result.to_dict())
+
+
+@app.command(epilog=examples("usr maintenance recover lab/promoters"))
+def recover(dataset: DatasetName = None, root: Root = None, format: DataFormat = "table") -> int:
+    """Settle what a writer that died left behind.
+
+    Every change does this first, so it is needed only to see what there is to settle. What is damaged is described
+    and left alone; the exit status is then 1.
+    """
+    found = open_dataset(root, dataset, even_damaged=True)
+    report = found.recover()
+    out = Output(format)
+    if out.for_people:
+        for line in (*report.done, *report.damage):
+            out.say(line)
+    told = "nothing is left to settle" if report.ok else f"{len(report.damage)} damaged"
+    out.done(f"{found.name}: {told}", report.to_dict())
+    return 0 if report.ok else CHECK_FAILED

@@ -1,0 +1,82 @@
+"""Rare operations: each with its reason, each showing in the log; and what shows that a dataset is whole."""
+
+import pytest
+
+from dnadesign.usr import Dataset
+from tests.usr.cli.console import Usr
+
+DATASET = "lab/promoters"
+
+
+@pytest.mark.parametrize(
+    ("words", "action"), [(["registry-freeze"], "registry_freeze"), (["events-archive"], "events_archive")]
+)
+def test_maintenance_leaves_its_reason_in_the_log(
+    words: list[str], action: str, filled: Dataset, program: Usr
+) -> None:
+    result = program.run("maintenance", *words, DATASET, "--reason", "before the release", "-f", "json")
+    assert result.json
+    last = list(filled.events())[-1]
+    assert (last.action, last.maintenance, last.actor.tool) == (
+        action,
+        {"reason": "before the release"},
+        "usr",
+    )
+
+
+@pytest.mark.parametrize("words", [["registry-freeze"], ["events-archive"]])
+def test_maintenance_without_a_reason_is_refused_and_changes_nothing(
+    words: list[str], filled: Dataset, program: Usr
+) -> None:
+    before = filled.events_path.read_bytes()
+    assert "--reason" in program.run("maintenance", *words, DATASET, status=2).err
+    assert "needs a reason" in program.run("maintenance", *words, DATASET, "--reason", " ", status=3).err
+    assert filled.events_path.read_bytes() == before
+
+
+def test_recovery_says_what_it_saved_and_that_nothing_is_left(filled: Dataset, program: Usr) -> None:
+    assert program.run("maintenance", "recover", DATASET, "-f", "json").json == {
+        "ok": True,
+        "done": [],
+        "damage": [],
+    }
+    with filled.events_path.open("ab") as log:
+        log.write(b'{"half a li')
+    told = program.run("maintenance", "recover", DATASET)
+    assert "torn" in told.err
+    assert "nothing is left to settle" in told.err
+    assert program.run("validate", DATASET).status == 0
+
+
+def test_recovery_describes_damage_and_leaves_it(filled: Dataset, program: Usr) -> None:
+    data = filled.events_path.read_bytes()
+    filled.events_path.write_bytes(b"X" + data[1:])
+    told = program.run("maintenance", "recover", DATASET, status=1)
+    assert ".events.log" in told.err
+    assert filled.events_path.read_bytes() == b"X" + data[1:]
+
+
+def test_recovery_works_on_a_folder_whose_init_died(program: Usr, dataset: Dataset) -> None:
+    half = dataset.root / "half"
+    half.mkdir()
+    (half / ".events.log").touch()
+    assert "repeat it" in program.run("maintenance", "recover", "half", status=1).err
+
+
+def test_verifying_events_finds_the_file_that_nobody_wrote(filled: Dataset, program: Usr) -> None:
+    assert program.run("events", "verify", DATASET, "-f", "json").json["ok"]
+    part = next((filled.dir / "_derived" / "score").iterdir())
+    stray = part.with_name(part.name.replace("part-2", "part-1"))
+    stray.write_bytes(part.read_bytes())
+    result = program.run("events", "verify", DATASET, status=1)
+    assert stray.name in result.out
+    assert "failed" in result.err
+
+
+def test_verifying_deep_finds_bytes_that_changed(filled: Dataset, program: Usr) -> None:
+    part = next((filled.dir / "_derived" / "score").iterdir())
+    data = bytearray(part.read_bytes())
+    data[len(data) // 3] ^= 1
+    part.write_bytes(data)
+    assert program.run("events", "verify", DATASET).status == 0
+    assert part.name in program.run("events", "verify", DATASET, "--deep", status=1).out
