@@ -78,3 +78,19 @@ def test_a_follower_never_sees_what_a_killed_writer_did_not_commit(tmp_path: Pat
     seen += drain(dataset.events_path, position)
     found = [line.event.event_id if line.event is not None else line.error for line in seen]
     assert found == [event.event_id for event in dataset.events()]
+
+
+def test_segments_stay_in_order_when_a_clock_is_set_back(tmp_path: Path) -> None:
+    dataset = Dataset(tmp_path, "a")
+    dataset.init()
+    archived = dataset.archive_events(maintenance=True)
+    (dataset.dir / archived.path).rename(dataset.dir / "_events/events-29990101T000000000000Z.log")
+    for n in range(2):
+        dataset.log_event("x_step", metrics={"n": n})
+        dataset.archive_events(maintenance=True)
+    with EventFollower(dataset.events_path) as follower:
+        seen = [line.event.action for line in follower.poll() if line.event is not None]
+    assert seen == ["init", "events_archive", "x_step", "events_archive", "x_step", "events_archive"]
+    assert sorted(path.name for path in (dataset.dir / "_events").iterdir()) == [
+        f"events-29990101T00000000000{n}Z.log" for n in range(3)
+    ]

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 from dnadesign.usr.contract.content import Digest, digest_text
 from dnadesign.usr.contract.events import Event
-from dnadesign.usr.contract.layout import EVENTS, archived_log
+from dnadesign.usr.contract.layout import EVENTS, archived_log, parse_timestamp
 from dnadesign.usr.contract.registry import Registry
 from dnadesign.usr.operations._mutation import Draft, Mutation
 from dnadesign.usr.storage.intent import Move
 from dnadesign.usr.storage.journal import log_length
 from dnadesign.usr.storage.staging import Staging
+from dnadesign.usr.storage.visibility import segment_names
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +42,7 @@ class ArchiveEvents:
     def apply(self, mutation: Mutation) -> ArchiveResult:
         """Move the log once the event is in it, and publish a log that has this event alone."""
         store = mutation.store
-        result = ArchiveResult(archived_log(mutation.moment), log_length(store.fs, store.dir))
+        result = ArchiveResult(archived_log(_moment(mutation)), log_length(store.fs, store.dir))
         mutation.moves.append(Move(source=EVENTS, target=result.path))
         mutation.with_events.append(
             lambda data: mutation.publishes.append(mutation.staging.write(data).publish(EVENTS))
@@ -60,3 +62,15 @@ class ArchiveEvents:
         first = added[0] if isinstance(added, list) and added and isinstance(added[0], dict) else {}
         size = event.metrics.get("bytes")
         return ArchiveResult(str(first.get("path", "")), size if isinstance(size, int) else 0)
+
+
+def _moment(mutation: Mutation) -> datetime:
+    """The time in the segment's name: now, or just after the newest segment where a clock was set back.
+
+    Segments are read in the order of their names, and that a name is there already proves a move.
+    """
+    newest = segment_names(mutation.store.fs, mutation.store.dir)[-1:]
+    after = [
+        parse_timestamp(name[len("events-") : -len(".log")]) + timedelta(microseconds=1) for name in newest
+    ]
+    return max([mutation.moment, *after])
