@@ -103,15 +103,13 @@ if TYPE_CHECKING:  # the same names, for type checkers; at run time __getattr__ 
         parse_type_str as parse_type_str,
     )
     from dnadesign.usr.dataset import Dataset as Dataset
+    from dnadesign.usr.operations._datasets import list_datasets as list_datasets
     from dnadesign.usr.operations.attach import AttachResult as AttachResult
     from dnadesign.usr.operations.describe import (
         DatasetInfo as DatasetInfo,
     )
     from dnadesign.usr.operations.describe import (
         OverlayInfo as OverlayInfo,
-    )
-    from dnadesign.usr.operations.describe import (
-        list_datasets as list_datasets,
     )
     from dnadesign.usr.operations.freeze import FreezeResult as FreezeResult
     from dnadesign.usr.operations.ingest import AddSequencesResult as AddSequencesResult
@@ -121,6 +119,18 @@ if TYPE_CHECKING:  # the same names, for type checkers; at run time __getattr__ 
     )
     from dnadesign.usr.operations.register import (
         register_namespace as register_namespace,
+    )
+    from dnadesign.usr.operations.registry_diff import (
+        BrokenOverlay as BrokenOverlay,
+    )
+    from dnadesign.usr.operations.registry_diff import (
+        RegistryDiff as RegistryDiff,
+    )
+    from dnadesign.usr.operations.registry_diff import (
+        diff_registry as diff_registry,
+    )
+    from dnadesign.usr.operations.registry_diff import (
+        preview_registration as preview_registration,
     )
     from dnadesign.usr.operations.transaction import TransactionResult as TransactionResult
     from dnadesign.usr.operations.validate import Report as Report
@@ -152,10 +162,12 @@ _HOMES = {
     "contract.types": ("arrow_type_str", "parse_type_str"),
     "dataset": ("Dataset",),
     "operations.attach": ("AttachResult",),
-    "operations.describe": ("DatasetInfo", "OverlayInfo", "list_datasets"),
+    "operations._datasets": ("list_datasets",),
+    "operations.describe": ("DatasetInfo", "OverlayInfo"),
     "operations.freeze": ("FreezeResult",),
     "operations.ingest": ("AddSequencesResult",),
     "operations.overlay_parts": ("OverlayPartResult",),
+    "operations.registry_diff": ("BrokenOverlay", "RegistryDiff", "diff_registry", "preview_registration"),
     "operations.register": ("RegisterResult", "register_namespace"),
     "operations.transaction": ("TransactionResult",),
     "operations.validate": ("Report",),

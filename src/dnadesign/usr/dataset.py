@@ -17,6 +17,7 @@ from dnadesign.usr.event_methods import EventMethods
 from dnadesign.usr.operations import describe as _describe
 from dnadesign.usr.operations import read as _read
 from dnadesign.usr.operations import validate as _validate
+from dnadesign.usr.operations._datasets import list_datasets
 from dnadesign.usr.operations._mutation import run
 from dnadesign.usr.operations.describe import DatasetInfo
 from dnadesign.usr.operations.freeze import Freeze, FreezeResult
@@ -82,7 +83,7 @@ class Dataset(OverlayMethods, EventMethods):
             name = given.resolve().relative_to(base.resolve()).as_posix()
         dataset = cls(base, name, lock_timeout=lock_timeout)
         if not dataset.exists():
-            known = _describe.list_datasets(base)
+            known = list_datasets(base)
             meant = nearest(name, known)
             raise DatasetNotFound(
                 f"{dataset.dir}: no dataset there",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -206,6 +206,27 @@ def parse_columns_spec(spec: str, *, namespace: str) -> list[RegistryColumn]:
         check_column(name, namespace=namespace)
         columns.append(RegistryColumn(name, str(kind)))
     return list(Namespace(name=namespace, columns=tuple(columns)).columns)
+
+
+type ColumnsInput = str | Mapping[str, str] | Iterable[RegistryColumn | tuple[str, str]]
+
+
+def given_columns(columns: ColumnsInput, *, namespace: str) -> tuple[RegistryColumn, ...]:
+    """Columns as callers give them: a spec, a mapping of names to types, or columns or pairs in order.
+
+    Raises:
+        RegistryError: They are none of these.
+    """
+    if isinstance(columns, str):
+        return tuple(parse_columns_spec(columns, namespace=namespace))
+    pairs = columns.items() if isinstance(columns, Mapping) else columns
+    try:
+        return tuple(pair if isinstance(pair, RegistryColumn) else RegistryColumn(*pair) for pair in pairs)
+    except TypeError as error:
+        raise RegistryError(
+            f"columns of namespace {namespace!r}: {error}",
+            mend="give a spec such as 'ns__a:int64,ns__b:string', or pairs of name and type",
+        ) from None
 
 
 ChangeKind = Literal[

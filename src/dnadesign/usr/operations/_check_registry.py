@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+import pyarrow as pa
+
 from dnadesign.usr.contract.errors import RegistryError
 from dnadesign.usr.contract.layout import (
     META_CONTRACT_HASH,
@@ -118,7 +120,7 @@ def _match(
     file: PinnedFile, stamped: str, candidates: list[_Candidate], report: Report
 ) -> tuple[str, bool, str] | None:
     """Where a file lies, whether it is of an older contract, and what it matches; None if nothing."""
-    stored = _derived_columns(file)
+    stored = derived_columns(file)
     contract = file.footer.key_values.get(META_CONTRACT_HASH, b"").decode("utf-8", "replace")
     failures: list[tuple[_Candidate, list[ColumnMismatch]]] = []
     for candidate in candidates:
@@ -142,7 +144,8 @@ def _match(
     return None
 
 
-def _derived_columns(file: PinnedFile) -> dict[str, object]:
+def derived_columns(file: PinnedFile) -> dict[str, pa.DataType | str]:
+    """The derived columns that a file stores, with their types; the built-in ``usr`` ones are left out."""
     schema = file.footer.schema
     skipped = set(CORE_COLUMNS) if file.path == "records.parquet" else {file_key(file)}
     return {
@@ -152,7 +155,7 @@ def _derived_columns(file: PinnedFile) -> dict[str, object]:
     }
 
 
-def _contracts(candidate: _Candidate, stored: dict[str, object]) -> set[str]:
+def _contracts(candidate: _Candidate, stored: dict[str, pa.DataType | str]) -> set[str]:
     """Contract hashes of the namespaces that a file stores, where it is one."""
     names = {name.partition("__")[0] for name in stored}
     found = [candidate.registry.get(name) for name in names]

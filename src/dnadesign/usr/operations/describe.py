@@ -3,19 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-from dnadesign.usr.contract.errors import NamespaceError
 from dnadesign.usr.contract.layout import (
-    EVENTS,
     META_CREATED_AT,
     META_FROZEN_HASH,
     META_REGISTRY_HASH,
     META_SCHEMA_VERSION,
 )
-from dnadesign.usr.contract.names import check_dataset_id
-from dnadesign.usr.storage.filesystem import REAL, FileSystem
 from dnadesign.usr.storage.store import Store
 from dnadesign.usr.storage.version import Overlay
 
@@ -122,37 +117,3 @@ def _overlay_info(overlay: Overlay) -> OverlayInfo:
         bytes=sum(f.size for f in footers),
         columns=tuple(names),
     )
-
-
-def list_datasets(root: str | Path, *, fs: FileSystem = REAL) -> list[str]:
-    """The ids of the datasets under a root, sorted; a folder is one if it has an event log."""
-    found: list[str] = []
-    for entry in fs.list(Path(root)):
-        if not entry.is_dir or not _is_id(entry.name):
-            continue
-        if _has_log(fs, Path(root) / entry.name):
-            found.append(entry.name)
-            continue
-        found += [
-            name
-            for inner in fs.list(Path(root) / entry.name)
-            if inner.is_dir
-            and _is_id(name := f"{entry.name}/{inner.name}")
-            and _has_log(fs, Path(root) / name)
-        ]
-    return sorted(found)
-
-
-def _has_log(fs: FileSystem, folder: Path) -> bool:
-    found = fs.stat(folder / EVENTS)
-    return found is not None and found.size > 0
-
-
-def _is_id(name: str) -> bool:
-    if name.startswith(("_", ".")):
-        return False
-    try:
-        check_dataset_id(name)
-    except NamespaceError:
-        return False
-    return True

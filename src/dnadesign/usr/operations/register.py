@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,12 +11,12 @@ from dnadesign.usr.contract.layout import REGISTRY_FILE
 from dnadesign.usr.contract.names import check_namespace
 from dnadesign.usr.contract.registry import (
     USR_STATE,
+    ColumnsInput,
     Namespace,
     Registry,
     RegistryChange,
-    RegistryColumn,
     diff_namespaces,
-    parse_columns_spec,
+    given_columns,
 )
 from dnadesign.usr.storage.filesystem import REAL, FileSystem, make_dirs, replace_file
 from dnadesign.usr.storage.lock import DEFAULT_TIMEOUT, check_locks_exclude, exclusive_lock
@@ -30,8 +29,6 @@ from dnadesign.usr.storage.registry_file import (
 )
 
 _SUFFIX = "new"
-
-type ColumnsInput = str | Mapping[str, str] | Iterable[RegistryColumn | tuple[str, str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +87,7 @@ def register_namespace(
     """
     wanted = Namespace(
         name=check_namespace(namespace),
-        columns=_columns(columns, namespace),
+        columns=given_columns(columns, namespace=namespace),
         owner=owner,
         description=description,
     )
@@ -102,19 +99,6 @@ def register_namespace(
     check_locks_exclude(root)
     with exclusive_lock(fs, root, timeout=lock_timeout, tool="usr namespace register"):
         return _register(fs, root / REGISTRY_FILE, wanted, owner, description, overwrite=overwrite)
-
-
-def _columns(columns: ColumnsInput, namespace: str) -> tuple[RegistryColumn, ...]:
-    if isinstance(columns, str):
-        return tuple(parse_columns_spec(columns, namespace=namespace))
-    pairs = columns.items() if isinstance(columns, Mapping) else columns
-    try:
-        return tuple(pair if isinstance(pair, RegistryColumn) else RegistryColumn(*pair) for pair in pairs)
-    except TypeError as error:
-        raise RegistryError(
-            f"columns of namespace {namespace!r}: {error}",
-            mend="give a spec such as 'ns__a:int64,ns__b:string', or pairs of name and type",
-        ) from None
 
 
 def _register(

@@ -1,0 +1,44 @@
+"""Which datasets a root has."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from dnadesign.usr.contract.errors import NamespaceError
+from dnadesign.usr.contract.layout import EVENTS
+from dnadesign.usr.contract.names import check_dataset_id
+from dnadesign.usr.storage.filesystem import REAL, FileSystem
+
+
+def list_datasets(root: str | Path, *, fs: FileSystem = REAL) -> list[str]:
+    """The ids of the datasets under a root, sorted; a folder is one if it has an event log."""
+    found: list[str] = []
+    for entry in fs.list(Path(root)):
+        if not entry.is_dir or not _is_id(entry.name):
+            continue
+        if _has_log(fs, Path(root) / entry.name):
+            found.append(entry.name)
+            continue
+        found += [
+            name
+            for inner in fs.list(Path(root) / entry.name)
+            if inner.is_dir
+            and _is_id(name := f"{entry.name}/{inner.name}")
+            and _has_log(fs, Path(root) / name)
+        ]
+    return sorted(found)
+
+
+def _has_log(fs: FileSystem, folder: Path) -> bool:
+    found = fs.stat(folder / EVENTS)
+    return found is not None and found.size > 0
+
+
+def _is_id(name: str) -> bool:
+    if name.startswith(("_", ".")):
+        return False
+    try:
+        check_dataset_id(name)
+    except NamespaceError:
+        return False
+    return True
