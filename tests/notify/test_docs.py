@@ -62,7 +62,7 @@ def test_the_example_of_a_message_has_the_fields_of_a_real_one(
     notify: Notify, receiver: Receiver, tmp_path: Path
 ) -> None:
     (text,) = blocks("webhooks.md", "json")
-    log = append(dataset_folder(tmp_path), [event("import_rows", metrics={"rows": 100, "quota": 3000})])
+    log = append(dataset_folder(tmp_path), [event("import_rows", metrics={"rows": 100, "bytes": 20480})])
     notify.run("usr-events", "watch", "--events", log, "--url-env", "HOOK", HOOK=receiver.url())
     shown, real = json.loads(text), receiver.requests[0].json
     assert set(shown) == set(real)

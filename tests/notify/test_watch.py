@@ -129,11 +129,12 @@ def test_a_line_that_is_no_event_is_counted_and_told_with_its_offset(
     offset = log.stat().st_size
     with log.open("ab") as file:
         file.write(b"not JSON " + TOKEN.encode() + b"\n[1]\n{}\n")
+        file.write(line(event("import_rows", number=9)).replace(b'"metrics":{}', b'"metrics":{{}'))
     append(folder, imports([1]))
     result = notify.run(*WATCH, "--events", log, HOOK=receiver.url())
     assert ids(receiver) == [0, 1]
     assert f"byte {offset}: not an event" in result.err
-    assert "3 lines invalid" in result.err
+    assert "4 lines invalid" in result.err
 
 
 def test_an_event_of_a_later_version_stops_the_watch_unless_allowed(

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from datetime import UTC
 from pathlib import Path
 from typing import Literal
 
 from dnadesign.notify.contract.errors import LogChanged, NotFound, SourceError
-from dnadesign.notify.contract.events import RunEvent, SourceLine, event_from_line
-from dnadesign.usr import Event, EventFollower, EventLogError, LogLine, LogPosition, SequencesError
+from dnadesign.notify.contract.events import SourceLine, event_from_line, skim_line
+from dnadesign.usr import EventFollower, EventLogError, LogLine, LogPosition, SequencesError
 
 
 class UsrEventSource:
@@ -35,7 +34,7 @@ class UsrEventSource:
         try:
             known = LogPosition.from_dict(dict(position)) if position is not None else None
             self._follower = EventFollower(
-                events_path, position=known, start=start, on_truncation=on_truncation
+                events_path, position=known, start=start, on_truncation=on_truncation, parse=False
             )
         except (SequencesError, OSError) as error:
             raise self._translated(error) from None
@@ -91,9 +90,15 @@ def events_path_of(root: Path, dataset: str) -> Path:
 
 
 def _source_line(line: LogLine, *, dataset: str) -> SourceLine:
-    # A line that is no event for usr may be one for us: that of a later version.
-    event = _run_event(line, line.event, dataset) if line.event is not None else _parsed(line, dataset)
-    problem = line.error.message if line.error is not None else "it lacks an action or a timestamp_utc"
+    # Known by its beginning where that will do: most events are counted or filtered out, and never read in full. What is no
+    # event for usr may be one for us, that of a later version.
+    event = skim_line(line.raw) if line.error is None else None
+    event = event or event_from_line(line.raw, dataset=dataset, event_id=_made_up_id(line))
+    problem = (
+        line.error.message
+        if line.error is not None
+        else "it is not JSON, or lacks an action or a timestamp_utc"
+    )
     return SourceLine(
         event=event,
         problem=None if event is not None else problem,
@@ -101,25 +106,6 @@ def _source_line(line: LogLine, *, dataset: str) -> SourceLine:
         offset=line.offset,
         after=line.after,
     )
-
-
-def _run_event(line: LogLine, event: Event, dataset: str) -> RunEvent:
-    return RunEvent(
-        event_id=event.event_id or _made_up_id(line),
-        action=event.action,
-        time=event.time.astimezone(UTC),
-        dataset=event.dataset.name or dataset,
-        tool=event.actor.tool,
-        run_id=event.actor.run_id,
-        metrics=event.metrics,
-        args=event.args,
-        version=event.event_version,
-        line=line.raw,
-    )
-
-
-def _parsed(line: LogLine, dataset: str) -> RunEvent | None:
-    return event_from_line(line.raw, dataset=dataset, event_id=_made_up_id(line))
 
 
 def _made_up_id(line: LogLine) -> str:

@@ -24,9 +24,9 @@ class Kind(StrEnum):
     NOTE = "note"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class RunEvent:
-    """One event of a dataset's log.
+    """One event of a dataset's log; what is in its line and not here is read when it is asked for.
 
     Attributes:
         version: Of the event's form.
@@ -39,19 +39,34 @@ class RunEvent:
     dataset: str
     tool: str | None
     run_id: str | None
-    metrics: Mapping[str, object]
-    args: Mapping[str, object]
     version: object
     line: bytes
+    _raw: Mapping[str, object] | None = None
 
     @property
     def run_key(self) -> tuple[str, str, str]:
         """What the events of one run share: dataset, tool, run id."""
         return (self.dataset, self.tool or "", self.run_id or "")
 
+    @property
+    def metrics(self) -> Mapping[str, object]:
+        """What came of it, true numbers."""
+        return _mapping(self.raw().get("metrics"))
+
+    @property
+    def args(self) -> Mapping[str, object]:
+        """What was asked for, without secrets."""
+        return _mapping(self.raw().get("args"))
+
     def raw(self) -> Mapping[str, object]:
-        """The whole event, parsed anew: few need it."""
-        return _mapping(json.loads(self.line))
+        """The whole event; empty where the line turns out not to be JSON."""
+        if self._raw is None:
+            self._raw = _object(self.line) or {}
+        return self._raw
+
+    def is_whole(self) -> bool:
+        """Whether the line is an event to its end; reads it in full."""
+        return bool(self.raw())
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +106,8 @@ _LAST_WORDS = {
     Kind.PROGRESS: ("progress", "flushed", "heartbeat", "health", "running", "batch"),
 }
 _KIND_OF_WORD = {word: kind for kind, words in _LAST_WORDS.items() for word in words}
-_PROGRESS_ACTIONS = frozenset({"import_rows", "write_overlay_part", "attach", "state_set"})
+COUNTED_ACTIONS = frozenset({"import_rows", "write_overlay_part", "attach"})
+_PROGRESS_ACTIONS = COUNTED_ACTIONS | {"state_set"}
 
 
 def kind_of_action(action: str) -> Kind:
@@ -121,11 +137,8 @@ def event_from_line(line: bytes, *, dataset: str, event_id: str) -> RunEvent | N
         dataset: The dataset's name, for events of older tools that do not say it.
         event_id: An id for events of older tools that have none.
     """
-    try:
-        raw = json.loads(line)
-    except (ValueError, RecursionError):
-        return None
-    if not isinstance(raw, dict):
+    raw = _object(line)
+    if raw is None:
         return None
     action, time = raw.get("action"), parse_time(raw.get("timestamp_utc"))
     if not isinstance(action, str) or not action or time is None:
@@ -138,11 +151,55 @@ def event_from_line(line: bytes, *, dataset: str, event_id: str) -> RunEvent | N
         dataset=_text(where.get("name")) or dataset,
         tool=_text(actor.get("tool")),
         run_id=_text(actor.get("run_id")),
-        metrics=_mapping(raw.get("metrics")),
-        args=_mapping(raw.get("args")),
         version=raw.get("event_version", KNOWN_VERSION),
         line=line,
+        _raw=raw,
     )
+
+
+# The beginning of a line as usr writes it: compact, in its order of fields, in ASCII. Names and times hold no backslash, or the
+# line is read in full. Quotes inside of texts are escaped, so that nothing in an argument can look like this.
+_TEXT = rb'"([^"\\]*)"'
+_TEXT_OR_NULL = rb'(?:"([^"\\]*)"|null)'
+_ANY_OR_NULL = rb'(?:"(?:[^"\\]|\\.)*"|null)'
+_BEGINNING = re.compile(
+    rb'\{"event_version":1,"event_id":"([0-9a-f]{32})","txid":%b,"batch_id":%b,"batch_sha256":%b,'
+    rb'"timestamp_utc":%b,"action":"([a-z][a-z0-9_]*)","dataset":\{"name":%b,"root":%b\},'
+    rb'"actor":\{"tool":%b,"run_id":%b,'
+    % (_ANY_OR_NULL, _ANY_OR_NULL, _ANY_OR_NULL, _TEXT, _TEXT, _ANY_OR_NULL, _TEXT_OR_NULL, _TEXT_OR_NULL)
+)
+
+
+def skim_line(line: bytes) -> RunEvent | None:
+    """The event of a line that looks as usr writes it, known by its beginning; None where it must be read in full."""
+    match = _BEGINNING.match(line)
+    if match is None or not line.endswith(b"}\n"):
+        return None
+    event_id, time, action, dataset, tool, run_id = match.groups()
+    moment = parse_time(time.decode("ascii", "replace"))
+    if moment is None or not dataset:
+        return None
+    try:
+        return RunEvent(
+            event_id=event_id.decode("ascii"),
+            action=action.decode("ascii"),
+            time=moment,
+            dataset=dataset.decode("utf-8"),
+            tool=tool.decode("utf-8") if tool else None,
+            run_id=run_id.decode("utf-8") if run_id else None,
+            version=KNOWN_VERSION,
+            line=line,
+        )
+    except UnicodeDecodeError:
+        return None
+
+
+def _object(line: bytes) -> dict[str, object] | None:
+    try:
+        raw = json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+    return raw if isinstance(raw, dict) else None
 
 
 def _mapping(value: object) -> Mapping[str, object]:

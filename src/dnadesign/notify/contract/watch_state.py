@@ -62,12 +62,11 @@ class RunState:
         self.last_id = event.event_id
         self.last_time = max(self.last_time, event.time)
         self.alerted = False
-        rows = count(event.metrics.get("rows"))
         if event.action == "import_rows":
-            self.sequences += rows
+            self.sequences += count(event.metrics.get("rows"))
         elif event.action in ("write_overlay_part", "attach"):
-            self.overlay_rows += rows
-        if quota := count(event.metrics.get("quota")) or count(event.args.get("quota")):
+            self.overlay_rows += count(event.metrics.get("rows"))
+        elif b'"quota":' in event.line and (quota := _quota(event)):
             self.quotas[str(event.args.get("shard", ""))[:100]] = quota
 
     @property
@@ -145,6 +144,10 @@ class WatchState:
             "runs": [run.to_dict() for run in self.runs.values()],
             "outbox": [message.to_dict() for message in self.outbox],
         }
+
+
+def _quota(event: RunEvent) -> int:
+    return count(event.metrics.get("quota")) or count(event.args.get("quota"))
 
 
 def watch_state_from_dict(raw: Mapping[str, object], *, path: str) -> WatchState:

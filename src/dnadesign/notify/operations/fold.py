@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from dnadesign.notify.contract.events import Kind, RunEvent, kind_of_action
+from dnadesign.notify.contract.events import COUNTED_ACTIONS, Kind, RunEvent, kind_of_action
 from dnadesign.notify.contract.messages import Message
 from dnadesign.notify.contract.watch_state import RunState, WatchState
 from dnadesign.notify.operations.compose import Include, event_message, progress_message, silence_message
@@ -36,6 +36,10 @@ class FoldPolicy:
         if self.only_actions and event.action not in self.only_actions:
             return False
         return not self.only_tools or (event.tool or "") in self.only_tools
+
+    def reads(self, event: RunEvent) -> bool:
+        """Whether more of an event is needed than the beginning of its line: to tell it, or to count its rows."""
+        return event.action in COUNTED_ACTIONS or self.wants(event)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from dnadesign.notify.contract.errors import UnknownEventVersion
-from dnadesign.notify.contract.events import KNOWN_VERSION, SourceLine
+from dnadesign.notify.contract.events import KNOWN_VERSION, RunEvent, SourceLine
 from dnadesign.notify.contract.messages import Message
 from dnadesign.notify.contract.ports import Clock, CursorStore, EventSource
 from dnadesign.notify.contract.watch_state import WatchState
@@ -126,27 +126,31 @@ class Watcher:
 
     def _take(self, line: SourceLine) -> None:
         event = line.event
-        if event is None:
+        if event is None or (self._options.policy.reads(event) and not event.is_whole()):
             self.counts.invalid += 1
-            self._report(f"{line.path}, byte {line.offset}: not an event: {line.problem}")
+            problem = line.problem or "it is not JSON to its end"
+            self._report(f"{line.path}, byte {line.offset}: not an event: {problem}")
+        elif event.version != KNOWN_VERSION and not self._options.allow_unknown_version:
+            raise UnknownEventVersion(
+                f"{line.path}, byte {line.offset}: event_version {event.version!r}; this program knows {KNOWN_VERSION}",
+                mend="use a newer notify, or pass --allow-unknown-version to read it as far as possible",
+            )
         else:
-            if event.version != KNOWN_VERSION and not self._options.allow_unknown_version:
-                raise UnknownEventVersion(
-                    f"{line.path}, byte {line.offset}: event_version {event.version!r}; this program knows {KNOWN_VERSION}",
-                    mend="use a newer notify, or pass --allow-unknown-version to read it as far as possible",
-                )
-            self.counts.events += 1
-            # An error from here on leaves a state that counts the event and a place before it: not to be saved.
-            self._half_taken = True
-            heard = hear(event, self._state, self._options.policy, now=self._clock.now())
-            if heard.message is not None:
-                self._send(heard.message)
-            elif heard.kept:
-                self.counts.folded += 1
-            else:
-                self.counts.filtered += 1
-            self._half_taken = False
+            self._hear(event)
         self._passed(line)
+
+    def _hear(self, event: RunEvent) -> None:
+        self.counts.events += 1
+        # An error from here on leaves a state that counts the event and a place before it: not to be saved.
+        self._half_taken = True
+        heard = hear(event, self._state, self._options.policy, now=self._clock.now())
+        if heard.message is not None:
+            self._send(heard.message)
+        elif heard.kept:
+            self.counts.folded += 1
+        else:
+            self.counts.filtered += 1
+        self._half_taken = False
 
     def _passed(self, line: SourceLine) -> None:
         self._unsaved_line = line

@@ -140,11 +140,11 @@ class LogFile:
             where = f"{self.path}, byte {raw.offset}"
             raise EventLogError(f"{where}: {error.message}", mend=error.mend) from error
 
-    def line(self, raw: RawLine) -> LogLine:
-        """A line of the file, with the event in it or with what is wrong with it."""
+    def line(self, raw: RawLine, *, parse: bool = True) -> LogLine:
+        """A line of the file, with the event in it or with what is wrong with it; not looked at without ``parse``."""
         event, problem = None, None
         try:
-            event = self.event(raw)
+            event = self.event(raw) if parse or raw.too_long else None
         except EventLogError as error:
             problem = error
         return LogLine(raw.raw, raw.offset, self.path, event, problem, self.position(raw.end))
