@@ -7,18 +7,17 @@ import os
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 from importlib import import_module
 from typing import Annotated, Any
 
 import typer
-from typer.core import TyperGroup
 from typer.exceptions import TyperException
 from typer.main import get_command, get_group
 
 from dnadesign._version import __version__
 from dnadesign.usr.cli.errors import INTERRUPTED, UsageProblem, is_told, tell
-from dnadesign.usr.cli.options import Session, examples, session_of
+from dnadesign.usr.cli.options import Session, session_of
+from dnadesign.usr.cli.plain_help import PlainGroup, examples
 from dnadesign.usr.contract.errors import SequencesError
 
 _PACKAGE = "dnadesign.usr.cli"
@@ -42,6 +41,7 @@ COMMANDS = {
     "schema": Entry("datasets", "Show the columns of a dataset and their types."),
     "head": Entry("records", "Show the first records, with what overlays add."),
     "get": Entry("records", "Show records by their ids."),
+    "attach": Entry("files", "Attach the columns of a file to the records."),
     "validate": Entry("checks", "Check a dataset against the format and its registry."),
     "namespace": Entry("namespace", "Say which derived columns there are.", "Groups", is_group=True),
     "events": Entry("events", "Show what has happened to a dataset.", "Groups", is_group=True),
@@ -51,7 +51,7 @@ COMMANDS = {
 }
 
 
-class CommandTable(TyperGroup):
+class CommandTable(PlainGroup):
     """The root of all commands; a command's module is imported when the command is asked for."""
 
     def list_commands(self, ctx: Any) -> list[str]:
@@ -76,16 +76,6 @@ class CommandTable(TyperGroup):
                 formatter.write_dl(
                     [(name, entry.help) for name, entry in COMMANDS.items() if entry.section == section]
                 )
-
-    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
-        """The command that the first word names; one that is mistyped is told the nearest names."""
-        if args and not args[0].startswith("-") and args[0] not in COMMANDS:
-            near = get_close_matches(args[0], COMMANDS)
-            raise UsageProblem(
-                f"no such command: {args[0]!r}",
-                mend=f"did you mean {' or '.join(near)}?" if near else "usr --help lists the commands",
-            )
-        return super().resolve_command(ctx, args)
 
 
 app = typer.Typer(

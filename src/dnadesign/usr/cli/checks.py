@@ -9,11 +9,12 @@ import typer
 
 from dnadesign.usr.cli.context import open_dataset
 from dnadesign.usr.cli.errors import CHECK_FAILED
-from dnadesign.usr.cli.options import DataFormat, DatasetName, Root, examples
+from dnadesign.usr.cli.options import DataFormat, DatasetName, Root
 from dnadesign.usr.cli.output import Output
 
 if TYPE_CHECKING:
     from dnadesign.usr import Report
+from dnadesign.usr.cli.plain_help import PlainCommand, examples
 
 app = typer.Typer(rich_markup_mode=None)
 
@@ -22,9 +23,10 @@ _SHOWN = _ALL[:-1]
 
 
 @app.command(
+    cls=PlainCommand,
     epilog=examples(
         "usr validate lab/promoters", "usr validate lab/promoters --registry-mode frozen --format json"
-    )
+    ),
 )
 def validate(
     dataset: DatasetName = None,

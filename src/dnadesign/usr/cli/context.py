@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -170,3 +171,14 @@ def namespace_names(root_option: str | None) -> list[str]:
 def is_id(word: str) -> bool:
     """Whether a word is a record's id, and so hardly the name of a dataset."""
     return _ID.fullmatch(word) is not None
+
+
+def dataset_and_file(words: Sequence[str]) -> tuple[str | None, str]:
+    """``[DATASET] FILE`` as the two; the dataset is None where it is left out.
+
+    Raises:
+        UsageProblem: There are more words than that.
+    """
+    if len(words) > 2:
+        raise UsageProblem(f"expected [DATASET] FILE, found {len(words)} words: {' '.join(words)}")
+    return (None, words[0]) if len(words) == 1 else (words[0], words[1])

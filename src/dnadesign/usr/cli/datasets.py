@@ -10,15 +10,18 @@ import typer
 from dnadesign import usr
 from dnadesign.usr.cli.cells import moment, size
 from dnadesign.usr.cli.context import open_dataset, root_folder
-from dnadesign.usr.cli.options import DataFormat, DatasetName, NewDataset, Root, examples
+from dnadesign.usr.cli.options import DataFormat, DatasetName, NewDataset, Root
 from dnadesign.usr.cli.output import Output
+from dnadesign.usr.cli.plain_help import PlainCommand, examples
 
 app = typer.Typer(rich_markup_mode=None)
 
 _LISTED = ("dataset", "rows", "bytes", "overlays", "created_at", "problem")
 
 
-@app.command(epilog=examples("usr ls --root data", "usr ls --format json | jq -r '.[].dataset'"))
+@app.command(
+    cls=PlainCommand, epilog=examples("usr ls --root data", "usr ls --format json | jq -r '.[].dataset'")
+)
 def ls(root: Root = None, format: DataFormat = "table") -> None:
     """List the datasets of a root.
 
@@ -59,7 +62,9 @@ def _for_people(row: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-@app.command(epilog=examples('usr init lab/promoters --root data --source "strain collection, 2026"'))
+@app.command(
+    cls=PlainCommand, epilog=examples('usr init lab/promoters --root data --source "strain collection, 2026"')
+)
 def init(
     dataset: NewDataset,
     source: Annotated[
@@ -77,7 +82,7 @@ def init(
     Output(format).done(f"made {made.name} in {made.dir}", {"dataset": made.name, "path": str(made.dir)})
 
 
-@app.command(epilog=examples("usr info lab/promoters"))
+@app.command(cls=PlainCommand, epilog=examples("usr info lab/promoters"))
 def info(dataset: DatasetName = None, root: Root = None, format: DataFormat = "table") -> None:
     """Show what a dataset holds.
 
@@ -95,7 +100,9 @@ def info(dataset: DatasetName = None, root: Root = None, format: DataFormat = "t
         out.records(overlays, columns=["namespace", "layout", "files", "rows", "size", "columns"])
 
 
-@app.command(epilog=examples("usr schema lab/promoters", "usr schema lab/promoters --format csv"))
+@app.command(
+    cls=PlainCommand, epilog=examples("usr schema lab/promoters", "usr schema lab/promoters --format csv")
+)
 def schema(dataset: DatasetName = None, root: Root = None, format: DataFormat = "table") -> None:
     """Show the columns of a dataset and their types.
 

@@ -17,7 +17,7 @@ from dnadesign.usr.cli.cells import cell, cut, printable
 from dnadesign.usr.cli.checks import show_report, tell_outcome
 from dnadesign.usr.cli.context import open_dataset
 from dnadesign.usr.cli.errors import CHECK_FAILED, UsageProblem
-from dnadesign.usr.cli.options import DataFormat, DatasetName, Root, examples, session_of, split_names
+from dnadesign.usr.cli.options import DataFormat, DatasetName, Root, session_of, split_names
 from dnadesign.usr.cli.output import Output, terminal_width
 from dnadesign.usr.contract.errors import ValidationError
 from dnadesign.usr.contract.events import LIBRARY_ACTIONS
@@ -26,11 +26,13 @@ from dnadesign.usr.contract.names import nearest
 
 if TYPE_CHECKING:
     from dnadesign.usr import Event, LogLine
+from dnadesign.usr.cli.plain_help import PlainCommand, PlainGroup, examples
 
 app = typer.Typer(
     rich_markup_mode=None,
     no_args_is_help=True,
     help="Show what has happened to a dataset: one event a change.",
+    cls=PlainGroup,
     epilog=examples("usr events tail lab/promoters --follow"),
 )
 
@@ -47,11 +49,12 @@ def _format(ctx: typer.Context, value: TailFormat) -> TailFormat:
 
 
 @app.command(
+    cls=PlainCommand,
     epilog=examples(
         "usr events tail lab/promoters",
         "usr events tail lab/promoters --since 2h --action import_rows",
         "usr events tail lab/promoters --format json --follow | jq .metrics",
-    )
+    ),
 )
 def tail(
     dataset: DatasetName = None,
@@ -111,7 +114,10 @@ def tail(
     return CHECK_FAILED if printer.damaged else 0
 
 
-@app.command(epilog=examples("usr events verify lab/promoters", "usr events verify lab/promoters --deep"))
+@app.command(
+    cls=PlainCommand,
+    epilog=examples("usr events verify lab/promoters", "usr events verify lab/promoters --deep"),
+)
 def verify(
     dataset: DatasetName = None,
     *,

@@ -6,19 +6,22 @@ import typer
 
 from dnadesign.usr.cli.context import open_dataset
 from dnadesign.usr.cli.errors import CHECK_FAILED
-from dnadesign.usr.cli.options import DataFormat, DatasetName, Reason, Root, examples
+from dnadesign.usr.cli.options import DataFormat, DatasetName, Reason, Root
 from dnadesign.usr.cli.output import Output
+from dnadesign.usr.cli.plain_help import PlainCommand, PlainGroup, examples
 
 app = typer.Typer(
     rich_markup_mode=None,
     no_args_is_help=True,
     help="Rare operations that rewrite what is there.",
+    cls=PlainGroup,
     epilog=examples('usr maintenance registry-freeze lab/promoters --reason "before the March release"'),
 )
 
 
 @app.command(
     "registry-freeze",
+    cls=PlainCommand,
     epilog=examples('usr maintenance registry-freeze lab/promoters --reason "before the March release"'),
 )
 def registry_freeze(
@@ -35,7 +38,9 @@ def registry_freeze(
 
 
 @app.command(
-    "events-archive", epilog=examples('usr maintenance events-archive lab/promoters --reason "year end"')
+    "events-archive",
+    cls=PlainCommand,
+    epilog=examples('usr maintenance events-archive lab/promoters --reason "year end"'),
 )
 def events_archive(
     reason: Reason, dataset: DatasetName = None, root: Root = None, format: DataFormat = "table"
@@ -50,7 +55,7 @@ def events_archive(
     Output(format).done(f"{found.name}: the events until now are in {result.path}", result.to_dict())
 
 
-@app.command(epilog=examples("usr maintenance recover lab/promoters"))
+@app.command(cls=PlainCommand, epilog=examples("usr maintenance recover lab/promoters"))
 def recover(dataset: DatasetName = None, root: Root = None, format: DataFormat = "table") -> int:
     """Settle what a writer that died left behind.
 

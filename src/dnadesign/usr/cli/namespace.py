@@ -8,18 +8,20 @@ import typer
 
 from dnadesign import usr
 from dnadesign.usr.cli.context import root_folder
-from dnadesign.usr.cli.options import DataFormat, NamespaceName, Root, examples
+from dnadesign.usr.cli.options import DataFormat, NamespaceName, Root
 from dnadesign.usr.cli.output import Output
+from dnadesign.usr.cli.plain_help import PlainCommand, PlainGroup, examples
 
 app = typer.Typer(
     rich_markup_mode=None,
     no_args_is_help=True,
     help="Say which derived columns there are.",
+    cls=PlainGroup,
     epilog=examples("usr namespace list --root data"),
 )
 
 
-@app.command("list", epilog=examples("usr namespace list --root data"))
+@app.command("list", cls=PlainCommand, epilog=examples("usr namespace list --root data"))
 def list_(root: Root = None, format: DataFormat = "table") -> None:
     """List the registered namespaces."""
     rows = [
@@ -34,7 +36,7 @@ def list_(root: Root = None, format: DataFormat = "table") -> None:
     Output(format).records(rows, columns=["namespace", "columns", "owner", "description"])
 
 
-@app.command(epilog=examples("usr namespace show densegen --root data"))
+@app.command(cls=PlainCommand, epilog=examples("usr namespace show densegen --root data"))
 def show(namespace: NamespaceName, root: Root = None, format: DataFormat = "table") -> None:
     """Show a namespace, its columns and their types."""
     found = usr.load_registry(root_folder(root)).namespace(namespace)
@@ -51,9 +53,10 @@ def show(namespace: NamespaceName, root: Root = None, format: DataFormat = "tabl
 
 
 @app.command(
+    cls=PlainCommand,
     epilog=examples(
         "usr namespace register scores --columns 'scores__gc:float64,scores__hits:list<string>' --owner me"
-    )
+    ),
 )
 def register(
     namespace: Annotated[str, typer.Argument(metavar="NAMESPACE", help="Its name, such as my_scores.")],

@@ -49,11 +49,6 @@ def _complete_namespace(ctx: typer.Context) -> list[str]:
     return namespace_names(ctx.params.get("root") or session_of(ctx).root)
 
 
-def examples(*lines: str) -> str:
-    """The end of a command's help."""
-    return "\n".join(["\b", "Example:" if len(lines) == 1 else "Examples:", *(f"  {line}" for line in lines)])
-
-
 def split_names(values: Sequence[str] | None) -> list[str] | None:
     """The names in a repeatable option whose values may be lists with commas; None if it is not given."""
     names = [name.strip() for value in values or () for name in value.split(",") if name.strip()]
@@ -87,6 +82,14 @@ DataFormat = Annotated[
 Columns = Annotated[
     list[str] | None,
     typer.Option("--columns", "-c", metavar="A,B", help="Only these columns, in this order."),
+]
+
+DatasetAndFile = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="[DATASET] FILE",
+        help="The dataset (may be left out inside its folder), and the file to read.",
+    ),
 ]
 
 IncludeDeleted = Annotated[bool, typer.Option("--include-deleted", help="Also records that are deleted.")]

@@ -14,16 +14,19 @@ from dnadesign.usr.cli.options import (
     DatasetName,
     IncludeDeleted,
     Root,
-    examples,
     split_names,
 )
 from dnadesign.usr.cli.output import Output
+from dnadesign.usr.cli.plain_help import PlainCommand, examples
 
 app = typer.Typer(rich_markup_mode=None)
 
 
 @app.command(
-    epilog=examples("usr head lab/promoters -n 3", "usr head lab/promoters -c id,densegen__plan --format csv")
+    cls=PlainCommand,
+    epilog=examples(
+        "usr head lab/promoters -n 3", "usr head lab/promoters -c id,densegen__plan --format csv"
+    ),
 )
 def head(
     dataset: DatasetName = None,
@@ -44,10 +47,11 @@ def head(
 
 
 @app.command(
+    cls=PlainCommand,
     epilog=examples(
         "usr get lab/promoters 3f786850e387550fdab836ed7e6dc881de23001b",
         "usr get lab/promoters 3f786850e387550fdab836ed7e6dc881de23001b --format json",
-    )
+    ),
 )
 def get(
     words: Annotated[

@@ -1,0 +1,89 @@
+"""Taking in files: what is read, what is left out, what is refused with its line and column."""
+
+from pathlib import Path
+
+import pytest
+
+from dnadesign.usr import Dataset
+from tests.usr.cli.console import Usr
+
+DATASET = "lab/promoters"
+
+
+@pytest.fixture
+def ids(filled: Dataset) -> list[str]:
+    return filled.to_arrow(["id"]).column("id").to_pylist()
+
+
+@pytest.fixture
+def more(program: Usr) -> str:
+    """A namespace without rows yet."""
+    program.run("namespace", "register", "more", "--columns", "more__a:int64,more__tags:list<string>")
+    return "more"
+
+
+def test_attach_reads_a_csv_by_the_types_of_the_registry(
+    ids: list[str], more: str, program: Usr, tmp_path: Path
+) -> None:
+    (tmp_path / "a.csv").write_text(f'id,more__a,more__tags\n{ids[0]},7,"[""x""]"\n{ids[1]},,\n')
+    told = program.run("attach", DATASET, "a.csv", "--namespace", more)
+    assert "attached 2 rows to more" in told.err
+    shown = program.run("head", DATASET, "-c", "more__a,more__tags", "-f", "jsonl").jsonl
+    assert shown == [
+        {"more__a": 7, "more__tags": ["x"]},
+        {"more__a": None, "more__tags": None},
+        {"more__a": None, "more__tags": None},
+    ]
+
+
+def test_attach_takes_columns_under_other_names_and_leaves_out_rows_without_a_record(
+    ids: list[str], more: str, program: Usr, tmp_path: Path, filled: Dataset
+) -> None:
+    (tmp_path / "a.txt").write_text("sequence\tn\tother\nGGGGCCCC\t1\tx\nAAAA\t2\ty\n")
+    result = program.run(
+        *("attach", DATASET, "a.txt", "--namespace", more, "--key", "sequence", "--columns", "n=more__a"),
+        *("--file-format", "tsv", "--allow-missing", "-f", "json"),
+    ).json
+    assert (result["rows"], result["rows_missing"], result["columns"]) == (1, 1, ["more__a"])
+
+
+@pytest.mark.parametrize(
+    ("text", "status", "told"),
+    [
+        ("id,more__a\n{0},seven\n", 3, "line 2"),
+        ("id,more__b\n{0},7\n", 3, "more__a"),
+        ("id,more__a\n{2},7\n" + "0" * 40 + ",1\n", 4, "0" * 40),
+        ("name,more__a\nx,7\n", 3, "key column"),
+    ],
+)
+def test_attach_refuses_what_does_not_fit_and_changes_nothing(
+    text: str,
+    status: int,
+    told: str,
+    ids: list[str],
+    more: str,
+    program: Usr,
+    tmp_path: Path,
+    filled: Dataset,
+) -> None:
+    before = filled.events_path.read_bytes()
+    (tmp_path / "a.csv").write_text(text.format(*ids))
+    assert told in program.run("attach", DATASET, "a.csv", "--namespace", more, status=status).err
+    assert filled.events_path.read_bytes() == before
+
+
+def test_a_file_that_is_not_there_is_told_by_name(more: str, program: Usr, filled: Dataset) -> None:
+    result = program.run("attach", DATASET, "nope.csv", "--namespace", more, status=1)
+    assert "nope.csv" in result.err
+    assert "No such file" in result.err
+
+
+def test_inside_a_dataset_only_the_file_need_be_named(
+    ids: list[str], more: str, program: Usr, filled: Dataset
+) -> None:
+    (filled.dir / "a.csv").write_text(f"id,more__a\n{ids[2]},1\n")
+    there = Usr(filled.dir, program.root)
+    assert there.run("attach", "a.csv", "--namespace", more, "-f", "json").json["rows"] == 1
+    assert (
+        "expected [DATASET] FILE" in there.run("attach", DATASET, "a", "b", "--namespace", more, status=2).err
+    )
