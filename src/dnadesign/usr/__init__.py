@@ -105,6 +105,8 @@ if TYPE_CHECKING:  # the same names, for type checkers; at run time __getattr__ 
     from dnadesign.usr.dataset import Dataset as Dataset
     from dnadesign.usr.operations._datasets import list_datasets as list_datasets
     from dnadesign.usr.operations.attach import AttachResult as AttachResult
+    from dnadesign.usr.operations.compact import CompactResult as CompactResult
+    from dnadesign.usr.operations.coverage import OverlayCoverage as OverlayCoverage
     from dnadesign.usr.operations.describe import (
         DatasetInfo as DatasetInfo,
     )
@@ -132,6 +134,7 @@ if TYPE_CHECKING:  # the same names, for type checkers; at run time __getattr__ 
     from dnadesign.usr.operations.registry_diff import (
         preview_registration as preview_registration,
     )
+    from dnadesign.usr.operations.remove import RemoveResult as RemoveResult
     from dnadesign.usr.operations.transaction import TransactionResult as TransactionResult
     from dnadesign.usr.operations.validate import Report as Report
     from dnadesign.usr.storage.batch_index import BatchRecord as BatchRecord
@@ -163,12 +166,15 @@ _HOMES = {
     "dataset": ("Dataset",),
     "operations.attach": ("AttachResult",),
     "operations._datasets": ("list_datasets",),
+    "operations.compact": ("CompactResult",),
+    "operations.coverage": ("OverlayCoverage",),
     "operations.describe": ("DatasetInfo", "OverlayInfo"),
     "operations.freeze": ("FreezeResult",),
     "operations.ingest": ("AddSequencesResult",),
     "operations.overlay_parts": ("OverlayPartResult",),
     "operations.registry_diff": ("BrokenOverlay", "RegistryDiff", "diff_registry", "preview_registration"),
     "operations.register": ("RegisterResult", "register_namespace"),
+    "operations.remove": ("RemoveResult",),
     "operations.transaction": ("TransactionResult",),
     "operations.validate": ("Report",),
     "storage.batch_index": ("BatchRecord",),

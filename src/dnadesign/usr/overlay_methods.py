@@ -10,8 +10,13 @@ from dnadesign.usr.operations import describe as _describe
 from dnadesign.usr.operations._keys import Key
 from dnadesign.usr.operations._mutation import run
 from dnadesign.usr.operations.attach import Attach, AttachResult, Columns
+from dnadesign.usr.operations.compact import Compact, CompactResult, Layout, OnDuplicate
+from dnadesign.usr.operations.coverage import OverlayCoverage
+from dnadesign.usr.operations.coverage import coverage as _coverage
 from dnadesign.usr.operations.describe import OverlayInfo
 from dnadesign.usr.operations.overlay_parts import OverlayPartResult, WritePart
+from dnadesign.usr.operations.remove import RemoveMode, RemoveOverlay, RemoveResult
+from dnadesign.usr.storage.maintenance import require
 from dnadesign.usr.storage.store import Store
 
 
@@ -126,6 +131,73 @@ class OverlayMethods:
             parse_json=parse_json,
         )
         return run(self._store, [step], actor=actor)[2][0]
+
+    def compact_overlay(
+        self,
+        namespace: str,
+        *,
+        maintenance: bool = False,
+        layout: Layout = "file",
+        on_duplicate: OnDuplicate = "error",
+        actor: Actor | None = None,
+    ) -> CompactResult:
+        """Merge all files of an overlay into one, in base order and the registered types; the old ones are set aside.
+
+        A sequence key of an older tool becomes the id. Every row is kept.
+
+        Args:
+            namespace: Which overlay.
+            maintenance: Allow it without a surrounding ``with dataset.maintenance(...)``.
+            layout: ``file``, or ``part``: one part, so that a running writer of parts can go on.
+            on_duplicate: What to do about keys that older tools wrote twice: ``error``, or ``keep-newest`` (by
+                creation time, then file name).
+            actor: Who does it.
+
+        Raises:
+            MaintenanceRequired: Neither inside ``with dataset.maintenance(...)`` nor ``maintenance=True``.
+            DuplicateKeyError: A key comes twice, and that is an error.
+            SchemaError: A stored column is not registered, or a value does not fit its type.
+        """
+        permit = require(self._store.dir, "compacting an overlay", allowed=maintenance, actor=actor)
+        step = Compact(namespace, layout, on_duplicate)
+        return run(self._store, [step], actor=permit.actor, reason=permit.reason)[2][0]
+
+    def remove_overlay(
+        self,
+        namespace: str,
+        *,
+        mode: RemoveMode = "archive",
+        maintenance: bool = False,
+        actor: Actor | None = None,
+    ) -> RemoveResult:
+        """Remove an overlay: set its files aside in ``_derived/_archived``, or delete them.
+
+        Args:
+            namespace: Which overlay; it need not be registered any more.
+            mode: ``archive`` or ``delete``.
+            maintenance: Allow it without a surrounding ``with dataset.maintenance(...)``.
+            actor: Who does it.
+
+        Raises:
+            MaintenanceRequired: Neither inside ``with dataset.maintenance(...)`` nor ``maintenance=True``.
+            NamespaceError: The dataset has no rows of the namespace, or they are the tombstones.
+        """
+        permit = require(self._store.dir, "removing an overlay", allowed=maintenance, actor=actor)
+        return run(self._store, [RemoveOverlay(namespace, mode)], actor=permit.actor, reason=permit.reason)[
+            2
+        ][0]
+
+    def coverage(
+        self, namespace: str, *, limit: int | None = 100, include_deleted: bool = False
+    ) -> OverlayCoverage:
+        """Which records have no row in a namespace, and how many.
+
+        Args:
+            namespace: A registered or stored namespace.
+            limit: How many missing ids to name; all when None.
+            include_deleted: Whether tombstoned records count.
+        """
+        return _coverage(self._store, namespace, limit=limit, include_deleted=include_deleted)
 
     def list_overlays(self) -> tuple[OverlayInfo, ...]:
         """The namespaces that the dataset has rows of."""

@@ -79,7 +79,8 @@ class Accounts:
     def _add(self, entry: Mapping[str, Any], before: Account | None, event: Event) -> None:
         path = str(entry.get("path", ""))
         if "files" in entry:
-            self.folders[path] = entry
+            if not path.startswith(f"{ARTIFACTS}/"):  # arrays of many events lie in one folder
+                self.folders[path] = entry
             return
         size, digest = entry.get("bytes"), entry.get("sha256")
         if before is not None:

@@ -6,9 +6,11 @@ from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pyarrow as pa
 
+from dnadesign.usr.contract.artifacts import MAX_LISTED, fold_files
 from dnadesign.usr.contract.errors import NamespaceError, SchemaError, ValidationError
 from dnadesign.usr.contract.events import Event
 from dnadesign.usr.contract.layout import (
@@ -20,6 +22,8 @@ from dnadesign.usr.contract.layout import (
     META_TXID,
     archive_dir,
     isoformat,
+    overlay_dir,
+    overlay_file,
 )
 from dnadesign.usr.contract.names import STATE_NAMESPACE, TOMBSTONE_NAMESPACE, check_namespace, nearest
 from dnadesign.usr.contract.registry import Registry
@@ -27,6 +31,7 @@ from dnadesign.usr.contract.types import arrow_type_str, parse_type_str
 from dnadesign.usr.operations._merge import TOMBSTONE_TYPES
 from dnadesign.usr.operations._mutation import Mutation
 from dnadesign.usr.operations._rows import check_columns
+from dnadesign.usr.storage.intent import Move
 from dnadesign.usr.storage.parquet import corrupt, read_footer, write_stream
 from dnadesign.usr.storage.registry_file import contract_form_hash, contract_hash_of
 from dnadesign.usr.storage.staging import Staged, hash_range
@@ -153,12 +158,42 @@ def no_overlay(store: Store, namespace: str) -> NamespaceError:
     )
 
 
-def archive_place(mutation: Mutation, namespace: str) -> str:
-    """A folder that is not there yet, for what a verb sets aside: its existence proves the move."""
-    moment = mutation.moment
-    while mutation.store.fs.stat(mutation.store.path(archive_dir(namespace, moment=moment))) is not None:
+@dataclass(frozen=True, slots=True)
+class Archived:
+    """Files that a commit sets aside: where, and the event's lists of them, ``moved_from`` leading from one to the other."""
+
+    path: str
+    removed: list[dict[str, Any]]
+    added: list[dict[str, Any]]
+
+
+def set_aside(mutation: Mutation, overlay: Overlay) -> Archived:
+    """Have the files of an overlay moved into a folder of the archive.
+
+    The folder is not there yet: its existence proves the move. Many files are listed as one folder, so that the new
+    file beside them in the event keeps a line of its own.
+    """
+    store, namespace, moment = mutation.store, overlay.namespace, mutation.moment
+    while store.fs.stat(store.path(archive_dir(namespace, moment=moment))) is not None:
         moment += timedelta(microseconds=1)  # the clock was set back
-    return archive_dir(namespace, moment=moment)
+    archive = archive_dir(namespace, moment=moment)
+    if overlay.layout == "file":
+        mutation.moves.append(Move(overlay_file(namespace), f"{archive}/{namespace}.parquet"))
+    else:
+        mutation.moves.append(Move(overlay_dir(namespace), archive))
+    removed: list[dict[str, Any]] = []
+    added: list[dict[str, Any]] = []
+    for file in overlay.files:
+        size, name = file.footer.size, file.path.rsplit("/", 1)[-1]
+        removed.append({"path": file.path, "bytes": size})
+        added.append({"path": f"{archive}/{name}", "bytes": size, "moved_from": file.path})
+    return Archived(archive, removed, folded(added))
+
+
+def folded(files: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Files for an event that lists others too: as they are, or one entry for all where they are many."""
+    fold = fold_files(files, most=MAX_LISTED - 1)
+    return [fold] if isinstance(fold, dict) else files
 
 
 def stage_rows(
@@ -168,26 +203,27 @@ def stage_rows(
     metadata: dict[bytes, bytes],
     *,
     like: str,
+    rows: int | None = None,
 ) -> Staged:
-    """Stream rows into a staged file that takes mode and group of the one it will replace.
+    """Stream rows into a staged file.
+
+    Args:
+        mutation: The change.
+        schema: Of the tables and the file.
+        tables: The rows.
+        metadata: The file's.
+        like: The file whose mode and group it takes.
+        rows: How many there must be; as many as there are when None.
 
     Raises:
         CorruptFileError: What was written does not read back with as many rows.
     """
-    rows = 0
-
-    def counted() -> Iterator[pa.Table]:
-        nonlocal rows
-        for table in tables:
-            if table.num_rows:  # an empty table would leave an empty row group behind
-                rows += table.num_rows
-                yield table
-
     with mutation.staging.create(like=mutation.store.path(like)) as (path, target):
-        write_stream(target, schema, counted(), metadata)
+        written = write_stream(target, schema, tables, metadata)
         footer = read_footer(target)
-        if footer.rows != rows or footer.schema != schema.remove_metadata():
-            raise corrupt(target.path, f"{footer.rows} rows read back of {rows} written")
+        expected = written if rows is None else rows
+        if footer.rows != expected or footer.schema != schema.remove_metadata():
+            raise corrupt(target.path, f"{footer.rows} rows of {schema.names} read back, not {expected}")
         return Staged(path, footer.size, hash_range(target, 0, footer.size))
 
 

@@ -11,7 +11,14 @@ from pathlib import Path
 from typing import Any
 
 from dnadesign.usr.contract.events import LIBRARY_ACTIONS, Event
-from dnadesign.usr.contract.layout import DERIVED, EVENTS, RECORDS, overlay_file
+from dnadesign.usr.contract.layout import (
+    ARTIFACTS,
+    DERIVED,
+    DERIVED_ARCHIVE,
+    EVENTS,
+    RECORDS,
+    overlay_file,
+)
 from dnadesign.usr.storage.event_log import read_events
 from dnadesign.usr.storage.filesystem import FileSystem, opened
 from dnadesign.usr.storage.key_index import KeyIndex, is_append, keyed_by_id, read_ids
@@ -21,6 +28,7 @@ from dnadesign.usr.storage.version import overlay_of, stored_overlays
 _NEUTRAL = frozenset(
     {"init", "registry_freeze", "snapshot", "snapshot_prune", "artifacts_prune", "events_archive"}
 )  # these change no row of base or overlays
+_NO_ROWS = (f"{ARTIFACTS}/", f"{DERIVED_ARCHIVE}/")  # files there are no rows of base or overlays
 
 
 @dataclass
@@ -65,7 +73,7 @@ class _Tail:
             self.refill.add(namespace)
         elif namespace is not None:
             self.parts[path] = namespace
-        elif "files" in artifact:
+        elif "files" in artifact and not path.startswith(_NO_ROWS):
             self.everything = True
 
     def _add_removed(self, path: str) -> None:
