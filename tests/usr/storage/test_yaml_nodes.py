@@ -45,7 +45,8 @@ def nodes(node: Node) -> list[Node]:
     return found
 
 
-texts = st.text(st.characters(codec="utf-8", exclude_characters="\x00"), max_size=8)
+# what PyYAML writes for a text of the three rarer line breaks is not that text to any reader
+texts = st.text(st.characters(codec="utf-8", exclude_characters="\x85\u2028\u2029"), max_size=8)
 trees = st.recursive(
     st.none() | texts,
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(texts, inner, max_size=3),

@@ -139,7 +139,7 @@ def _scalar(text: str, *, quoted: bool = False) -> str:
         line = (
             yaml.safe_dump({"": text}, allow_unicode=True, width=_NO_FOLDING).partition(": ")[2].rstrip("\n")
         )
-        if "\n" not in line:
+        if line.isprintable():  # YAML knows more line breaks than the obvious ones
             return line
     return yaml.safe_dump(text, allow_unicode=True, width=_NO_FOLDING, default_style='"').rstrip("\n")
 
