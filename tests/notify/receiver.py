@@ -18,13 +18,14 @@ from tests.notify.planted import TOKEN
 class Answer:
     """What the receiver does with a request: an HTTP answer, or worse.
 
-    ``raw`` is sent as it stands instead of an answer; an empty ``raw`` drops the connection.
+    ``delay`` is in seconds before the answer, ``drip`` between its bytes. ``raw`` is sent as it stands instead of an answer; an empty ``raw`` drops the connection.
     """
 
     status: int = 204
     headers: dict[str, str] = field(default_factory=dict)
     body: bytes = b""
     delay: float = 0.0
+    drip: float = 0.0
     raw: bytes | None = None
 
     @property
@@ -160,7 +161,10 @@ class _Handler(socketserver.StreamRequestHandler):
                 server.accepted_ids.add(headers.get("webhook-id", ""))
             server.changed.notify_all()
         time.sleep(answer.delay)
-        self.wfile.write(answer.raw if answer.raw is not None else _response(answer))
+        response = answer.raw if answer.raw is not None else _response(answer)
+        for piece in [response] if not answer.drip else [bytes([byte]) for byte in response]:
+            self.wfile.write(piece)
+            time.sleep(answer.drip)
         return answer.raw is None
 
 

@@ -105,6 +105,22 @@ def test_a_receiver_that_does_not_answer_is_given_up(notify: Notify) -> None:
         assert len(receiver.requests) == 2
 
 
+def test_an_answer_that_drips_in_is_cut_off(notify: Notify) -> None:
+    with receiving(answers(Answer(drip=0.1), Answer(200, body=b"x" * 50, drip=0.1))) as receiver:
+        result = notify.run(*GENERIC, "--timeout", "0.5", "--tries", "1", status=1, HOOK=receiver.url())
+        assert "no answer within 0.5 s" in result.err
+        # The second is cut in the middle of its status line too; a later one is whole.
+        notify.run(*GENERIC, "--timeout", "0.5", "--tries", "2", HOOK=receiver.url())
+        assert len(receiver.requests) == 3
+
+
+def test_a_status_counts_though_the_rest_of_the_answer_never_ends(notify: Notify) -> None:
+    head = b"HTTP/1.1 200 Fine\r\nContent-Length: 1000000000\r\n\r\n"
+    with receiving(answers(then=Answer(raw=head + b"x" * 200_000))) as receiver:
+        notify.run(*GENERIC, HOOK=receiver.url())
+        assert len(receiver.requests) == 1
+
+
 def test_nobody_listening_is_a_failed_delivery(notify: Notify) -> None:
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import logging
 import ssl
-import time
 from collections.abc import Mapping
 from datetime import datetime
 
 import httpx2
 
+from dnadesign.notify.adapters.answer_deadline import AnswerDeadline
 from dnadesign.notify.contract.destinations import Credentials, Destination, Provider
 from dnadesign.notify.contract.errors import SecretRefused
 from dnadesign.notify.contract.formats import http_body
@@ -25,7 +25,7 @@ class WebhookTransport:
     """One destination that takes JSON by POST.
 
     Args:
-        timeout: Seconds for each of connecting, writing and reading, and for the answer as a whole.
+        timeout: Seconds for connecting, and for the request with its answer as a whole.
 
     Raises:
         SecretRefused: The file of certificate authorities is not one.
@@ -38,6 +38,7 @@ class WebhookTransport:
         self._provider = destination.provider
         self._credentials = credentials
         self._timeout = timeout
+        self._deadline = AnswerDeadline(timeout)
         self._client = httpx2.Client(
             timeout=timeout,
             follow_redirects=False,
@@ -53,32 +54,40 @@ class WebhookTransport:
         if self._provider is Provider.GENERIC:
             headers |= signature_headers(message_id, body, self._credentials.signing, now=now)
         try:
-            return self._post(body, headers, now=now)
+            with self._deadline.running():
+                return self._post(body, headers, now=now)
         except httpx2.TimeoutException:
-            return Attempt(Outcome.AGAIN, f"no answer within {self._timeout:g} s")
+            return self._timed_out()
         except (httpx2.InvalidURL, httpx2.UnsupportedProtocol, httpx2.LocalProtocolError):
             return Attempt(Outcome.REFUSED, "the webhook address is not one that can be posted to")
         except httpx2.TransportError as error:
             # Only the kind of error is told: its text may hold the address.
-            return _attempt_of_transport_error(error)
+            return self._timed_out() if self._deadline.passed else _attempt_of_transport_error(error)
         except (httpx2.HTTPError, httpx2.StreamError) as error:
             return Attempt(Outcome.AGAIN, f"the answer could not be read ({type(error).__name__})")
 
     def close(self) -> None:
         """Close the connection."""
         self._client.close()
+        self._deadline.close()
+
+    def _timed_out(self) -> Attempt:
+        return Attempt(Outcome.AGAIN, f"no answer within {self._timeout:g} s")
 
     def _post(self, body: bytes, headers: Mapping[str, str], *, now: datetime) -> Attempt:
-        deadline = time.monotonic() + self._timeout
         with self._client.stream(
-            "POST", self._credentials.address.reveal(), content=body, headers=headers
+            "POST",
+            self._credentials.address.reveal(),
+            content=body,
+            headers=headers,
+            extensions={"trace": self._deadline.trace},
         ) as response:
             attempt = attempt_of_status(response.status_code, response.headers, now=now)
-            _read_to_end(response, deadline)
+            _read_to_end(response)
         return attempt
 
 
-def _read_to_end(response: httpx2.Response, deadline: float) -> None:
+def _read_to_end(response: httpx2.Response) -> None:
     """Read the rest of the answer, so that the connection can be used again; but not for ever.
 
     Its status has been said already, so that a failure here changes nothing.
@@ -87,7 +96,7 @@ def _read_to_end(response: httpx2.Response, deadline: float) -> None:
     try:
         for chunk in response.iter_raw():
             received += len(chunk)
-            if received > _MOST_ANSWER_BYTES or time.monotonic() > deadline:
+            if received > _MOST_ANSWER_BYTES:
                 return
     except httpx2.TransportError:
         response.close()
