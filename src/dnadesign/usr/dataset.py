@@ -9,6 +9,7 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from dnadesign.usr.base_methods import BaseMethods
 from dnadesign.usr.contract.actor import Actor
 from dnadesign.usr.contract.errors import DatasetNotFound, ValidationError
 from dnadesign.usr.contract.layout import EVENTS, RECORDS
@@ -26,6 +27,7 @@ from dnadesign.usr.operations.init import Init, prepare_folder
 from dnadesign.usr.operations.register import ensure_registry
 from dnadesign.usr.operations.validate import RegistryMode, Report
 from dnadesign.usr.overlay_methods import OverlayMethods
+from dnadesign.usr.state_methods import StateMethods
 from dnadesign.usr.storage.batch_index import BatchRecord
 from dnadesign.usr.storage.filesystem import REAL, FileSystem
 from dnadesign.usr.storage.lock import DEFAULT_TIMEOUT
@@ -39,7 +41,7 @@ if TYPE_CHECKING:  # only names in signatures; both libraries are loaded when th
     import pyarrow as pa
 
 
-class Dataset(OverlayMethods, EventMethods):
+class Dataset(BaseMethods, OverlayMethods, StateMethods, EventMethods):
     """One dataset of sequences under a root.
 
     Args:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -49,6 +49,12 @@ class Piece(Protocol):
     def column(self, name: str, kind: pa.DataType, *, what: str, parse_json: bool) -> pa.Array:
         """A column in exactly that type; ``what`` names the source in errors."""
 
+    def part(self, start: int, stop: int) -> Piece:
+        """The rows from ``start`` to before ``stop`` (counted within the piece)."""
+
+
+Refuse = Callable[[int, SchemaError], None]
+
 
 def place(piece: Piece, row: int, name: str, *, what: str) -> str:
     """Where a cell stands, for errors."""
@@ -92,6 +98,10 @@ class ArrowPiece:
         cast = cast_column(values, kind, where=f"{what}, column {name!r}", first_row=self.first)
         return cast.combine_chunks()
 
+    def part(self, start: int, stop: int) -> ArrowPiece:
+        """Some of the rows."""
+        return ArrowPiece(self.table.slice(start, stop - start), self.first + start)
+
 
 def _is_text(kind: pa.DataType) -> bool:
     if isinstance(kind, pa.DictionaryType):
@@ -130,6 +140,11 @@ class TextPiece:
             parse_json=parse_json,
         )
 
+    def part(self, start: int, stop: int) -> TextPiece:
+        """Some of the rows."""
+        cells = {name: column[start:stop] for name, column in self.cells.items()}
+        return TextPiece(cells, self.numbers[start:stop])
+
 
 @dataclass(frozen=True, slots=True)
 class JsonPiece:
@@ -162,6 +177,10 @@ class JsonPiece:
             parse_json=parse_json,
         )
 
+    def part(self, start: int, stop: int) -> JsonPiece:
+        """Some of the rows."""
+        return JsonPiece(self.objects[start:stop], self.numbers[start:stop])
+
 
 def format_of(path: Path, *, given: str | None = None) -> str:
     """The format of a file: as given, or told by its ending.
@@ -176,12 +195,13 @@ def format_of(path: Path, *, given: str | None = None) -> str:
     return found
 
 
-def read_pieces(path: Path, *, format: str | None = None) -> Iterator[Piece]:
+def read_pieces(path: Path, *, format: str | None = None, refuse: Refuse | None = None) -> Iterator[Piece]:
     """The rows of a table file in pieces; there is at least one, which may have columns and no rows.
 
     Args:
         path: A CSV, TSV, JSONL or Parquet file; text may be compressed (.gz, .zst).
         format: Which of these it is; told by its ending when None.
+        refuse: Takes the number and the fault of a line that is no row, which is then left out; raised when None.
 
     Raises:
         ValidationError: Its format cannot be told.
@@ -193,11 +213,17 @@ def read_pieces(path: Path, *, format: str | None = None) -> Iterator[Piece]:
     if kind == "parquet":
         return _parquet_pieces(path)
     if kind == "jsonl":
-        return _json_pieces(path)
-    return _delimited_pieces(path, "," if kind == "csv" else "\t")
+        return _json_pieces(path, refuse)
+    return _delimited_pieces(path, "," if kind == "csv" else "\t", refuse)
 
 
-def _delimited_pieces(path: Path, delimiter: str) -> Iterator[Piece]:
+def _refuse(line: int, fault: SchemaError, refuse: Refuse | None) -> None:
+    if refuse is None:
+        raise fault
+    refuse(line, fault)
+
+
+def _delimited_pieces(path: Path, delimiter: str, refuse: Refuse | None) -> Iterator[Piece]:
     csv.field_size_limit(_LONGEST_CELL)  # the module's own limit is shorter than many sequences
     with open_text(path) as text:
         reader = csv.reader(text, delimiter=delimiter, strict=True)
@@ -210,10 +236,12 @@ def _delimited_pieces(path: Path, delimiter: str) -> Iterator[Piece]:
         lines: list[int] = []
         for line, row in rows:
             if len(row) != len(header):
-                raise SchemaError(
+                fault = SchemaError(
                     f"{path}, line {line}: has {len(row)} cells, the header has {len(header)}",
                     mend="put cells that contain the separator into double quotes",
                 )
+                _refuse(line, fault, refuse)
+                continue
             cells.append(row)
             lines.append(line)
             if len(lines) == PIECE_ROWS:
@@ -252,14 +280,17 @@ def _text_piece(header: list[str], cells: list[list[str]], lines: list[int]) -> 
     return TextPiece(dict(zip(header, columns, strict=True)), lines)
 
 
-def _json_pieces(path: Path) -> Iterator[Piece]:
+def _json_pieces(path: Path, refuse: Refuse | None) -> Iterator[Piece]:
     with open_text(path) as text:
         objects: list[dict[str, Any]] = []
         lines: list[int] = []
         for line, content in enumerate(text, start=1):
             if content.strip():
-                objects.append(json_object(content, where=f"{path}, line {line}"))
-                lines.append(line)
+                try:
+                    objects.append(json_object(content, where=f"{path}, line {line}"))
+                    lines.append(line)
+                except SchemaError as fault:
+                    _refuse(line, fault, refuse)
             if len(lines) == PIECE_ROWS:
                 yield JsonPiece(objects, lines)
                 objects, lines = [], []

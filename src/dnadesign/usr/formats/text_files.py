@@ -16,6 +16,12 @@ from dnadesign.usr.contract.errors import CorruptFileError, SchemaError, Storage
 
 COMPRESSIONS = (".gz", ".zst")
 
+_BLOCK_START = bytes.fromhex(
+    "1f8b0804"
+)  # gzip with extra fields, as the blocks of BGZF have them (SAM specification 4.1)
+_BLOCK_NAME = b"BC\x02\x00"
+_BLOCK_END = bytes.fromhex("1f8b08040000000000ff0600424302001b0003000000000000000000")
+
 
 def plain_suffix(path: Path) -> str:
     """The ending that tells a file's format, without that of its compression: ``.csv`` for ``a.csv.gz``."""
@@ -35,23 +41,44 @@ def open_text(path: Path) -> Iterator[TextIO]:
         CorruptFileError: Its compressed data is damaged or cut short.
     """
     try:
-        with _opened(path) as binary, io.TextIOWrapper(binary, encoding="utf-8-sig", newline="") as text:
+        with (
+            open_binary(path) as binary,
+            io.TextIOWrapper(binary, encoding="utf-8-sig", newline="") as text,
+        ):
             yield text
     except UnicodeDecodeError as error:
-        raise SchemaError(
-            f"{path}: not UTF-8: {error.reason} ({error.object[error.start : error.start + 1]!r})",
-            mend="save the file as UTF-8",
-        ) from error
+        raise not_utf8(path, error) from error
+
+
+def not_utf8(path: Path, error: UnicodeDecodeError) -> SchemaError:
+    """The error for a text file in another encoding."""
+    return SchemaError(
+        f"{path}: not UTF-8: {error.reason} ({error.object[error.start : error.start + 1]!r})",
+        mend="save the file as UTF-8",
+    )
+
+
+@contextmanager
+def open_binary(path: Path) -> Iterator[gzip.GzipFile | io.BufferedReader]:
+    """A file's bytes, decompressed if it ends in .gz or .zst.
+
+    Raises:
+        StorageError: It cannot be opened or read.
+        CorruptFileError: Its compressed data is damaged or cut short.
+    """
+    try:
+        with _opened(path) as binary:
+            yield binary
     except (gzip.BadGzipFile, zlib.error, EOFError) as error:
-        raise CorruptFileError(
-            f"{path}: cannot be decompressed: {error}", mend="fetch the file again"
-        ) from error
+        raise _damaged(path, error) from error
     except OSError as error:
         if path.suffix.lower() == ".zst" and error.errno is None:  # so Arrow says that the data is damaged
-            raise CorruptFileError(
-                f"{path}: cannot be decompressed: {error}", mend="fetch the file again"
-            ) from error
+            raise _damaged(path, error) from error
         raise unreadable(path, error) from error
+
+
+def _damaged(path: Path, why: object) -> CorruptFileError:
+    return CorruptFileError(f"{path}: cannot be decompressed: {why}", mend="fetch the file again")
 
 
 def unreadable(path: Path, error: OSError) -> StorageError:
@@ -62,12 +89,35 @@ def unreadable(path: Path, error: OSError) -> StorageError:
 @contextmanager
 def _opened(path: Path) -> Iterator[gzip.GzipFile | io.BufferedReader]:
     suffix = path.suffix.lower()
-    if suffix == ".gz":
-        with gzip.open(path, "rb") as file:
-            yield file
-    elif suffix == ".zst":
-        with path.open("rb") as raw, pa.CompressedInputStream(pa.PythonFile(raw, "r"), "zstd") as file:
-            yield file
-    else:
-        with path.open("rb") as file:
-            yield file
+    with path.open("rb") as raw:
+        if suffix in COMPRESSIONS:
+            _check_whole(path, raw)
+        if suffix == ".gz":
+            with gzip.GzipFile(fileobj=raw) as file:
+                yield file
+        elif suffix == ".zst":
+            with pa.CompressedInputStream(pa.PythonFile(raw, "r"), "zstd") as file:
+                yield file
+        else:
+            yield raw
+
+
+def _check_whole(path: Path, raw: io.BufferedReader) -> None:
+    """Refuse what decompresses to less than it should without a complaint: no bytes at all, or blocks without an end."""
+    start = raw.read(len(_BLOCK_START))
+    size = raw.seek(0, io.SEEK_END)
+    if size == 0:
+        raise _damaged(path, "the file is empty")
+    if start[:4] == _BLOCK_START[:4] and _BLOCK_NAME in _head(raw) and _tail(raw, size) != _BLOCK_END:
+        raise _damaged(path, "its last block is missing, the file was cut short")
+    raw.seek(0)
+
+
+def _head(raw: io.BufferedReader) -> bytes:
+    raw.seek(0)
+    return raw.read(18)[10:]
+
+
+def _tail(raw: io.BufferedReader, size: int) -> bytes:
+    raw.seek(max(0, size - len(_BLOCK_END)))
+    return raw.read()

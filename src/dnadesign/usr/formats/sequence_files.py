@@ -1,0 +1,198 @@
+"""Sequence files - FASTA, FASTQ, GenBank - read record by record, with the checks that their parsers leave out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any, BinaryIO, cast
+
+import pyarrow as pa
+
+from dnadesign.usr.contract.errors import CorruptFileError, SchemaError, ValidationError
+from dnadesign.usr.formats.tables import FORMATS as TABLE_FORMATS
+from dnadesign.usr.formats.tables import PIECE_ROWS, Piece, Refuse, read_pieces
+from dnadesign.usr.formats.tables import format_of as table_format_of
+from dnadesign.usr.formats.text_files import not_utf8, open_binary, plain_suffix
+
+RECORD_FORMATS = ("fasta", "fastq", "genbank")
+FORMATS = (*TABLE_FORMATS, *RECORD_FORMATS)
+PIECE_SYMBOLS = 1 << 25
+
+_BY_SUFFIX = {
+    ".fa": "fasta", ".fasta": "fasta", ".fna": "fasta", ".ffn": "fasta", ".faa": "fasta", ".frn": "fasta",
+    ".fas": "fasta", ".fq": "fastq", ".fastq": "fastq", ".gb": "genbank", ".gbk": "genbank", ".gbff": "genbank",
+    ".genbank": "genbank",
+}  # fmt: skip
+_EXTRA = "install the extra that reads sequence files: pip install 'dnadesign[formats]'"
+
+
+@dataclass(frozen=True, slots=True)
+class SequenceRecord:
+    """One record of a file: its name (empty where it has none) and its symbols, as they stand there."""
+
+    name: str
+    sequence: str
+
+
+@dataclass(frozen=True, slots=True)
+class RecordPiece:
+    """Some records of a sequence file; ``first`` is the number of the first one, counted from 1."""
+
+    records: Sequence[SequenceRecord]
+    first: int
+
+    @property
+    def names(self) -> Sequence[str]:
+        """The only column that a record fills."""
+        return ["sequence"]
+
+    @property
+    def every_name(self) -> bool:
+        """No record has another column."""
+        return True
+
+    @property
+    def unit(self) -> str:
+        """Its numbers count records."""
+        return "record"
+
+    @property
+    def numbers(self) -> Sequence[int]:
+        """The number of each record, from 1."""
+        return range(self.first, self.first + len(self.records))
+
+    def column(self, name: str, kind: pa.DataType, *, what: str, parse_json: bool) -> pa.Array:
+        """The sequences."""
+        return pa.array([record.sequence for record in self.records], kind)
+
+    def part(self, start: int, stop: int) -> RecordPiece:
+        """Some of the records."""
+        return RecordPiece(self.records[start:stop], self.first + start)
+
+
+def format_of(path: Path, *, given: str | None = None) -> str:
+    """The format of a file of sequences or of a table: as given, or told by its ending.
+
+    Raises:
+        ValidationError: The ending tells nothing, or the format given is unknown.
+    """
+    found = given or _BY_SUFFIX.get(plain_suffix(path))
+    if found in RECORD_FORMATS:
+        return str(found)
+    try:
+        return table_format_of(path, given=given)
+    except ValidationError as error:
+        raise ValidationError(error.message, mend=f"name the format: one of {', '.join(FORMATS)}") from None
+
+
+def read_sequences(path: Path, *, format: str | None = None, refuse: Refuse | None = None) -> Iterator[Piece]:
+    """The rows of a table or the records of a sequence file, in pieces.
+
+    Args:
+        path: The file; all but Parquet may be compressed (.gz, .zst).
+        format: One of ``FORMATS``; told by its ending when None.
+        refuse: Takes the number and the fault of a line that is no row of a table; raised when None.
+
+    Raises:
+        ValidationError: The format cannot be told, or the library that reads it is not installed.
+        SchemaError: The file does not fit its format.
+        StorageError: The file cannot be read.
+        CorruptFileError: It is damaged or cut short.
+    """
+    kind = format_of(path, given=format)
+    if kind not in RECORD_FORMATS:
+        return read_pieces(path, format=kind, refuse=refuse)
+    return _record_pieces(path, _genbank(path) if kind == "genbank" else _fasta(path, kind))
+
+
+def _record_pieces(path: Path, records: Iterator[SequenceRecord]) -> Iterator[Piece]:
+    held: list[SequenceRecord] = []
+    first, symbols = 1, 0
+    for record in records:
+        held.append(record)
+        symbols += len(record.sequence)
+        if len(held) == PIECE_ROWS or symbols >= PIECE_SYMBOLS:
+            yield RecordPiece(held, first)
+            first += len(held)
+            held, symbols = [], 0
+    if held:
+        yield RecordPiece(held, first)
+    elif first == 1:
+        raise SchemaError(f"{path}: has no record", mend="see that it is the right file, and whole")
+
+
+def _fasta(path: Path, kind: str) -> Iterator[SequenceRecord]:
+    try:
+        import dnaio  # an extra
+    except ImportError as error:
+        raise ValidationError(f"{path}: reading {kind.upper()} needs dnaio", mend=_EXTRA) from error
+    count = 0
+    with open_binary(path) as file:
+        try:
+            with dnaio.open(cast(BinaryIO, file), fileformat=kind) as reader:
+                for record in reader:
+                    count += 1
+                    yield SequenceRecord(record.name, record.sequence)
+        except dnaio.FileFormatError as error:
+            raise SchemaError(f"{path}{_line_of(error)}, after {count} records: {error.message}") from error
+        except UnicodeDecodeError as error:
+            raise not_utf8(path, error) from error
+
+
+def _line_of(error: Any) -> str:
+    """The line of a parser's error (0-based there), for people."""
+    return "" if error.line is None else f", line {error.line + 1}"
+
+
+@dataclass
+class _Watched:
+    """A stream that remembers how it ended, for a parser that takes a file cut short for a shorter one."""
+
+    file: IO[bytes] | Any
+    end: bytes = b""
+    failure: BaseException | None = None
+
+    def read(self, size: int = -1) -> bytes:
+        """Read on."""
+        try:
+            data: bytes = self.file.read(size)
+        except BaseException as error:
+            self.failure = error  # the parser may tell it as one of its own
+            raise
+        self.end = (self.end + data).rstrip()[-2:] if data else self.end
+        return data
+
+
+def _genbank(path: Path) -> Iterator[SequenceRecord]:
+    try:
+        import gb_io  # an extra
+    except ImportError as error:
+        raise ValidationError(f"{path}: reading GenBank needs gb-io", mend=_EXTRA) from error
+    with open_binary(path) as file:
+        watched = _Watched(file)
+        records = iter(gb_io.iter(cast(BinaryIO, watched)))
+        count = 0
+        while True:
+            record = _next_record(path, lambda: next(records, None), watched, count)
+            if record is None:
+                break
+            count += 1
+            name = record.version or record.accession or record.name or ""
+            yield SequenceRecord(name, bytes(record.sequence or b"").decode("ascii", "replace"))
+        if count and watched.end != b"//":
+            raise CorruptFileError(
+                f"{path}: ends within the record after record {count}, without '//': the file was cut short",
+                mend="fetch the file again",
+            )
+
+
+def _next_record(path: Path, read: Callable[[], Any], watched: _Watched, count: int) -> Any:
+    try:
+        return read()
+    except (RuntimeError, ValueError, OSError, EOFError) as error:
+        if watched.failure is not None:
+            raise watched.failure from None
+        raise SchemaError(
+            f"{path}, record {count + 1}: not a GenBank record: {str(error).removeprefix('parser failed: ')}"
+        ) from error

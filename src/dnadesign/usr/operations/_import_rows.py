@@ -1,0 +1,275 @@
+"""Rows of a file as records: each is either brought into its normal form or refused with its place and reason."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from dnadesign.usr.contract.errors import AlphabetError, SchemaError, SequencesError
+from dnadesign.usr.contract.identity import WHITE_SPACE, validate_alphabet, validate_bio_type
+from dnadesign.usr.contract.records import CORE_SCHEMA, find_problems, make_records
+from dnadesign.usr.formats.sequence_files import RecordPiece
+from dnadesign.usr.formats.tables import Piece, place
+
+MAX_LISTED = 10_000
+SHOWN = 5
+
+_ORDER = ("sequence", "bio_type", "alphabet", "source", "created_at", "id", "length")
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A row that cannot be taken.
+
+    Attributes:
+        unit: What ``number`` counts: ``line`` of a text file (from 1; the line on which the row ends), ``record`` of
+            a sequence file (from 1), ``row`` of a Parquet file (from 0).
+        number: Which one it is.
+        name: The record's name, where the format has names.
+        column: The core column that is wrong, None where the whole line is.
+        reason: What is wrong with it.
+        mend: What can be done about it.
+        code: The code of the error that it is: ``schema`` or ``alphabet``.
+    """
+
+    unit: str
+    number: int
+    name: str | None
+    column: str | None
+    reason: str
+    mend: str | None = None
+    code: str = SchemaError.code
+
+    @property
+    def where(self) -> str:
+        """The row's place for people."""
+        named = f" ({self.name!r:.60})" if self.name else ""
+        return f"{self.unit} {self.number}{named}" + (f", column {self.column!r}" if self.column else "")
+
+    def to_dict(self) -> dict[str, Any]:
+        """For machine-readable output."""
+        return {
+            "unit": self.unit,
+            "number": self.number,
+            "name": self.name,
+            "column": self.column,
+            "reason": self.reason,
+            "mend": self.mend,
+            "code": self.code,
+        }
+
+
+@dataclass
+class Refusals:
+    """The rows refused so far; all are counted, the first ``MAX_LISTED`` listed."""
+
+    count: int = 0
+    listed: list[Refusal] = field(default_factory=list)
+
+    def add(self, refusal: Refusal) -> None:
+        """Note one more row."""
+        self.count += 1
+        if len(self.listed) < MAX_LISTED:
+            self.listed.append(refusal)
+
+    def raise_all(self, what: str) -> None:
+        """Raise what has been refused, if anything has, as one error that shows the first few.
+
+        Raises:
+            AlphabetError: The first one is a sequence or alphabet that does not fit.
+            SchemaError: The first one is anything else.
+        """
+        if not self.count:
+            return
+        self.listed.sort(key=lambda refusal: refusal.number)
+        first = self.listed[0]
+        kind = AlphabetError if first.code == AlphabetError.code else SchemaError
+        shown = "; ".join(f"{r.where}: {r.reason}" for r in self.listed[:SHOWN])
+        more = f"; and {self.count - SHOWN} more" if self.count > SHOWN else ""
+        raise kind(
+            f"{what}, {shown}{more}",
+            mend=first.mend
+            or "mend the file, or leave such rows out with on_invalid='skip' (--on-invalid skip)",
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Defaults:
+    """What stands for rows that do not say: None where they have to."""
+
+    bio_type: str | None
+    alphabet: str | None
+    source: str
+    created_at: Any
+
+
+@dataclass
+class _Taken:
+    """The columns of a piece in their core types, and what is wrong by row."""
+
+    piece: Piece
+    what: str
+    columns: dict[str, pa.Array] = field(default_factory=dict)
+    wrong: dict[int, Refusal] = field(default_factory=dict)
+
+    def refuse(self, row: int, column: str | None, error: SequencesError) -> None:
+        """Note the first thing that is wrong with a row."""
+        if row not in self.wrong:
+            piece = self.piece
+            name = piece.records[row].name if isinstance(piece, RecordPiece) else None
+            self.wrong[row] = Refusal(
+                piece.unit, piece.numbers[row], name, column, error.message, error.mend, error.code
+            )
+
+    @property
+    def good(self) -> pa.Array:
+        """The rows that nothing is wrong with."""
+        rows = np.ones(len(self.piece.numbers), dtype=np.bool_)
+        rows[list(self.wrong)] = False
+        return pa.array(np.flatnonzero(rows), pa.int64())
+
+
+def make_rows(
+    piece: Piece, names: Mapping[str, str], defaults: Defaults, refusals: Refusals, *, what: str
+) -> tuple[pa.Table, pa.Array]:
+    """The records of a piece, and the rows (0-based in the piece) that they come from.
+
+    Args:
+        piece: Rows of a file.
+        names: Core column to column of the file.
+        defaults: What stands for columns that the file does not have, and for empty cells.
+        refusals: Takes the rows that are wrong.
+        what: The file, for errors.
+
+    Raises:
+        SchemaError: A column of an Arrow file is of a type that no row can be read from.
+    """
+    taken = _Taken(piece, what)
+    for name in _ORDER:
+        if name in names:
+            taken.columns[name] = _cells(taken, piece, name, names[name], 0)
+    _fill(taken, defaults)
+    if isinstance(piece, RecordPiece):
+        for row, record in enumerate(piece.records):
+            if not record.name.strip():
+                fault = SchemaError("the record has no name", mend="name it, or see that the file is whole")
+                taken.refuse(row, None, fault)
+    _check_kinds(taken)
+    rows = taken.good
+    try:
+        records = _records(taken, rows)
+    except AlphabetError:
+        _check_symbols(taken, rows)
+        rows = taken.good
+        records = _records(taken, rows)
+    for name in ("id", "length"):
+        if name in taken.columns:
+            _check_given(taken, records, rows, name)
+    if len(taken.good) < len(rows):
+        rows = taken.good
+        records = _records(taken, rows)
+    for row in sorted(taken.wrong):
+        refusals.add(taken.wrong[row])
+    return records, rows
+
+
+def _cells(taken: _Taken, piece: Piece, name: str, column: str, start: int) -> pa.Array:
+    """A column in its core type; cells that cannot be read are null and refused.
+
+    The fault of a piece is narrowed down by halves, so that a file with few of them is read column by column.
+    """
+    kind, count = CORE_SCHEMA.field(name).type, len(piece.numbers)
+    try:
+        return piece.column(column, kind, what=taken.what, parse_json=False)
+    except SchemaError as error:
+        if count == 1:
+            reason = error.message.removeprefix(place(piece, 0, column, what=taken.what)).lstrip(": ")
+            taken.refuse(start, name, SchemaError(reason, mend=error.mend))
+            return pa.nulls(1, kind)
+        piece.part(0, 0).column(
+            column, kind, what=taken.what, parse_json=False
+        )  # a wrong type is no row's fault
+    half = count // 2
+    parts = [(0, half), (half, count)]
+    cells = [_cells(taken, piece.part(a, b), name, column, start + a) for a, b in parts]
+    return pa.concat_arrays(cells)
+
+
+def _fill(taken: _Taken, defaults: Defaults) -> None:
+    """Put the defaults where the file says nothing, and refuse rows that are left without a value."""
+    count = len(taken.piece.numbers)
+    for name, default in (
+        ("bio_type", defaults.bio_type),
+        ("alphabet", defaults.alphabet),
+        ("source", defaults.source),
+        ("created_at", defaults.created_at),
+        ("sequence", None),
+    ):
+        column = taken.columns.get(name)
+        if column is None:
+            column = pa.repeat(pa.scalar(default, CORE_SCHEMA.field(name).type), count)
+        elif column.null_count and default is not None:
+            column = pc.fill_null(column, pa.scalar(default, column.type))
+        for row in pc.indices_nonzero(column.is_null()).to_pylist():
+            taken.refuse(row, name, SchemaError("is empty", mend=_mend_empty(name)))
+        taken.columns[name] = column
+    taken.columns["sequence"] = pc.utf8_trim(taken.columns["sequence"], characters=WHITE_SPACE)
+
+
+def _mend_empty(name: str) -> str:
+    return (
+        "give its value, or leave the row out"
+        if name == "sequence"
+        else f"give its value, or pass {name}=..."
+    )
+
+
+def _check_kinds(taken: _Taken) -> None:
+    """Refuse rows whose bio_type or alphabet is unknown, or that do not belong together."""
+    kinds = pa.table([taken.columns["bio_type"], taken.columns["alphabet"]], names=["bio_type", "alphabet"])
+    for kind in kinds.group_by(["bio_type", "alphabet"]).aggregate([]).to_pylist():
+        bio_type, alphabet = kind["bio_type"], kind["alphabet"]
+        if bio_type is None or alphabet is None:
+            continue  # refused as empty
+        column = "bio_type"
+        try:
+            validate_bio_type(bio_type)
+            column = "alphabet"
+            validate_alphabet(alphabet, bio_type=bio_type)
+        except AlphabetError as error:
+            of_kind = pc.and_(
+                pc.equal(kinds.column("bio_type"), bio_type), pc.equal(kinds.column("alphabet"), alphabet)
+            )
+            for row in pc.indices_nonzero(pc.fill_null(of_kind, fill_value=False)).to_pylist():
+                taken.refuse(row, column, error)
+
+
+def _check_symbols(taken: _Taken, rows: pa.Array) -> None:
+    columns = [taken.columns[name].take(rows) for name in ("bio_type", "sequence", "alphabet")]
+    for at, reason, mend in find_problems(*columns):
+        taken.refuse(rows[at].as_py(), "sequence", AlphabetError(reason, mend=mend))
+
+
+def _records(taken: _Taken, rows: pa.Array) -> pa.Table:
+    columns = {
+        name: taken.columns[name].take(rows)
+        for name in ("bio_type", "sequence", "alphabet", "source", "created_at")
+    }
+    return make_records(**columns)
+
+
+def _check_given(taken: _Taken, records: pa.Table, rows: pa.Array, name: str) -> None:
+    """Refuse rows whose id or length is not that of the sequence beside it."""
+    given, found = taken.columns[name].take(rows), records.column(name).combine_chunks()
+    differ = pc.fill_null(pc.not_equal(given, found), fill_value=False)
+    for at in pc.indices_nonzero(differ).to_pylist():
+        fault = SchemaError(
+            f"{given[at].as_py()!r} is given, {found[at].as_py()!r} follows from bio_type and sequence",
+            mend=f"leave column {name!r} out; it is computed",
+        )
+        taken.refuse(rows[at].as_py(), name, fault)
