@@ -1,0 +1,138 @@
+"""Record state: masked, quality, split, what a record supersedes, and where it comes from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from enum import Enum
+from typing import Any, Final, Literal, get_args
+
+import pyarrow as pa
+
+from dnadesign.usr.contract.errors import MissingKeyError, ValidationError
+from dnadesign.usr.contract.names import STATE_NAMESPACE, nearest
+from dnadesign.usr.contract.registry import USR_STATE
+from dnadesign.usr.operations._merge import Query, make_view, merged_batches
+from dnadesign.usr.operations._record_values import SetValues, unique_ids
+from dnadesign.usr.storage.key_index import digests_of
+from dnadesign.usr.storage.registry_file import load_registry
+from dnadesign.usr.storage.store import Store
+
+QcStatus = Literal["pass", "fail", "warn", "unknown"]
+Split = Literal["train", "val", "test", "holdout"]
+
+_PREFIX = f"{STATE_NAMESPACE}__"
+FIELDS: tuple[str, ...] = tuple(name.removeprefix(_PREFIX) for name in USR_STATE.types)
+_BATCH_ROWS = 65_536
+
+
+class Unset(Enum):
+    """Stands for a field that is to keep its value, where None means to have none."""
+
+    UNSET = "unset"
+
+    def __repr__(self) -> str:
+        return "UNSET"
+
+
+UNSET: Final = Unset.UNSET
+
+
+def set_state(ids: str | Iterable[str], fields: dict[str, Any], *, allow_missing: bool) -> SetValues:
+    """The step that sets fields of the state of records.
+
+    Args:
+        ids: Which records.
+        fields: Field to value; UNSET leaves it as it is, None empties it.
+        allow_missing: Leave out ids that are not there, instead of refusing them all.
+
+    Raises:
+        ValidationError: No field is given, or a value is not one that the field takes.
+    """
+    given = {name: _checked(name, value) for name, value in fields.items() if value is not UNSET}
+    if not given:
+        raise ValidationError("no field of the state is given", mend=f"give one of {', '.join(FIELDS)}")
+    values = {_PREFIX + name: value for name, value in given.items()}
+    return SetValues(
+        STATE_NAMESPACE, "state_set", ids, values, allow_missing=allow_missing, args={"fields": given}
+    )
+
+
+def clear_state(
+    ids: str | Iterable[str], fields: str | Sequence[str] | None, *, allow_missing: bool
+) -> SetValues:
+    """The step that empties fields of the state of records, all when None.
+
+    Raises:
+        ValidationError: A field is unknown, or there is none.
+    """
+    names = list(FIELDS) if fields is None else [fields] if isinstance(fields, str) else list(fields)
+    for name in names:
+        if name not in FIELDS:
+            meant = nearest(str(name), FIELDS)
+            raise ValidationError(
+                f"{name!r} is no field of the state; there are {', '.join(FIELDS)}",
+                mend=f"did you mean {meant!r}?" if meant else None,
+            )
+    if not names:
+        raise ValidationError("no field of the state is given", mend=f"give some of {', '.join(FIELDS)}")
+    values = dict.fromkeys((_PREFIX + name for name in names), None)
+    return SetValues(
+        STATE_NAMESPACE,
+        "state_clear",
+        ids,
+        values,
+        allow_missing=allow_missing,
+        known_only=True,
+        args={"fields": names},
+    )
+
+
+def _checked(name: str, value: object) -> object:
+    if value is None:
+        return None
+    if name == "masked":
+        if not isinstance(value, bool):
+            raise ValidationError(f"masked {value!r}: expected True or False")
+        return value
+    if name == "lineage":
+        return _lineage(value)
+    if not isinstance(value, str) or not value:
+        raise ValidationError(f"{name} {value!r:.80}: expected text")
+    known: dict[str, tuple[str, ...]] = {"qc_status": get_args(QcStatus), "split": get_args(Split)}
+    if name in known and value not in known[name]:
+        meant = nearest(value, known[name])
+        raise ValidationError(
+            f"{name} {value!r:.80}: expected one of {', '.join(known[name])}",
+            mend=f"did you mean {meant!r}?" if meant else None,
+        )
+    return value
+
+
+def _lineage(value: object) -> list[str]:
+    texts = list(value) if isinstance(value, (list, tuple)) else None
+    if texts is None or not all(isinstance(text, str) for text in texts):
+        raise ValidationError(f"lineage {value!r:.80}: expected a list of texts", mend="give one as ['...']")
+    return texts
+
+
+def get_state(store: Store, ids: str | Iterable[str]) -> pa.Table:
+    """The state of records, deleted ones too: ``id`` and the columns of ``usr_state``, in base order.
+
+    Raises:
+        MissingKeyError: An id is not in the dataset.
+    """
+    wanted = unique_ids(ids)
+    digests_of(pa.array(wanted, pa.string()), where="ids")
+    registry = load_registry(store.root, fs=store.fs)
+    with store.pin() as version:
+        namespaces = [STATE_NAMESPACE] if STATE_NAMESPACE in version.overlays else []
+        view = make_view(version, registry, namespaces=namespaces)
+        columns = tuple(view.pick(["id", *USR_STATE.types]))
+        query = Query(columns=columns, ids=tuple(wanted), include_deleted=True)
+        schema = pa.schema([(column.name, column.type) for column in columns])
+        found = pa.Table.from_batches(list(merged_batches(view, query, batch_size=_BATCH_ROWS)), schema)
+    missing = set(wanted) - set(found.column("id").to_pylist())
+    if missing:
+        shown = ", ".join([i for i in wanted if i in missing][:5])
+        raise MissingKeyError(f"{store.dir}: {len(missing)} of {len(wanted)} ids are not there: {shown}")
+    return found
