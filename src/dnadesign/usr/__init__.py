@@ -104,6 +104,7 @@ if TYPE_CHECKING:  # the same names, for type checkers; at run time __getattr__ 
     )
     from dnadesign.usr.dataset import Dataset as Dataset
     from dnadesign.usr.operations._datasets import list_datasets as list_datasets
+    from dnadesign.usr.operations._record_values import RecordsResult as RecordsResult
     from dnadesign.usr.operations.attach import AttachResult as AttachResult
     from dnadesign.usr.operations.compact import CompactResult as CompactResult
     from dnadesign.usr.operations.coverage import OverlayCoverage as OverlayCoverage
@@ -164,6 +165,7 @@ _HOMES = {
     "contract.registry": ("Namespace", "Registry", "RegistryColumn", "parse_columns_spec"),
     "contract.types": ("arrow_type_str", "parse_type_str"),
     "dataset": ("Dataset",),
+    "operations._record_values": ("RecordsResult",),
     "operations.attach": ("AttachResult",),
     "operations._datasets": ("list_datasets",),
     "operations.compact": ("CompactResult",),
