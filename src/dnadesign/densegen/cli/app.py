@@ -165,14 +165,18 @@ def report(
 
 
 @app.command()
-def schema() -> None:
+def schema(
+    markdown: Annotated[
+        bool, typer.Option("--markdown", help="Print the reference made from it instead.")
+    ] = False,
+) -> None:
     """Print the JSON schema of the config, for editors.
 
     Example: dense schema > densegen.schema.json
     """
     from dnadesign.densegen.cli.checking import print_schema  # heavy, see init
 
-    _guarded(print_schema)
+    _guarded(lambda: print_schema(markdown=markdown))
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ from dnadesign.densegen.cli.output import Format, print_json, print_table
 from dnadesign.densegen.contract.batches import Shard
 from dnadesign.densegen.contract.config import DesignConfig
 from dnadesign.densegen.contract.errors import ConfigError, InputError
+from dnadesign.densegen.operations.config_reference import reference
 from dnadesign.densegen.project import Project, open_project
 
 
@@ -64,9 +65,12 @@ def show_plan(path: Path, *, shard: str, run_id: str | None, form: Format) -> in
     return 0
 
 
-def print_schema() -> int:
-    """Print the JSON schema of the config, for editors."""
+def print_schema(*, markdown: bool) -> int:
+    """Print the JSON schema of the config, or the reference that is made from it."""
     schema = DesignConfig.model_json_schema()
+    if markdown:
+        print(reference(schema), end="")
+        return 0
     schema["$schema"] = "https://json-schema.org/draft/2020-12/schema"
     print_json(schema)
     return 0

@@ -125,7 +125,7 @@ class SitesInput(Section):
     """A table of binding sites, one a row."""
 
     name: Name = Field(description="Name that plans use for this input.")
-    kind: Literal["sites"]
+    kind: Literal["sites"] = Field(description="A table of sites.")
     path: str = Field(description="File, relative to the config file.")
     format: Literal["csv", "tsv"] = Field(default="csv", description="How the table is written.")
     columns: SiteColumns = Field(default=SiteColumns(), description="Column names of the table.")
@@ -135,7 +135,7 @@ class PwmInput(Section):
     """Binding sites drawn at random from position weight matrices."""
 
     name: Name = Field(description="Name that plans use for this input.")
-    kind: Literal["pwm"]
+    kind: Literal["pwm"] = Field(description="Sites drawn from matrices.")
     path: str = Field(description="File with one or more matrices, relative to the config file.")
     format: Literal["meme", "jaspar"] = Field(description="How the matrices are written.")
     count: Count = Field(description="How many different sites to draw from each matrix.")
@@ -149,7 +149,7 @@ class BackgroundInput(Section):
     """Neutral stretches drawn at random, which hold no site of the other inputs."""
 
     name: Name = Field(description="Name that plans use for this input, and the label of its parts.")
-    kind: Literal["background"]
+    kind: Literal["background"] = Field(description="Neutral stretches.")
     count: Count = Field(description="How many different stretches to draw.")
     length: LengthRange = Field(description="Length in bases, or [shortest, longest].")
     gc: GcRange = Field(default=(0.4, 0.6), description="Share of G and C, [least, most].")
@@ -244,8 +244,8 @@ class Promoter(Section):
 class SideBiases(Section):
     """Factors whose sites go towards an end, other things being equal."""
 
-    left: Annotated[tuple[Label, ...], FromList] = ()
-    right: Annotated[tuple[Label, ...], FromList] = ()
+    left: Annotated[tuple[Label, ...], FromList] = Field(default=(), description="Towards the 5' end.")
+    right: Annotated[tuple[Label, ...], FromList] = Field(default=(), description="Towards the 3' end.")
 
 
 class Plan(Section):
@@ -360,15 +360,15 @@ class DesignConfig(Section):
     """The whole config of a design run."""
 
     schema_version: Literal[1] = Field(description="Version of this config format.")
-    run: RunSection
+    run: RunSection = Field(description="Name and seed of the run.")
     inputs: Annotated[tuple[Input, ...], FromList, Filled] = Field(description="Where sites come from.")
-    target: TargetSection
-    library: LibrarySection = LibrarySection()
+    target: TargetSection = Field(description="Length and strands of a design.")
+    library: LibrarySection = Field(default=LibrarySection(), description="What one solve is offered.")
     plans: Annotated[tuple[Plan, ...], FromList, Filled] = Field(description="What to make, in this order.")
-    final: FinalSection = FinalSection()
-    solver: SolverSection = SolverSection()
-    limits: LimitsSection = LimitsSection()
-    output: OutputSection
+    final: FinalSection = Field(default=FinalSection(), description="What a packing has to pass.")
+    solver: SolverSection = Field(default=SolverSection(), description="Which solver packs.")
+    limits: LimitsSection = Field(default=LimitsSection(), description="When to give up.")
+    output: OutputSection = Field(description="The dataset that the designs go into.")
 
     def plan(self, name: str) -> Plan:
         """The plan of that name; ``KeyError`` if there is none."""

@@ -35,7 +35,7 @@ from dnadesign.densegen.operations.requests import solve_request
 from dnadesign.densegen.operations.resuming import ACCEPTED, resume_point
 
 _TICK_SECONDS = 0.25
-_AHEAD = 2  # libraries handed out a solver process, so that none waits for this process
+_AHEAD = 16  # libraries handed out a solver process, so that a slow one does not hold the others up
 
 
 class StopReason(StrEnum):

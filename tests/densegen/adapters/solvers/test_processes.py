@@ -120,3 +120,17 @@ def test_a_file_named_like_a_module_in_the_working_folder_is_not_imported(
     monkeypatch.chdir(tmp_path)
     with SolverProcesses(backend="CP_SAT", workers=1) as solvers:
         assert solvers.wait_ready().available
+
+
+def test_the_next_job_of_a_process_that_dies_is_done_by_its_successor() -> None:
+    with SolverProcesses(backend="CP_SAT", workers=1) as solvers:
+        solvers.wait_ready()
+        (pid,) = children()
+        os.kill(pid, signal.SIGSTOP)
+        for job in (1, 2, 3):
+            solvers.submit(easy(job))
+        os.kill(pid, signal.SIGKILL)
+        came = collect(solvers, ends=3)
+    reasons = {one.job: one.reason for one in came if isinstance(one, JobEnd)}
+    assert reasons == {1: EndReason.CRASHED, 2: EndReason.DONE, 3: EndReason.DONE}
+    assert {one.job for one in came if isinstance(one, Solution)} == {2, 3}

@@ -1,4 +1,4 @@
-"""Solver processes of a run: long-lived, one request at a time each, killed and replaced when they hang or die."""
+"""Solver processes of a run: long-lived, one library at a time each, killed and replaced when they hang or die."""
 
 from __future__ import annotations
 
@@ -24,6 +24,7 @@ from dnadesign.densegen.contract.solving import (
 
 _START_SECONDS = 120.0
 _MOST_STARTS_IN_A_ROW = 5
+_AT_HAND = 2  # requests a process: the one at work and the next
 _TAIL = 300
 
 
@@ -68,11 +69,6 @@ class SolverProcesses:
         raise SolverUnavailableError(f"no solver process was ready within {_START_SECONDS:g} s")
 
     @property
-    def idle(self) -> int:
-        """How many processes have nothing to do."""
-        return sum(child.request is None for child in self._children) - len(self._waiting)
-
-    @property
     def workers(self) -> int:
         """How many processes there are."""
         return len(self._children)
@@ -86,7 +82,7 @@ class SolverProcesses:
         """Forget everything queued or at work; processes in the middle of a solve are killed."""
         self._waiting.clear()
         for child in self._children:
-            if child.request is not None:
+            if child.requests:
                 self._stop(child)
 
     def messages(self, *, timeout: float) -> Iterator[Solution | JobEnd]:
@@ -97,13 +93,13 @@ class SolverProcesses:
         self._assign()
 
     def _assign(self) -> None:
-        for child in self._children:
-            if not self._waiting:
-                return
-            if child.request is None:
-                if child.process is None:
-                    self._start(child)
-                child.send(self._waiting.popleft())
+        """Give each process something to do, and then something to go on with without waiting for this one."""
+        for busy in range(_AT_HAND):
+            for child in self._children:
+                if self._waiting and len(child.requests) == busy:
+                    if child.process is None:
+                        self._start(child)
+                    child.send(self._waiting.popleft())
 
     def _read(self, *, timeout: float) -> list[Solution | JobEnd]:
         came: list[Solution | JobEnd] = []
@@ -123,7 +119,8 @@ class SolverProcesses:
                 self._greeted(child, message)
                 continue
             if isinstance(message, JobEnd):
-                child.request = None
+                child.requests.popleft()
+                child.solutions = 0
             yield message
 
     def _greeted(self, child: _Child, hello: Hello) -> None:
@@ -135,22 +132,25 @@ class SolverProcesses:
         child.hello, child.starts, self.version = hello, 0, hello.version
 
     def _died(self, child: _Child) -> list[JobEnd]:
-        request, tail = child.request, self._stop(child)
+        requests, solutions, tail = list(child.requests), child.solutions, self._stop(child)
         detail = f"the solver process ended with status {child.status}{': ' + tail if tail else ''}"
         if child.hello is None and child.starts >= _MOST_STARTS_IN_A_ROW:
             raise DensegenError(f"solver processes do not start: {detail}")
-        if request is None:
+        if not requests:
             return []
-        return [JobEnd(request.job, EndReason.CRASHED, child.solutions, 0.0, detail)]
+        self._waiting.extendleft(reversed(requests[1:]))
+        return [JobEnd(requests[0].job, EndReason.CRASHED, solutions, 0.0, detail)]
 
     def _overdue(self) -> list[JobEnd]:
         ended = []
         for child in self._children:
-            if child.request is not None and child.overdue:
-                request, waited = child.request, time.monotonic() - child.last_heard
+            if child.overdue:
+                requests, solutions = list(child.requests), child.solutions
+                waited = time.monotonic() - child.last_heard
                 self._stop(child)
+                self._waiting.extendleft(reversed(requests[1:]))
                 detail = f"no answer for {waited:.0f} s; the solver process was killed"
-                ended.append(JobEnd(request.job, EndReason.TIMEOUT, child.solutions, waited, detail))
+                ended.append(JobEnd(requests[0].job, EndReason.TIMEOUT, solutions, waited, detail))
         return ended
 
     def _start(self, child: _Child) -> None:
@@ -169,7 +169,7 @@ class _Child:
     def __init__(self, backend: str) -> None:
         self.backend = backend
         self.process: subprocess.Popen[bytes] | None = None
-        self.request: SolveRequest | None = None
+        self.requests: deque[SolveRequest] = deque()
         self.hello: Hello | None = None
         self.starts = 0
         self.solutions = 0
@@ -190,7 +190,8 @@ class _Child:
             stderr=self._errors,
         )
         self.starts += 1
-        self.hello, self.request, self._partial = None, None, b""
+        self.hello, self._partial, self.solutions = None, b"", 0
+        self.requests.clear()
         self.last_heard = time.monotonic()
         if self.process.stdout is None:
             raise DensegenError("a solver process has no output pipe")
@@ -198,7 +199,9 @@ class _Child:
 
     def send(self, request: SolveRequest) -> None:
         """Hand a request to the process; that it has died already shows when its output ends."""
-        self.request, self.solutions, self.last_heard = request, 0, time.monotonic()
+        if not self.requests:
+            self.last_heard = time.monotonic()
+        self.requests.append(request)
         if self.process is None or self.process.stdin is None:
             raise DensegenError("a solver process has no input pipe")
         try:
@@ -218,17 +221,18 @@ class _Child:
     @property
     def overdue(self) -> bool:
         """Whether the process has been silent for longer than any solve within its limit takes."""
-        if self.request is None:
+        if not self.requests:
             return False
-        limit = self.request.time_limit_s
-        slack = 10 * limit + 60 if self.request.reproducible else 0.5 * limit + 5
+        limit = self.requests[0].time_limit_s
+        slack = 10 * limit + 60 if self.requests[0].reproducible else 0.5 * limit + 5
         start = _START_SECONDS if self.hello is None else 0.0
         return time.monotonic() - self.last_heard > limit + slack + start
 
     def stop(self) -> str:
         """Kill the process; returns the end of what it wrote to standard error."""
         process, errors = self.process, self._errors
-        self.process, self.request, self._errors = None, None, None
+        self.process, self._errors = None, None
+        self.requests.clear()
         if process is None or errors is None:
             return ""
         process.kill()
