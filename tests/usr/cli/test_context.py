@@ -63,11 +63,12 @@ def test_an_id_goes_before_a_path_that_reads_the_same(dataset: Dataset, program:
     assert there.run("info", "lab/promoters", "-f", "json").json["path"] == str(dataset.dir)
 
 
-def test_a_path_outside_of_the_root_that_is_given_is_refused(
-    dataset: Dataset, program: Usr, tmp_path: Path
+def test_a_path_goes_before_the_environment_but_must_lie_under_the_root_that_is_given(
+    dataset: Dataset, program: Usr, tmp_path: Path, root: Path
 ) -> None:
     other = Dataset(tmp_path / "other", "one").init()
-    assert "not under the root" in program.run("info", other.dir, status=2).err
+    assert dataset_of(program, other.dir) == "one"
+    assert "not under the root" in program.run("info", other.dir, "--root", root, status=2).err
 
 
 def test_without_a_root_the_user_is_told_how_to_name_one(nowhere: Usr) -> None:

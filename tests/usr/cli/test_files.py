@@ -48,26 +48,21 @@ def test_attach_takes_columns_under_other_names_and_leaves_out_rows_without_a_re
 
 
 @pytest.mark.parametrize(
-    ("text", "status", "told"),
+    ("text", "refused"),
     [
-        ("id,more__a\n{0},seven\n", 3, "line 2"),
-        ("id,more__b\n{0},7\n", 3, "more__a"),
-        ("id,more__a\n{2},7\n" + "0" * 40 + ",1\n", 4, "0" * 40),
-        ("name,more__a\nx,7\n", 3, "key column"),
+        ("id,more__a\n{0},seven\n", (3, "line 2")),
+        ("id,more__b\n{0},7\n", (3, "more__a")),
+        ("id,more__a\n{2},7\n" + "0" * 40 + ",1\n", (4, "0" * 40)),
+        ("name,more__a\nx,7\n", (3, "key column")),
     ],
 )
 def test_attach_refuses_what_does_not_fit_and_changes_nothing(
-    text: str,
-    status: int,
-    told: str,
-    ids: list[str],
-    more: str,
-    program: Usr,
-    tmp_path: Path,
-    filled: Dataset,
+    text: str, refused: tuple[int, str], filled: Dataset, more: str, program: Usr
 ) -> None:
     before = filled.events_path.read_bytes()
-    (tmp_path / "a.csv").write_text(text.format(*ids))
+    ids = filled.to_arrow(["id"]).column("id").to_pylist()
+    (program.folder / "a.csv").write_text(text.format(*ids))
+    status, told = refused
     assert told in program.run("attach", DATASET, "a.csv", "--namespace", more, status=status).err
     assert filled.events_path.read_bytes() == before
 

@@ -9,7 +9,14 @@ DATASET = "lab/promoters"
 
 
 @pytest.mark.parametrize(
-    ("words", "action"), [(["registry-freeze"], "registry_freeze"), (["events-archive"], "events_archive")]
+    ("words", "action"),
+    [
+        (["registry-freeze"], "registry_freeze"),
+        (["events-archive"], "events_archive"),
+        (["overlay-remove", "--namespace", "score"], "archive_overlay"),
+        (["overlay-remove", "--namespace", "score", "--delete"], "remove_overlay"),
+        (["overlay-compact", "--namespace", "score"], "compact_overlay"),
+    ],
 )
 def test_maintenance_leaves_its_reason_in_the_log(
     words: list[str], action: str, filled: Dataset, program: Usr
@@ -24,7 +31,9 @@ def test_maintenance_leaves_its_reason_in_the_log(
     )
 
 
-@pytest.mark.parametrize("words", [["registry-freeze"], ["events-archive"]])
+@pytest.mark.parametrize(
+    "words", [["registry-freeze"], ["events-archive"], ["overlay-remove", "--namespace", "score"]]
+)
 def test_maintenance_without_a_reason_is_refused_and_changes_nothing(
     words: list[str], filled: Dataset, program: Usr
 ) -> None:
@@ -32,6 +41,16 @@ def test_maintenance_without_a_reason_is_refused_and_changes_nothing(
     assert "--reason" in program.run("maintenance", *words, DATASET, status=2).err
     assert "needs a reason" in program.run("maintenance", *words, DATASET, "--reason", " ", status=3).err
     assert filled.events_path.read_bytes() == before
+
+
+def test_compaction_and_removal_say_where_the_old_files_are(filled: Dataset, program: Usr) -> None:
+    score = ["--namespace", "score", "--reason", "test"]
+    told = program.run("maintenance", "overlay-compact", DATASET, *score).err
+    assert "2 rows" in told
+    assert "_derived/_archived/score/" in told
+    assert (filled.dir / "_derived" / "score.parquet").is_file()
+    assert "_derived/_archived/score/" in program.run("maintenance", "overlay-remove", DATASET, *score).err
+    assert program.run("info", DATASET, "-f", "json").json["overlays"] == []
 
 
 def test_recovery_says_what_it_saved_and_that_nothing_is_left(filled: Dataset, program: Usr) -> None:

@@ -107,13 +107,12 @@ def open_dataset(root_option: str | None, given: str | None, *, even_damaged: bo
 def _locate(root_option: str | None, given: str | None) -> tuple[Path, str]:
     if given is None:
         return _here(root_option)
-    named = given_root(root_option)
     folder = Path(given).expanduser()
     if given.endswith("/") or given.startswith(("/", "./", "../", "~")) or given in {".", ".."}:
-        return _at(folder, named)
-    root = named or _root_around_here()
+        return _at(folder, root_option)
+    root = given_root(root_option) or _root_around_here()
     if is_dataset_folder(folder) and (root is None or not is_dataset_folder(root / given)):
-        return _at(folder, named)
+        return _at(folder, root_option)
     return root_folder(root_option), given
 
 
@@ -133,17 +132,16 @@ def _here(root_option: str | None) -> tuple[Path, str]:
     return place.root, place.dataset
 
 
-def _at(folder: Path, named: Path | None) -> tuple[Path, str]:
-    """The root and id of a dataset by the path of its folder."""
+def _at(folder: Path, root_option: str | None) -> tuple[Path, str]:
+    """The root and id of a dataset by the path of its folder, which says more than USR_ROOT does."""
     if not is_dataset_folder(folder):
         raise usr.DatasetNotFound(f"{folder}: no dataset there", mend="usr ls shows the datasets of a root")
     folder = folder.resolve()
-    if named is not None:
-        if not folder.is_relative_to(named.resolve()):
-            raise UsageProblem(
-                f"{folder} is not under the root {named}", mend="leave out --root and USR_ROOT"
-            )
+    named = given_root(root_option)
+    if named is not None and folder.is_relative_to(named.resolve()):
         return named, folder.relative_to(named.resolve()).as_posix()
+    if root_option is not None:
+        raise UsageProblem(f"{folder} is not under the root {named}", mend="leave out --root")
     place = around(folder)
     if place is None or place.dataset is None:
         raise UsageProblem(

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 import typer
 
 from dnadesign.usr.cli.context import dataset_and_file, open_dataset
-from dnadesign.usr.cli.options import DataFormat, DatasetAndFile, Root, split_names
+from dnadesign.usr.cli.options import DataFormat, DatasetAndFile, Namespace, Root, split_names
 from dnadesign.usr.cli.output import Output
 from dnadesign.usr.cli.plain_help import PlainCommand, examples
 
@@ -25,7 +25,7 @@ app = typer.Typer(rich_markup_mode=None)
 def attach(
     words: DatasetAndFile,
     *,
-    namespace: Annotated[str, typer.Option("--namespace", metavar="NAME", help="A registered namespace.")],
+    namespace: Namespace,
     key: Annotated[
         Literal["id", "sequence", "sequence_norm", "sequence_ci"],
         typer.Option("--key", help="What the key column holds."),

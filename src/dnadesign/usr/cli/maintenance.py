@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Annotated, Literal
+
 import typer
 
+from dnadesign.usr.cli.cells import size
 from dnadesign.usr.cli.context import open_dataset
 from dnadesign.usr.cli.errors import CHECK_FAILED
-from dnadesign.usr.cli.options import DataFormat, DatasetName, Reason, Root
+from dnadesign.usr.cli.options import DataFormat, DatasetName, Namespace, Reason, Root
 from dnadesign.usr.cli.output import Output
 from dnadesign.usr.cli.plain_help import PlainCommand, PlainGroup, examples
 
@@ -35,6 +38,75 @@ def registry_freeze(
     with found.maintenance(reason=reason):
         result = found.freeze_registry()
     Output(format).done(f"{found.name}: froze the registry {result.registry_hash}", result.to_dict())
+
+
+@app.command(
+    "overlay-compact",
+    cls=PlainCommand,
+    epilog=examples(
+        'usr maintenance overlay-compact lab/promoters --namespace densegen --reason "run is over"'
+    ),
+)
+def overlay_compact(
+    *,
+    namespace: Namespace,
+    reason: Reason,
+    dataset: DatasetName = None,
+    layout: Annotated[
+        Literal["file", "part"],
+        typer.Option("--layout", help="One file; or one part, so that a running writer can go on."),
+    ] = "file",
+    on_duplicate: Annotated[
+        Literal["error", "keep-newest"],
+        typer.Option("--on-duplicate", help="What to do about keys that older tools wrote twice."),
+    ] = "error",
+    root: Root = None,
+    format: DataFormat = "table",
+) -> None:
+    """Merge all files of an overlay into one.
+
+    Every row is kept; the old files are set aside in _derived/_archived.
+    """
+    found = open_dataset(root, dataset)
+    out = Output(format)
+    with found.maintenance(reason=reason), out.working(f"compacting {namespace}"):
+        result = found.compact_overlay(namespace, layout=layout, on_duplicate=on_duplicate)
+    dropped = f", {result.rows_dropped} older rows of repeated keys left out" if result.rows_dropped else ""
+    sizes = f"{size(result.bytes_before)} to {size(result.bytes)}"
+    out.done(
+        f"{found.name}: {result.files} files of {namespace} are one now, {result.rows} rows, {sizes}{dropped}; "
+        f"the old ones are in {result.archive}",
+        result.to_dict(),
+    )
+
+
+@app.command(
+    "overlay-remove",
+    cls=PlainCommand,
+    epilog=examples('usr maintenance overlay-remove lab/promoters --namespace scores --reason "wrong units"'),
+)
+def overlay_remove(
+    *,
+    namespace: Namespace,
+    reason: Reason,
+    dataset: DatasetName = None,
+    delete: Annotated[
+        bool, typer.Option("--delete", help="Delete the files instead of setting them aside.")
+    ] = False,
+    root: Root = None,
+    format: DataFormat = "table",
+) -> None:
+    """Remove an overlay from a dataset.
+
+    Its files are set aside in _derived/_archived, unless they are to be deleted.
+    """
+    found = open_dataset(root, dataset)
+    with found.maintenance(reason=reason):
+        result = found.remove_overlay(namespace, mode="delete" if delete else "archive")
+    where = f"its files are in {result.archive}" if result.archive else "its files are deleted"
+    Output(format).done(
+        f"{found.name}: removed {namespace} with {result.rows} rows; {where}", result.to_dict()
+    )
 
 
 @app.command(

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from dnadesign import usr
-from dnadesign.usr.cli.context import root_folder
-from dnadesign.usr.cli.options import DataFormat, NamespaceName, Root
+from dnadesign.usr.cli.context import open_dataset, root_folder
+from dnadesign.usr.cli.options import DataFormat, DatasetName, NamespaceName, Root
 from dnadesign.usr.cli.output import Output
 from dnadesign.usr.cli.plain_help import PlainCommand, PlainGroup, examples
+from dnadesign.usr.contract.layout import REGISTRY_FILE
+
+if TYPE_CHECKING:
+    from dnadesign.usr import RegistryDiff
 
 app = typer.Typer(
     rich_markup_mode=None,
@@ -72,7 +77,13 @@ def register(
         str | None, typer.Option("--description", metavar="TEXT", help="What it is for.")
     ] = None,
     overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Replace what is registered under this name.")
+        bool,
+        typer.Option(
+            "--overwrite", help="Replace what is registered; says first which overlays that breaks."
+        ),
+    ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only say what would change and which overlays that breaks.")
     ] = False,
     root: Root = None,
     format: DataFormat = "table",
@@ -85,6 +96,13 @@ def register(
     and list<...>, fixed_size_list<...>[N], struct<name:type,...> of them.
     """
     folder = root_folder(root, may_be_new=True)
+    out = Output(format)
+    if dry_run:
+        _show_diff(out, usr.preview_registration(folder, namespace=namespace, columns=columns))
+        return
+    if overwrite and (folder / REGISTRY_FILE).is_file():
+        for line in _broken(usr.preview_registration(folder, namespace=namespace, columns=columns)):
+            out.say(line)
     result = usr.register_namespace(
         folder,
         namespace=namespace,
@@ -98,4 +116,54 @@ def register(
         message = f"registered {namespace} in {folder}:{changes}"
     else:
         message = f"{namespace} is registered like that already; nothing changed"
-    Output(format).done(message, result.to_dict())
+    out.done(message, result.to_dict())
+
+
+@app.command(
+    cls=PlainCommand,
+    epilog=examples(
+        "usr namespace diff lab/promoters", "usr namespace diff lab/promoters --from 65db787e01d6 --to frozen"
+    ),
+)
+def diff(
+    dataset: DatasetName = None,
+    *,
+    before: Annotated[
+        str,
+        typer.Option(
+            "--from", metavar="WHICH", help="frozen, current, or a snapshot's hash (8 digits will do)."
+        ),
+    ] = "frozen",
+    after: Annotated[str, typer.Option("--to", metavar="WHICH", help="Likewise.")] = "current",
+    root: Root = None,
+    format: DataFormat = "table",
+) -> None:
+    """Show what changed between two registries of a dataset.
+
+    With each change, which overlays it breaks: those whose files matched before and do not match after.
+    """
+    found = open_dataset(root, dataset)
+    _show_diff(Output(format), usr.diff_registry(found.root, dataset=found.name, before=before, after=after))
+
+
+def _show_diff(out: Output, diff: RegistryDiff) -> None:
+    if out.format == "json":
+        out.record(diff.to_dict())
+        return
+    rows = [change.to_dict() for change in diff.changes]
+    if rows or not out.for_people:
+        out.records(rows, columns=["kind", "namespace", "column", "before", "after"])
+    else:
+        out.say("no difference")
+    for line in _broken(diff):
+        out.say(line)
+
+
+def _broken(diff: RegistryDiff) -> Iterator[str]:
+    """What a change breaks, a line an overlay."""
+    for overlay in diff.broken:
+        files = "1 file" if overlay.files == 1 else f"{overlay.files} files"
+        columns = ", ".join(mismatch.column for mismatch in overlay.columns)
+        yield f"breaks {overlay.dataset}, namespace {overlay.namespace}: {files} with {columns}"
+    for dataset, reason in diff.unread:
+        yield f"cannot tell about {dataset}: {reason}"

@@ -75,6 +75,11 @@ NamespaceName = Annotated[
     str, typer.Argument(metavar="NAMESPACE", help="Its name.", autocompletion=_complete_namespace)
 ]
 
+Namespace = Annotated[
+    str,
+    typer.Option("--namespace", metavar="NAME", help="Which namespace.", autocompletion=_complete_namespace),
+]
+
 DataFormat = Annotated[
     Format, typer.Option("--format", "-f", callback=_format, help="How data is written to stdout.")
 ]

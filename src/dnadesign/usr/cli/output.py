@@ -102,9 +102,7 @@ class Output:
 
     def _table(self, rows: Iterable[Mapping[str, Any]], columns: Sequence[str], *, named: bool) -> None:
         values = [[row[column] for column in columns] for row in rows]
-        right = frozenset(
-            name for i, name in enumerate(columns) if values and all(_is_number(row[i]) for row in values)
-        )
+        right = frozenset(name for i, name in enumerate(columns) if _are_numbers([row[i] for row in values]))
         grid = Grid(columns, [[cell(value) for value in row] for row in values], right, named)
         room = terminal_width()
         if room is None:
@@ -192,8 +190,10 @@ def _pieces(text: str, room: int | None) -> list[str]:
     return textwrap.wrap(text, room, break_on_hyphens=False)
 
 
-def _is_number(value: Any) -> bool:
-    return value is None or (isinstance(value, (int, float)) and not isinstance(value, bool))
+def _are_numbers(values: Sequence[Any]) -> bool:
+    """Whether there are numbers and nothing else but nulls."""
+    there = [value for value in values if value is not None]
+    return bool(there) and all(isinstance(v, (int, float)) and not isinstance(v, bool) for v in there)
 
 
 def _csv_line(values: Sequence[Any]) -> str:
