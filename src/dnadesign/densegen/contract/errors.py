@@ -89,3 +89,8 @@ class StoreError(DensegenError):
         super().__init__(message, mend=mend)
         self.exit_status = exit_status
         self.cause_code = cause_code
+
+    @property
+    def busy(self) -> bool:
+        """Whether another writer was in the way, so that trying again may help."""
+        return self.exit_status == BusyError.exit_status

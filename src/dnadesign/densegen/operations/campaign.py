@@ -15,6 +15,7 @@ from enum import StrEnum
 
 from dnadesign.densegen.contract.batches import Position, Shard, attempt_id
 from dnadesign.densegen.contract.config import DesignConfig, Plan
+from dnadesign.densegen.contract.errors import StoreError
 from dnadesign.densegen.contract.parts import Library
 from dnadesign.densegen.contract.ports import (
     Attempt,
@@ -34,6 +35,7 @@ from dnadesign.densegen.operations.recording import Recorder
 from dnadesign.densegen.operations.requests import solve_request
 from dnadesign.densegen.operations.resuming import ACCEPTED, resume_point
 
+_PATIENCE = 20  # flushes in a row that may find the dataset busy, each after usr's own waiting time
 _TICK_SECONDS = 0.25
 _AHEAD = 16  # libraries handed out a solver process, so that a slow one does not hold the others up
 
@@ -166,6 +168,7 @@ class _PlanRun:
         self.jobs: dict[int, Job] = {}
         self.next = point.position
         self.empty = 0
+        self.busy = 0
         self.solver_seconds = 0.0
 
     def run(self) -> PlanOutcome:
@@ -194,7 +197,7 @@ class _PlanRun:
         while True:
             reason = self._reason_to_stop()
             if reason is not None:
-                self._flush()
+                self._flush_all()
                 if reason is not StopReason.QUOTA or self.recorder.done >= self.quota:
                     return reason
                 continue
@@ -297,8 +300,23 @@ class _PlanRun:
             library_done=library_done,
         )
 
+    def _flush_all(self) -> None:
+        """Write everything, however busy the dataset is, up to the limit of patience."""
+        self._flush()
+        while self.recorder.designs:
+            self._flush()
+
     def _flush(self) -> None:
-        written = self.recorder.flush()
+        """Write what is waiting; where another writer holds the dataset for long, the work goes on meanwhile."""
+        try:
+            written = self.recorder.flush()
+        except StoreError as error:
+            self.busy += 1
+            if not error.busy or self.busy > _PATIENCE:
+                raise
+            self.campaign.display.note(f"the dataset is busy, trying again later: {error.message}")
+            return
+        self.busy = 0
         self._show()
         if written:
             self.campaign.display.note(

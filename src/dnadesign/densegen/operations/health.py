@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from dnadesign.densegen.contract.batches import Shard
+from dnadesign.densegen.contract.errors import StoreError
 from dnadesign.densegen.contract.ports import DesignStore, Json, PlanProgress
 
 HEALTH_ACTION = "densegen_health"
@@ -39,7 +40,13 @@ class Health:
         if not rested and (self._last is not None or done == self._at_start):
             return
         self._last = now
-        self.store.log(HEALTH_ACTION, args=health_args(plans, self.shard), metrics=self._metrics(plans, now))
+        try:
+            self.store.log(
+                HEALTH_ACTION, args=health_args(plans, self.shard), metrics=self._metrics(plans, now)
+            )
+        except StoreError as error:
+            if not error.busy:  # the next event will say as much
+                raise
 
     def _metrics(self, plans: Sequence[PlanProgress], now: float) -> dict[str, Json]:
         done, quota = sum(plan.done for plan in plans), sum(plan.quota for plan in plans)

@@ -111,12 +111,13 @@ class Recorder:
         if not self.rows:
             return 0
         begun = self.clock()
-        with self.log.exclusive_flush():
-            written = self._write()
-        self._last_end = self.clock()
-        self._costs.append(self._last_end - begun)
-        self.flush_seconds += self._costs[-1]
-        return written
+        try:
+            with self.log.exclusive_flush():
+                return self._write()
+        finally:
+            self._last_end = self.clock()
+            self._costs.append(self._last_end - begun)
+            self.flush_seconds += self._costs[-1]
 
     def _write(self) -> int:
         for _ in range(_MOST_RACES):

@@ -8,6 +8,7 @@ import os
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, fields
 from pathlib import Path
+from uuid import uuid4
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -92,7 +93,7 @@ def write_attempts(run_folder: Path) -> Path:
 def _write_whole(table: pa.Table, path: Path) -> None:
     """Write under a hidden name, sync, rename."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    hidden = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    hidden = path.with_name(f".{path.name}.{uuid4().hex}.tmp")
     pq.write_table(table, hidden)
     with hidden.open("rb") as handle:
         os.fsync(handle.fileno())

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
+from uuid import uuid4
 
 from dnadesign.densegen.contract.batches import Shard
 from dnadesign.densegen.contract.errors import BusyError, DensegenError
@@ -56,7 +57,7 @@ class RunFolder:
     def write_manifest(self, content: Mapping[str, Any]) -> dict[str, Any]:
         """Write the manifest unless another shard was first; returns the one that is in force."""
         self.path.mkdir(parents=True, exist_ok=True)
-        hidden = self.path / f".manifest.{os.getpid()}.tmp"
+        hidden = self.path / f".manifest.{uuid4().hex}.tmp"
         text = json.dumps({"manifest_version": MANIFEST_VERSION, **content}, indent=2, sort_keys=True)
         with hidden.open("w", encoding="utf-8") as handle:
             handle.write(text + "\n")
