@@ -103,8 +103,11 @@ if TYPE_CHECKING:  # the same names, for type checkers; at run time __getattr__ 
         parse_type_str as parse_type_str,
     )
     from dnadesign.usr.dataset import Dataset as Dataset
+    from dnadesign.usr.operations._artifacts import ArtifactRef as ArtifactRef
     from dnadesign.usr.operations._datasets import list_datasets as list_datasets
     from dnadesign.usr.operations._record_values import RecordsResult as RecordsResult
+    from dnadesign.usr.operations.artifacts import ArtifactInfo as ArtifactInfo
+    from dnadesign.usr.operations.artifacts import PruneArtifactsResult as PruneArtifactsResult
     from dnadesign.usr.operations.attach import AttachResult as AttachResult
     from dnadesign.usr.operations.compact import CompactResult as CompactResult
     from dnadesign.usr.operations.coverage import OverlayCoverage as OverlayCoverage
@@ -166,6 +169,8 @@ _HOMES = {
     "contract.types": ("arrow_type_str", "parse_type_str"),
     "dataset": ("Dataset",),
     "operations._record_values": ("RecordsResult",),
+    "operations._artifacts": ("ArtifactRef",),
+    "operations.artifacts": ("ArtifactInfo", "PruneArtifactsResult"),
     "operations.attach": ("AttachResult",),
     "operations._datasets": ("list_datasets",),
     "operations.compact": ("CompactResult",),

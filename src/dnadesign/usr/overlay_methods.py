@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from os import PathLike
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from dnadesign.usr.contract.actor import Actor
+from dnadesign.usr.operations import artifacts as _artifacts
 from dnadesign.usr.operations import describe as _describe
+from dnadesign.usr.operations._artifacts import ArtifactRef
 from dnadesign.usr.operations._keys import Key
 from dnadesign.usr.operations._mutation import run
+from dnadesign.usr.operations.artifacts import ArtifactInfo, PruneArtifacts, PruneArtifactsResult
 from dnadesign.usr.operations.attach import Attach, AttachResult, Columns
 from dnadesign.usr.operations.compact import Compact, CompactResult, Layout, OnDuplicate
 from dnadesign.usr.operations.coverage import OverlayCoverage
@@ -18,6 +22,9 @@ from dnadesign.usr.operations.overlay_parts import OverlayPartResult, WritePart
 from dnadesign.usr.operations.remove import RemoveMode, RemoveOverlay, RemoveResult
 from dnadesign.usr.storage.maintenance import require
 from dnadesign.usr.storage.store import Store
+
+if TYPE_CHECKING:  # only a name in a signature
+    import numpy as np
 
 
 class OverlayMethods:
@@ -202,3 +209,30 @@ class OverlayMethods:
     def list_overlays(self) -> tuple[OverlayInfo, ...]:
         """The namespaces that the dataset has rows of."""
         return _describe.list_overlays(self._store)
+
+    def read_artifact(self, ref: ArtifactRef | Mapping[str, Any] | str) -> dict[str, np.ndarray]:
+        """The arrays of an artifact, its hash checked before anything is read from it; nothing is unpickled.
+
+        Args:
+            ref: What :meth:`Transaction.write_artifact` gave, a row that refers to one artifact, or a path.
+
+        Raises:
+            ValidationError: It leads to no artifact of the dataset.
+            CorruptFileError: The file is gone, or its bytes are not those that it is named after.
+        """
+        return _artifacts.read_artifact(self._store, ref)
+
+    def list_artifacts(self) -> tuple[ArtifactInfo, ...]:
+        """All artifacts with their sizes, and whether any row (of archived overlays too) refers to them."""
+        return _artifacts.list_artifacts(self._store)
+
+    def prune_artifacts(
+        self, *, maintenance: bool = False, actor: Actor | None = None
+    ) -> PruneArtifactsResult:
+        """Remove the artifacts that no row refers to, archived overlays and snapshots included.
+
+        Raises:
+            MaintenanceRequired: Neither inside ``with dataset.maintenance(...)`` nor ``maintenance=True``.
+        """
+        permit = require(self._store.dir, "removing artifacts", allowed=maintenance, actor=actor)
+        return run(self._store, [PruneArtifacts()], actor=permit.actor, reason=permit.reason)[2][0]

@@ -48,7 +48,9 @@ _PART = re.compile(r"part-(\d{8}T\d{12}Z)-([0-9a-f]{32})\.parquet", re.ASCII)
 _SEGMENT = re.compile(r"events-(\d{8}T\d{12}Z)\.log", re.ASCII)
 _SNAPSHOT = re.compile(r"registry\.([0-9a-f]{64})\.yaml", re.ASCII)
 _STAGED = re.compile(r"\.([0-9a-f]{32})\.(?:\d+|lease)", re.ASCII)
+_AUTOMATIC = re.compile(r"records-\d{8}T\d{12}Z\.auto\.parquet", re.ASCII)
 _SHA256 = re.compile(r"[0-9a-f]{64}", re.ASCII)
+_ARTIFACT = re.compile(r"_artifacts/([a-z][a-z0-9_]*)/([0-9a-f]{64})\.npz", re.ASCII)
 
 
 def timestamp(moment: datetime) -> str:
@@ -124,6 +126,12 @@ def artifact_file(namespace: str, sha256: str) -> str:
     return f"{ARTIFACTS}/{namespace}/{sha256}.npz"
 
 
+def artifact_parts(path: str) -> tuple[str, str] | None:
+    """The namespace and the hash in an artifact's path, or None for any other path."""
+    match = _ARTIFACT.fullmatch(path)
+    return (match.group(1), match.group(2)) if match else None
+
+
 def staged_file(txid: str, number: int) -> str:
     """Where one transaction stages its file of that number; hidden, and never ending in ``.parquet``."""
     return f"{STAGING}/.{txid}.{number}"
@@ -154,6 +162,11 @@ def frozen_hash_in(name: str) -> str | None:
     """The hash in a frozen registry's file name, or None for any other file."""
     match = _SNAPSHOT.fullmatch(name)
     return match.group(1) if match else None
+
+
+def is_automatic_snapshot(name: str) -> bool:
+    """Whether a file name is that of a copy of the base that the library took by itself."""
+    return _AUTOMATIC.fullmatch(name) is not None
 
 
 def is_sha256(text: str) -> bool:

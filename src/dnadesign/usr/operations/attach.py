@@ -18,6 +18,7 @@ from dnadesign.usr.contract.events import Event, Fingerprint
 from dnadesign.usr.contract.layout import overlay_file
 from dnadesign.usr.contract.registry import Registry
 from dnadesign.usr.formats.tables import PIECE_ROWS, ArrowPiece, Piece, place, read_pieces
+from dnadesign.usr.operations._artifacts import check_references
 from dnadesign.usr.operations._keys import Key, base_columns, check_key, ids_by
 from dnadesign.usr.operations._mutation import Draft, Mutation
 from dnadesign.usr.operations._overlay import (
@@ -296,7 +297,7 @@ class _Incoming:
         self.missing = 0
         self._missing_shown: list[str] = []
         self._step = step
-        self._index = mutation.index
+        self._index, self._store = mutation.index, mutation.store
         self._where = f"{mutation.store.dir}, namespace {step.namespace!r}"
         self._ids = ids_by(step.key, base_columns(mutation), where=str(mutation.store.dir))
         self._seen = Seen()
@@ -319,7 +320,9 @@ class _Incoming:
             if (places < 0).any():
                 table, places = table.take(np.flatnonzero(places >= 0)), places[places >= 0]
             self._note_again(table, self._seen.again(places))
-            yield places, table.select(schema.names).cast(schema)
+            rows = table.select(schema.names).cast(schema)
+            check_references(self._store, rows, sizes={}, what=self._step.what)
+            yield places, rows
         self._raise_problems()
 
     def _note_missing(self, table: pa.Table, rows: np.ndarray) -> None:

@@ -24,11 +24,19 @@ from dnadesign.usr.contract.layout import (
 )
 from dnadesign.usr.contract.registry import Registry
 from dnadesign.usr.contract.type_values import cast_column
+from dnadesign.usr.operations._artifacts import (
+    Artifact,
+    check_all_used,
+    check_references,
+    not_there_yet,
+    stage_artifacts,
+)
 from dnadesign.usr.operations._keys import Key, key_column, missing_keys, resolve, shown_keys
 from dnadesign.usr.operations._mutation import Draft, Mutation
 from dnadesign.usr.operations._overlay import (
     OverlayContract,
     check_registered,
+    folded,
     overlay_metadata,
     user_contract,
 )
@@ -39,7 +47,7 @@ from dnadesign.usr.storage.key_index import digests_of, keyed_by_id, repeated
 from dnadesign.usr.storage.parquet import encode, read_footer
 from dnadesign.usr.storage.registry_file import registry_hash_of
 from dnadesign.usr.storage.staging import Staged, Staging
-from dnadesign.usr.storage.version import layout_conflict
+from dnadesign.usr.storage.version import layout_conflict, overlay_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +89,7 @@ class WritePart:
         key: What the key column holds.
         key_col: The key column's name in the data.
         allow_missing: Leave out rows whose key is not in the base, instead of refusing them all.
+        artifacts: Arrays that the rows refer to, committed with them.
     """
 
     namespace: str
@@ -88,12 +97,14 @@ class WritePart:
     key: Key = "id"
     key_col: str | None = None
     allow_missing: bool = False
+    artifacts: tuple[Artifact, ...] = ()
     keys: pa.Array = field(init=False)
     columns: pa.Table = field(init=False)
     contract: OverlayContract = field(init=False)
     registry_hash: str = field(init=False)
     txid: str = field(init=False)
     staged: Staged | None = field(init=False, default=None)
+    staged_artifacts: dict[str, Staged] = field(init=False, default_factory=dict)
 
     def prepare(self, registry: Registry, staging: Staging) -> None:
         """Check the columns against the registry, and stage the part if nothing in it depends on the base.
@@ -108,6 +119,8 @@ class WritePart:
         table = unique_columns(arrow_table(self.data, what=what), what=what)
         name, self.keys = key_column(table, key=self.key, key_col=self.key_col, what=what)
         self.columns = registered_columns(table.drop_columns([name]), self.contract, what=what)
+        check_all_used(self.artifacts, self.columns, namespace=self.namespace, what=what)
+        self.staged_artifacts = stage_artifacts(staging, self.artifacts)
         if self.key == "id" and not self.allow_missing:
             self.staged = self._stage(staging, self.keys, self.columns)
 
@@ -141,6 +154,7 @@ class WritePart:
             result = OverlayPartResult(self.namespace, 0, missing, 0, None)
             self._note(mutation, result, promoted, [], Fingerprint(0, 1 + columns.num_columns, 0))
             return result
+        written = self._publish_artifacts(mutation, columns, where)
         staged = self.staged or self._stage(mutation.staging, ids, columns)
         path = part_file(self.namespace, moment=mutation.moment, uuid=uuid4().hex)
         mutation.publishes.append(staged.publish(path))
@@ -148,20 +162,35 @@ class WritePart:
         result = OverlayPartResult(self.namespace, len(ids), missing, staged.bytes, path)
         part = {"path": path, "bytes": staged.bytes, "sha256": staged.sha256}
         fingerprint = Fingerprint(result.rows, 1 + columns.num_columns, staged.bytes)
-        self._note(mutation, result, promoted, [part], fingerprint)
+        self._note(mutation, result, promoted, [part, *written], fingerprint)
         return result
 
     def replay(self, event: Event) -> OverlayPartResult:
         """The result of the same part, committed before."""
         found = dict(event.metrics)
         added = event.artifacts.get("added")
-        paths = [a["path"] for a in added if isinstance(a, dict)] if isinstance(added, list) else []
+        paths = [
+            a["path"]
+            for a in (added if isinstance(added, list) else [])
+            if isinstance(a, dict) and "moved_from" not in a and overlay_of(str(a["path"])) == self.namespace
+        ]
         try:
             rows, missing, size = (_count(found[name]) for name in ("rows", "rows_missing", "bytes"))
             path = str(paths[-1]) if rows else None
         except (KeyError, IndexError) as error:
             raise ValidationError(f"event {event.event_id}: does not say what it wrote") from error
         return OverlayPartResult(self.namespace, rows, missing, size, path)
+
+    def _publish_artifacts(self, mutation: Mutation, columns: pa.Table, where: str) -> list[dict[str, Any]]:
+        """Publish the arrays that the dataset does not have yet; the event's list of them."""
+        sizes = {publish.target: publish.bytes for publish in mutation.publishes}
+        sizes |= {path: staged.bytes for path, staged in self.staged_artifacts.items()}
+        check_references(mutation.store, columns, sizes=sizes, what=where)
+        known = {publish.target for publish in mutation.publishes}
+        new = not_there_yet(mutation.store, self.staged_artifacts)
+        new = {path: staged for path, staged in new.items() if path not in known}
+        mutation.publishes += [staged.publish(path) for path, staged in new.items()]
+        return folded([{"path": p, "bytes": s.bytes, "sha256": s.sha256} for p, s in new.items()])
 
     def _note(
         self,
@@ -181,6 +210,7 @@ class WritePart:
                     "rows_incoming": len(self.keys),
                     "rows_missing": result.rows_missing,
                     "bytes": result.bytes,
+                    "artifacts": len(self.staged_artifacts),
                 },
                 added=promoted + written,
                 removed=[{"path": overlay_file(self.namespace)}] if promoted else [],

@@ -59,12 +59,23 @@ class Transaction:
         Raises:
             ValidationError: The block has ended, or has not begun.
         """
+        self.check_open()
+        self._steps.append(step)
+
+    def check_open(self) -> None:
+        """Refuse to record outside the block.
+
+        Raises:
+            ValidationError: The block has ended, or has not begun.
+        """
         if not self._open:
             raise ValidationError(
                 "the transaction is not open",
                 mend="use its methods inside 'with dataset.transaction() as tx:'",
             )
-        self._steps.append(step)
+
+    def check_complete(self) -> None:
+        """Refuse to commit what is not whole; there is nothing here that could be otherwise."""
 
     @property
     def result(self) -> TransactionResult:
@@ -92,6 +103,7 @@ class Transaction:
         """Commit what was recorded, unless the block failed."""
         self._open = False
         if kind is None:
+            self.check_complete()
             self._result = self._commit(self._steps)
 
     def _commit(self, steps: Sequence[Step[Any]]) -> TransactionResult:

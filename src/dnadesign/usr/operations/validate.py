@@ -6,6 +6,7 @@ from typing import get_args
 
 from dnadesign.usr.contract.errors import SequencesError, ValidationError
 from dnadesign.usr.operations._accounts import check_accounts, consistent_files
+from dnadesign.usr.operations._check_artifacts import check_artifacts
 from dnadesign.usr.operations._check_base import check_base
 from dnadesign.usr.operations._check_overlays import check_overlays
 from dnadesign.usr.operations._check_registry import RegistryMode, check_registry
@@ -35,6 +36,7 @@ def check(store: Store, *, registry_mode: RegistryMode = "current") -> Report:
             return report
         keys = check_base(version, report)
         check_overlays(version, report, keys)
+        check_artifacts(store, version, report)
         check_registry(store, version, registry_mode, report)
         _check_log(store, report)
     return report
