@@ -62,9 +62,12 @@ def test_the_example_of_a_message_has_the_fields_of_a_real_one(
     notify: Notify, receiver: Receiver, tmp_path: Path
 ) -> None:
     (text,) = blocks("webhooks.md", "json")
-    log = append(dataset_folder(tmp_path), [event("import_rows", metrics={"rows": 100, "bytes": 20480})])
+    health = event("densegen_health", metrics={"quota": 3000})
+    log = append(
+        dataset_folder(tmp_path), [health, event("import_rows", number=1, metrics={"rows": 100, "bytes": 1})]
+    )
     notify.run("usr-events", "watch", "--events", log, "--url-env", "HOOK", HOOK=receiver.url())
-    shown, real = json.loads(text), receiver.requests[0].json
+    shown, real = json.loads(text), receiver.requests[1].json
     assert set(shown) == set(real)
     assert set(shown["data"]) == set(real["data"])
     assert set(shown["data"]["run"]) == set(real["data"]["run"])

@@ -69,6 +69,28 @@ def test_following_goes_on_until_it_is_interrupted(notify: Notify, receiver: Rec
     assert ids(receiver) == [0, 1, 2]
 
 
+def test_a_termination_is_a_clean_end_too(notify: Notify, receiver: Receiver, folder: Path) -> None:
+    log = append(folder, imports(range(2)))
+    watcher = notify.start(*WATCH, "--events", log, "--follow", HOOK=receiver.url())
+    receiver.wait_for_requests(2)
+    watcher.terminate()
+    _, err = watcher.communicate(timeout=60)
+    assert watcher.returncode == 130
+    assert "2 messages delivered" in err
+    notify.run(*WATCH, "--events", log, HOOK=receiver.url())
+    assert ids(receiver) == [0, 1]
+
+
+def test_a_pause_that_a_destination_asked_for_outlasts_the_watcher(notify: Notify, folder: Path) -> None:
+    log = append(folder, imports(range(2)))
+    with receiving(answers(Answer(503, {"Retry-After": "3600"}))) as receiver:
+        for _ in range(3):
+            notify.run(*WATCH, "--events", log, HOOK=receiver.url())
+        assert len(receiver.requests) == 1
+        notify.run("spool", "drain", HOOK=receiver.url())
+        assert ids(receiver) == [0, 1]
+
+
 def test_a_partial_line_waits_until_it_is_whole(notify: Notify, receiver: Receiver, folder: Path) -> None:
     whole = line(event("import_rows", number=1))
     log = append(folder, imports([0]))

@@ -18,6 +18,7 @@ from dnadesign.notify.adapters.durable_files import (
 )
 from dnadesign.notify.contract.destinations import Destination, destination_from_dict
 from dnadesign.notify.contract.errors import StateFileError
+from dnadesign.notify.contract.events import parse_time
 from dnadesign.notify.contract.messages import Message, message_from_dict
 from dnadesign.notify.contract.ports import Disabled, SpooledMessage
 
@@ -110,6 +111,15 @@ class SpoolFolder:
     def disable(self, *, reason: str, now: datetime) -> None:
         """Write down that the destination takes nothing more."""
         write_json(self.folder / "disabled.json", {"since": now.isoformat(), "reason": reason})
+
+    def pause(self, *, until: datetime) -> None:
+        """Write down that the destination asked to be left alone until then."""
+        write_json(self.folder / "paused.json", {"until": until.isoformat()})
+
+    def paused_until(self) -> datetime | None:
+        """Until when the destination asked to be left alone; None where it did not."""
+        raw = read_json(self.folder / "paused.json")
+        return parse_time(raw.get("until")) if raw is not None else None
 
     def enable(self) -> None:
         """Let the destination be used again."""

@@ -23,6 +23,7 @@ from dnadesign.notify.adapters.profile_files import (
 from dnadesign.notify.adapters.secret_sources import fetch_secret, store_secret
 from dnadesign.notify.cli.options import (
     CaFileOption,
+    Format,
     ProviderOption,
     SecretRefOption,
     SigningOption,
@@ -31,7 +32,13 @@ from dnadesign.notify.cli.options import (
     reference_of,
     report_line,
 )
-from dnadesign.notify.cli.spool import Format
+from dnadesign.notify.cli.watch_options import (
+    DatasetOption,
+    EventsOption,
+    ProgressEveryOption,
+    RootOption,
+    SilenceOption,
+)
 from dnadesign.notify.contract.destinations import Provider, check_address, guess_provider
 from dnadesign.notify.contract.errors import NotFound, Refused, UsageProblem
 from dnadesign.notify.contract.profile import (
@@ -63,21 +70,11 @@ def init(
     secret_ref: SecretRefOption = None,
     signing_ref: SigningOption = None,
     ca_file: CaFileOption = None,
-    events: Annotated[Path | None, typer.Option("--events", help="The event log to watch.")] = None,
-    dataset: Annotated[
-        str | None, typer.Option("--dataset", help="The dataset to watch, with --root.")
-    ] = None,
-    root: Annotated[
-        Path | None, typer.Option("--root", help="The root that it is in.", envvar="USR_ROOT")
-    ] = None,
-    progress_every: Annotated[
-        float | None,
-        typer.Option(metavar="MINUTES", min=0, help="Least time between progress messages of a run."),
-    ] = None,
-    silence: Annotated[
-        float | None,
-        typer.Option(metavar="MINUTES", min=0.01, help="Alert when a run has not been heard of for so long."),
-    ] = None,
+    events: EventsOption = None,
+    dataset: DatasetOption = None,
+    root: RootOption = None,
+    progress_every: ProgressEveryOption = None,
+    silence: SilenceOption = None,
 ) -> None:
     """Write a new profile.
 

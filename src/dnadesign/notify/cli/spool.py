@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from enum import StrEnum
 from typing import Annotated
 
 import typer
@@ -11,7 +10,7 @@ import typer
 from dnadesign.notify.adapters.folders import state_folder
 from dnadesign.notify.adapters.secret_sources import fetch_secret
 from dnadesign.notify.adapters.spool_files import SpoolFolder
-from dnadesign.notify.cli.options import StateDirOption, report_line
+from dnadesign.notify.cli.options import Format, StateDirOption, report_line
 from dnadesign.notify.contract.errors import NotifyError, UsageProblem
 from dnadesign.notify.contract.secrets import Secret, parse_secret_ref
 from dnadesign.notify.spooling import drain_spool, drop, entries_of, find_spools, revive
@@ -35,13 +34,6 @@ AddressOption = Annotated[
 EntriesArgument = Annotated[
     list[str] | None, typer.Argument(metavar="[ENTRY]...", help="Names from: spool list.")
 ]
-
-
-class Format(StrEnum):
-    """How a list is printed."""
-
-    TEXT = "text"
-    JSONL = "jsonl"
 
 
 @app.callback()

@@ -6,7 +6,6 @@ import os
 from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated
 
 import typer
 
@@ -28,9 +27,30 @@ from dnadesign.notify.cli.options import (
     split_words,
 )
 from dnadesign.notify.cli.preview import preview
+from dnadesign.notify.cli.watch_options import (
+    AllowUnknownVersionOption,
+    BackoffOption,
+    DatasetOption,
+    EventsOption,
+    FollowOption,
+    FromOption,
+    IncludeArgsOption,
+    IncludeContextOption,
+    IncludeRawEventOption,
+    OnlyActionsOption,
+    OnlyToolsOption,
+    OnTruncationOption,
+    PollOption,
+    ProgressEveryOption,
+    RootOption,
+    SilenceOption,
+    TimeoutOption,
+    TriesOption,
+)
 from dnadesign.notify.contract.errors import UsageProblem
+from dnadesign.notify.contract.messages import Message
 from dnadesign.notify.contract.outcomes import DeliveryPolicy
-from dnadesign.notify.contract.profile import LogSource, default_progress_every
+from dnadesign.notify.contract.profile import Profile, default_progress_every
 from dnadesign.notify.operations.compose import Include
 from dnadesign.notify.operations.fold import FoldPolicy
 from dnadesign.notify.operations.watch import WatchOptions
@@ -50,75 +70,30 @@ def _group() -> None:
 def watch(
     *,
     profile: ProfileOption = None,
-    events: Annotated[
-        Path | None, typer.Option("--events", help="The event log (.events.log), or its dataset's folder.")
-    ] = None,
-    dataset: Annotated[str | None, typer.Option("--dataset", help="The dataset, with --root.")] = None,
-    root: Annotated[
-        Path | None, typer.Option("--root", help="The root that the dataset is in.", envvar="USR_ROOT")
-    ] = None,
+    events: EventsOption = None,
+    dataset: DatasetOption = None,
+    root: RootOption = None,
     provider: ProviderOption = None,
     url: UrlOption = None,
     url_env: UrlEnvOption = None,
     secret_ref: SecretRefOption = None,
     signing_ref: SigningOption = None,
     ca_file: CaFileOption = None,
-    follow: Annotated[
-        bool, typer.Option("--follow", "-f", help="Go on watching when the end is reached.")
-    ] = False,
-    from_: Annotated[
-        From,
-        typer.Option("--from", help="Where to begin; cursor: where the last watch ended, else at the start."),
-    ] = From.CURSOR,
-    on_truncation: Annotated[
-        OnTruncation, typer.Option(help="If the log was cut short or replaced.")
-    ] = OnTruncation.ERROR,
-    only_actions: Annotated[
-        list[str] | None, typer.Option(help="Tell these actions only (list with commas, or repeat).")
-    ] = None,
-    only_tools: Annotated[list[str] | None, typer.Option(help="Tell what these tools did only.")] = None,
-    progress_every: Annotated[
-        float | None,
-        typer.Option(
-            metavar="MINUTES",
-            min=0,
-            help="Least time between progress messages of a run [default: 10; 0, each event, for generic]",
-        ),
-    ] = None,
-    silence: Annotated[
-        float | None,
-        typer.Option(metavar="MINUTES", min=0.01, help="Alert when a run has not been heard of for so long."),
-    ] = None,
-    include_args: Annotated[
-        bool, typer.Option("--include-args", help="Tell the arguments of each event too.")
-    ] = False,
-    include_context: Annotated[
-        bool, typer.Option("--include-context", help="Tell host, root, transaction and hashes too.")
-    ] = False,
-    include_raw_event: Annotated[
-        bool, typer.Option("--include-raw-event", help="Send the whole event too (generic only).")
-    ] = False,
-    allow_unknown_version: Annotated[
-        bool,
-        typer.Option("--allow-unknown-version", help="Read events of later versions as far as possible."),
-    ] = False,
-    poll: Annotated[
-        float,
-        typer.Option(metavar="SECONDS", min=0.01, max=3600, help="Time between two looks at a quiet log."),
-    ] = 1.0,
-    tries: Annotated[
-        int | None, typer.Option(min=1, max=20, help="Tries before a message is spooled [default: 5]")
-    ] = None,
-    backoff: Annotated[
-        float | None,
-        typer.Option(
-            metavar="SECONDS", min=0.001, max=60, help="Wait after the first try; doubles [default: 0.5]"
-        ),
-    ] = None,
-    timeout: Annotated[
-        float | None,
-        typer.Option(metavar="SECONDS", min=0.1, max=120, help="Seconds for one try [default: 15]"),
-    ] = None,
+    follow: FollowOption = False,
+    from_: FromOption = From.CURSOR,
+    on_truncation: OnTruncationOption = OnTruncation.ERROR,
+    only_actions: OnlyActionsOption = None,
+    only_tools: OnlyToolsOption = None,
+    progress_every: ProgressEveryOption = None,
+    silence: SilenceOption = None,
+    include_args: IncludeArgsOption = False,
+    include_context: IncludeContextOption = False,
+    include_raw_event: IncludeRawEventOption = False,
+    allow_unknown_version: AllowUnknownVersionOption = False,
+    poll: PollOption = 1.0,
+    tries: TriesOption = None,
+    backoff: BackoffOption = None,
+    timeout: TimeoutOption = None,
     state_dir: StateDirOption = None,
     dry_run: DryRunOption = False,
 ) -> None:
@@ -136,9 +111,6 @@ def watch(
         signing_ref=signing_ref,
         ca_file=ca_file,
     )
-    log = _choose_log(
-        events=events, dataset=dataset, root=root, source=chosen.profile.source if chosen.profile else None
-    )
     fold = _fold_policy(
         chosen,
         only_actions=only_actions,
@@ -150,7 +122,7 @@ def watch(
     plan = WatchPlan(
         destination=chosen.destination,
         address=chosen.address,
-        log=log,
+        log=_choose_log(events=events, dataset=dataset, root=root, profile=chosen.profile),
         state_folder=state_folder(state_dir),
         options=WatchOptions(
             follow=follow, poll_seconds=poll, allow_unknown_version=allow_unknown_version, policy=fold
@@ -159,20 +131,20 @@ def watch(
         on_truncation=on_truncation,
         policy=_delivery_policy(chosen, tries=tries, backoff=backoff, timeout=timeout),
     )
-    if dry_run:
-        interrupted = preview_log(
-            plan,
-            show=lambda message: print(preview(message, plan.destination), flush=True),
-            report=report_line,
-        )
-    else:
-        interrupted = watch_log(plan, report=report_line)
+    interrupted = _preview(plan) if dry_run else watch_log(plan, report=report_line)
     if interrupted:
         raise typer.Exit(130)
 
 
+def _preview(plan: WatchPlan) -> bool:
+    def show(message: Message) -> None:
+        print(preview(message, plan.destination), flush=True)
+
+    return preview_log(plan, show=show, report=report_line)
+
+
 def _choose_log(
-    *, events: Path | None, dataset: str | None, root: Path | None, source: LogSource | None
+    *, events: Path | None, dataset: str | None, root: Path | None, profile: Profile | None
 ) -> Path:
     if events is not None and dataset is not None:
         raise UsageProblem("--events and --dataset are two ways to say the same; give one")
@@ -182,6 +154,7 @@ def _choose_log(
         if root is None:
             raise UsageProblem("--dataset needs --root, or USR_ROOT")
         return events_path_of(root, dataset)
+    source = profile.source if profile is not None else None
     if source is None:
         raise UsageProblem(
             "which log? give --events PATH, or --dataset NAME --root ROOT, or a profile that says it"

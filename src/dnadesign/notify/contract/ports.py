@@ -120,5 +120,11 @@ class Spool(Protocol):
     def disable(self, *, reason: str, now: datetime) -> None:
         """Write down that the destination takes nothing more."""
 
+    def pause(self, *, until: datetime) -> None:
+        """Write down that the destination asked to be left alone until then."""
+
+    def paused_until(self) -> datetime | None:
+        """Until when the destination asked to be left alone; None where it did not."""
+
     def disabled(self) -> Disabled | None:
         """Whether and why the destination takes nothing more."""

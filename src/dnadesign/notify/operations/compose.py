@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from urllib.parse import quote
 
 from dnadesign.notify.contract.events import Kind, RunEvent, kind_of_action
 from dnadesign.notify.contract.formats import cut
@@ -121,7 +122,7 @@ def note_message(
         title=f"{who}: {status}",
         time=_iso(now),
         type="dnadesign.notify.message",
-        source=f"urn:dnadesign:notify:{tool or 'send'}",
+        source=f"urn:dnadesign:notify:{quote(tool or 'send')}",
         subject=run_id,
         text=text,
         facts=tuple(facts),
@@ -283,7 +284,7 @@ def _machine(value: object) -> object:
 
 
 def _source(dataset: str) -> str:
-    return f"urn:dnadesign:usr:{dataset}"
+    return f"urn:dnadesign:usr:{quote(dataset)}"
 
 
 def _iso(moment: datetime) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from enum import StrEnum
 
 from dnadesign.notify.contract.messages import Message, redacted
@@ -17,6 +18,7 @@ from dnadesign.notify.operations.deliver import deliver
 # Between two rounds over a spool that could not be emptied; the first is in units of the policy's backoff.
 _FIRST_DRAIN_AFTER = 10.0
 _LONGEST_DRAIN_WAIT = 300.0
+_LONGEST_PAUSE = 86400.0
 
 
 class Disposition(StrEnum):
@@ -70,6 +72,10 @@ class Dispatcher:
         self._first_drain_after = _FIRST_DRAIN_AFTER * policy.backoff
         self._drain_wait = self._first_drain_after
         self._drain_at = 0.0
+        if paused := spool.paused_until():
+            # An earlier process was asked to wait; a date far off is a slip of somebody's clock.
+            seconds = min((paused - clock.now()).total_seconds(), _LONGEST_PAUSE)
+            self._drain_at = clock.monotonic() + seconds
         self._disabled = spool.disabled() is not None
 
     def submit(self, message: Message) -> Disposition:
@@ -163,6 +169,9 @@ class Dispatcher:
             self._spool.disable(reason=attempt.reason, now=self._clock.now())
             self._disabled = True
             self._report("the destination said 410 Gone and is disabled; enable it with: notify spool retry")
-        wait = max(self._drain_wait, attempt.retry_after or 0.0)
+        if attempt.retry_after:
+            seconds = min(attempt.retry_after, _LONGEST_PAUSE)
+            self._spool.pause(until=self._clock.now() + timedelta(seconds=seconds))
+        wait = max(self._drain_wait, min(attempt.retry_after or 0.0, _LONGEST_PAUSE))
         self._drain_at = self._clock.monotonic() + wait
         self._drain_wait = min(_LONGEST_DRAIN_WAIT, 2 * self._drain_wait)
