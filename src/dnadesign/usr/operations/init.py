@@ -100,8 +100,7 @@ class Init:
 
 def prepare_folder(store: Store) -> None:
     """Make the dataset's folders and its empty log, each durable; repeating it changes nothing."""
-    make_dirs(store.fs, store.dir / STAGING)
-    if store.fs.stat(store.dir / EVENTS) is None:
-        with opened(store.fs, store.dir / EVENTS, "open_or_create") as log:
-            log.sync()
-        store.fs.sync_dir(store.dir)
+    make_dirs(store.fs, store.dir / STAGING, sure_below=store.root)
+    with opened(store.fs, store.dir / EVENTS, "open_or_create") as log:
+        log.sync()
+    store.fs.sync_dir(store.dir)

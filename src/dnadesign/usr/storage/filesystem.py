@@ -173,10 +173,15 @@ class RealFile:
         fcntl.flock(self.fd, fcntl.LOCK_UN)
 
     def close(self) -> None:
-        """Close the descriptor; closing again does nothing."""
+        """Close the descriptor; closing again does nothing.
+
+        An error is not told: what has to be on the disk was synced before, and a change that is committed must not be
+        reported as failed because of it.
+        """
         if self.fd >= 0:
             fd, self.fd = self.fd, -1
-            os.close(fd)
+            with contextlib.suppress(OSError):
+                os.close(fd)
 
 
 class RealFileSystem:
@@ -285,11 +290,18 @@ def write_file(fs: FileSystem, path: Path, data: bytes, *, like: FileStat | None
         file.sync()
 
 
-def make_dirs(fs: FileSystem, path: Path) -> None:
-    """Make a folder and its missing ancestors, each durable in its parent before it is used."""
-    if fs.stat(path) is not None:
+def make_dirs(fs: FileSystem, path: Path, *, sure_below: Path | None = None) -> None:
+    """Make a folder and its missing ancestors, each durable in its parent before it is used.
+
+    Args:
+        fs: The file system.
+        path: The folder.
+        sure_below: Below this one, also make those durable that are there: whoever made them may have been killed
+            before they were.
+    """
+    if path == sure_below or (sure_below is None and fs.stat(path) is not None):
         return
-    make_dirs(fs, path.parent)
+    make_dirs(fs, path.parent, sure_below=sure_below)
     fs.mkdir(path)
     fs.sync_dir(path.parent)
 

@@ -5,7 +5,7 @@ The order of the steps is the whole point; each sync here was shown to be needed
 1. Stage files under ``.usr/staging`` (hidden), sync each, sync the folder.
 2. Under the lock, after recovery: write the intent hidden, sync it, rename it into place, sync its folder.
 3. Write the event lines at the log's end and sync the log. *This is the commit.* Rename the intent to its
-   synced name, which tells readers that the event counts.
+   synced name, which tells readers that the event counts, and sync its folder.
 4. Apply: moves, publishes (base first), removes; sync the folders touched; only then remove the intent.
 
 Recovery looks at the intent and at the log's bytes, never at anything else, and so needs no guess.
@@ -62,8 +62,8 @@ def commit(fs: FileSystem, dataset: Path, staging: Staging, intent: Intent) -> N
         raise
     staging.keep()  # from here on the intent names the staged files; recovery drops or publishes them
     _write_events(fs, dataset, intent)
+    _tell_readers(fs, dataset, intent)
     try:
-        fs.rename(dataset / INTENT, dataset / INTENT_SYNCED)
         apply(fs, dataset, intent, again=False)
         fs.unlink(dataset / INTENT_SYNCED)
     except OSError as error:  # committed: the next lock does what is left, readers count it already
@@ -102,6 +102,18 @@ def _write_events(fs: FileSystem, dataset: Path, intent: Intent) -> None:
         raise
     finally:
         log.close()
+
+
+def _tell_readers(fs: FileSystem, dataset: Path, intent: Intent) -> None:
+    """Give the intent its synced name, durably: after a power cut, too, readers count what was committed."""
+    try:
+        fs.rename(dataset / INTENT, dataset / INTENT_SYNCED)
+        fs.sync_dir(dataset / PRIVATE)
+    except OSError as error:
+        raise CommitOutcomeUnknown(
+            f"{dataset / EVENTS}: the event of change {intent.txid} is written, but readers may not count it yet ({error})",
+            mend="the next writer settles it; then look for the change in the log by its txid or batch_id",
+        ) from error
 
 
 def _roll_back(
@@ -170,13 +182,13 @@ def apply(fs: FileSystem, dataset: Path, intent: Intent, *, again: bool) -> None
     touched: dict[Path, None] = {}
     for move in intent.moves:
         target = dataset / move.target
-        _ensure_dirs(fs, dataset, target.parent, again=again)
+        make_dirs(fs, target.parent, sure_below=dataset if again else None)
         if not again or fs.stat(target) is None:
             fs.rename(dataset / move.source, target)
         touched |= {target.parent: None, (dataset / move.source).parent: None}
     for publish in sorted(intent.publishes, key=_base_first):
         target = dataset / publish.target
-        _ensure_dirs(fs, dataset, target.parent, again=again)
+        make_dirs(fs, target.parent, sure_below=dataset if again else None)
         if not again or fs.stat(dataset / publish.staged) is not None:
             fs.rename(dataset / publish.staged, target)
         elif fs.stat(target) is None:
@@ -192,17 +204,6 @@ def apply(fs: FileSystem, dataset: Path, intent: Intent, *, again: bool) -> None
 
 def _base_first(publish: Publish) -> bool:
     return "/" in publish.target
-
-
-def _ensure_dirs(fs: FileSystem, dataset: Path, folder: Path, *, again: bool) -> None:
-    if folder == dataset:
-        return
-    if again:  # a folder made before the crash may exist without being durable
-        _ensure_dirs(fs, dataset, folder.parent, again=True)
-        fs.mkdir(folder)
-        fs.sync_dir(folder.parent)
-    else:
-        make_dirs(fs, folder)
 
 
 def _lost(dataset: Path, publish: Publish, intent: Intent) -> CorruptFileError:
@@ -226,8 +227,9 @@ def recover(fs: FileSystem, dataset: Path) -> list[str]:
         EventLogError: The log is damaged in a way that no crash leaves.
     """
     done: list[str] = []
-    intent = read_intent(fs, dataset)
-    if intent is not None:
+    while (
+        intent := read_intent(fs, dataset)
+    ) is not None:  # a power cut may bring back one that was done before
         done.append(_settle(fs, dataset, intent))
     torn = _cut_torn_tail(fs, dataset)
     if torn is not None:
@@ -252,6 +254,7 @@ def _settle(fs: FileSystem, dataset: Path, intent: Intent) -> str:
         return f"dropped change {intent.txid}: its writer died before its event was on the disk"
     if not intent.synced:
         fs.rename(dataset / INTENT, dataset / INTENT_SYNCED)
+    fs.sync_dir(dataset / PRIVATE)
     apply(fs, dataset, replace(intent, synced=True), again=True)
     fs.unlink(dataset / INTENT_SYNCED)
     return f"finished change {intent.txid}: it was committed, and its writer died before all files had their names"

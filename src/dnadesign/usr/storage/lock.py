@@ -65,8 +65,8 @@ def exclusive_lock(
             mend="writing needs write permission in the dataset's folder; reading does not",
         ) from error
     try:
+        _held.add(file)  # before it is locked: a child forked at any later moment lets go of it
         _wait_for(file, path, timeout)
-        _held.add(file)
         _name_owner(file, tool)
         yield
     finally:

@@ -55,9 +55,11 @@ class Store:
     def exists(self) -> bool:
         """Whether the dataset has its first event."""
         found = self.fs.stat(self.dir / EVENTS)
-        if found is None:  # none there, or another writer is archiving it this very moment
-            return committed_log_end(self.fs, self.dir).end > 0
-        return found.size > 0 and self.fs.stat(self.dir / RECORDS) is not None
+        if found is not None and found.size > 0 and self.fs.stat(self.dir / RECORDS) is not None:
+            return (
+                True  # else it may be just committed, or another writer is archiving the log this very moment
+            )
+        return committed_log_end(self.fs, self.dir).end > 0
 
     def pin(self) -> Version:
         """The newest committed version, its files open.

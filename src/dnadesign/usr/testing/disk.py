@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import errno
-import hashlib
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from itertools import product
 from pathlib import Path
 from random import Random
@@ -125,16 +123,24 @@ class Disk:
                     stack.append((f"{prefix}{name}/", child))
         return found
 
-    def fingerprint(self, indifferent: frozenset[str]) -> int:
-        """A 64-bit hash of all names, kinds and contents; contents of files of these names do not count."""
-        digest = hashlib.blake2b(digest_size=8)
-        for path, content in sorted(self.files(Path("/")).items()):
-            digest.update(path.encode())
-            if content is None:
-                digest.update(b"/")
-            elif path.rsplit("/", 1)[-1] not in indifferent:
-                digest.update(b"\0" + len(content).to_bytes(8, "big") + content)
-        return int.from_bytes(digest.digest(), "big")
+    def fingerprint(self, indifferent: frozenset[str], number: int = _ROOT) -> int:
+        """A hash of all names, kinds and contents, good for this process; contents of files of these names do not count."""
+        found = []
+        for name, child in self.nodes[number].entries.items():
+            node = self.nodes[child]
+            inside = self.fingerprint(indifferent, child) if node.is_dir else hash(node.content)
+            found.append((name, node.is_dir, 0 if name in indifferent else inside))
+        return hash(frozenset(found))
+
+    def pending_mark(self, indifferent: frozenset[str]) -> int:
+        """A hash of what is not on the disk yet; 0 if that is nothing."""
+        ignored = {
+            child for n in self.nodes.values() for name, child in n.entries.items() if name in indifferent
+        }
+        dirty = [
+            (n.number, n.dirty, n.durable) for n in self.nodes.values() if n.dirty and n.number not in ignored
+        ]
+        return hash((self.changes, tuple(dirty))) if dirty or self.changes else 0
 
     def after_power_cut(
         self, *, most: int, random: Random, indifferent: frozenset[str] = frozenset()
@@ -166,12 +172,7 @@ class Disk:
 
     def _put_on_disk(self, change: NameChange) -> None:
         for folder, name, number in change.sets:
-            on_disk = dict(self.nodes[folder].on_disk)
-            if number is None:
-                on_disk.pop(name, None)
-            else:
-                on_disk[name] = number
-            self.nodes[folder] = replace(self.nodes[folder], on_disk=on_disk)
+            self.nodes[folder] = self.nodes[folder].with_entry_on_disk(name, number)
 
     def _with_names(self, names: Iterable[int]) -> Disk:
         """What is there after these changes of names got through, contents as on the disk."""
@@ -184,7 +185,7 @@ class Disk:
         while stack:
             node = after.nodes[stack.pop()]
             if node.number not in nodes:
-                nodes[node.number] = replace(node, entries=node.on_disk, content=node.durable, dirty=())
+                nodes[node.number] = node.as_on_disk()
                 stack.extend(node.on_disk.values())
         after.nodes = nodes
         return after
@@ -192,7 +193,7 @@ class Disk:
     def _with_contents(self, contents: Mapping[int, bytes]) -> Disk:
         state = self.clone()
         for number, content in contents.items():
-            state.nodes[number] = replace(state.nodes[number], content=content, durable=content)
+            state.nodes[number] = state.nodes[number].as_on_disk(content)
         return state
 
     def _name(self, number: int) -> str:

@@ -5,7 +5,7 @@ Every value here is immutable and replaced when it changes, so that a copy of th
 What a power cut may leave is modelled as POSIX allows it, which is more than today's file systems do:
 
 - The data of a file is on the disk once the file was synced. Of what was written since, any subset may be there, each
-  write whole, in part, or as zeros.
+  write whole, in part, or, where the file was shorter before, as zeros.
 - A name is on the disk once its folder was synced. Of the changes to names since, any subset may be there that keeps
   the order of changes to one name and to one file; syncing a file does not make its name durable.
 - A rename, also from one folder to another, happens or does not (both folders are changed, or none).
@@ -14,7 +14,7 @@ What a power cut may leave is modelled as POSIX allows it, which is more than to
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from itertools import product
 from random import Random
 
@@ -39,8 +39,7 @@ class Write:
         """What a power cut may leave of it, besides all and nothing."""
         if len(self.data) < 2:
             return ()
-        zeros = Write(self.offset, bytes(len(self.data)))
-        return (Write(self.offset, self.data[: len(self.data) // 2]), zeros)
+        return (Write(self.offset, self.data[: len(self.data) // 2]), Grow(self.offset + len(self.data)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +57,22 @@ class Cut:
         return ()
 
 
-Change = Write | Cut
+@dataclass(frozen=True, slots=True)
+class Grow:
+    """A write of which the new size reached the disk and the bytes did not: zeros where nothing was before."""
+
+    size: int
+
+    def apply(self, content: bytes) -> bytes:
+        """The content after it."""
+        return content.ljust(self.size, b"\0")
+
+    def partly(self) -> tuple[Change, ...]:
+        """Nothing between all and nothing."""
+        return ()
+
+
+Change = Write | Cut | Grow
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,22 +106,57 @@ class Node:
     def changed(self, change: Change, modified_ns: int) -> Node:
         """The file after a write or change of size."""
         content = change.apply(self.content)
-        return replace(self, content=content, dirty=(*self.dirty, change), modified_ns=modified_ns)
+        return self._with(
+            content, self.durable, (*self.dirty, change), self.entries, self.on_disk, modified_ns
+        )
 
     def synced(self) -> Node:
         """The file after a sync: what was written since the last one is on the disk."""
         durable = self.durable
         for change in self.dirty:
             durable = change.apply(durable)
-        return replace(self, durable=durable, dirty=())
+        return self._with(self.content, durable, (), self.entries, self.on_disk, self.modified_ns)
 
     def falsely_clean(self) -> Node:
         """The file after a sync that failed: nothing reached the disk, and nothing is written there any more."""
-        return replace(self, dirty=())
+        return self._with(self.content, self.durable, (), self.entries, self.on_disk, self.modified_ns)
 
     def with_entry(self, name: str, number: int | None, modified_ns: int) -> Node:
         """The folder with a name added, changed, or removed."""
-        return replace(self, entries=_with(self.entries, name, number), modified_ns=modified_ns)
+        entries = _with_name(self.entries, name, number)
+        return self._with(self.content, self.durable, self.dirty, entries, self.on_disk, modified_ns)
+
+    def with_entry_on_disk(self, name: str, number: int | None) -> Node:
+        """The folder after such a change has reached the disk."""
+        on_disk = _with_name(self.on_disk, name, number)
+        return self._with(self.content, self.durable, self.dirty, self.entries, on_disk, self.modified_ns)
+
+    def as_on_disk(self, durable: bytes | None = None) -> Node:
+        """What a power cut leaves of it; of a file, these bytes."""
+        kept = self.durable if durable is None else durable
+        return self._with(kept, kept, (), self.on_disk, self.on_disk, self.modified_ns)
+
+    def _with(  # noqa: PLR0917 - called for every change: a copy by name would take most of a search's time
+        self,
+        content: bytes,
+        durable: bytes,
+        dirty: tuple[Change, ...],
+        entries: Mapping[str, int],
+        on_disk: Mapping[str, int],
+        modified_ns: int,
+    ) -> Node:
+        return Node(
+            self.number,
+            self.is_dir,
+            self.mode,
+            self.group,
+            modified_ns,
+            content,
+            durable,
+            dirty,
+            entries,
+            on_disk,
+        )
 
     def remains(self) -> list[bytes]:
         """The contents that a power cut may leave, what is on the disk first."""
@@ -140,7 +189,7 @@ def _count(options: Sequence[Sequence[object]]) -> int:
     return total
 
 
-def _with(entries: Mapping[str, int], name: str, number: int | None) -> dict[str, int]:
+def _with_name(entries: Mapping[str, int], name: str, number: int | None) -> dict[str, int]:
     found = dict(entries)
     if number is None:
         found.pop(name, None)

@@ -218,9 +218,14 @@ class SimulatedFileSystem:
         return self._disk.unsynced
 
     def fingerprint(self) -> int:
-        """A 64-bit hash of all names, kinds and contents."""
+        """A hash of all names, kinds and contents, to tell states apart within this process."""
         self._read_all_back()
         return self._disk.fingerprint(self.indifferent)
+
+    def pending_mark(self) -> int:
+        """A hash of what is not on the disk yet; 0 if that is nothing."""
+        self._read_all_back()
+        return self._disk.pending_mark(self.indifferent)
 
     def files(self, under: Path | str = "/") -> dict[str, bytes | None]:
         """The contents of all files below a folder by their relative path; None stands for a folder."""

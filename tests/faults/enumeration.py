@@ -1,0 +1,317 @@
+"""Every crash and every fault at every operation of a change, and again inside the recovery from it.
+
+For each operation of a change that touches the disk: the writer is killed there, the power fails there (with every
+subset of what was not synced, or a sample of them), the operation fails in each way, once and for good. Each state that
+this leaves is read without a lock, recovered, checked, recovered again, and changed again; a sample of the recoveries
+is itself cut short at every operation.
+"""
+
+import contextlib
+import errno
+import logging
+import zlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from random import Random
+
+from dnadesign.usr.contract.errors import CommitOutcomeUnknown, SequencesError
+from dnadesign.usr.storage.journal import recover
+from dnadesign.usr.storage.lock import exclusive_lock
+from dnadesign.usr.testing.disk import os_error
+from dnadesign.usr.testing.simulated import Fault, Operation, SimulatedFileSystem
+from tests.faults.changes import CHANGES, DATASET, Files, Plan, empty_disk, init, log_event, perform, possible
+from tests.faults.invariants import (
+    Expected,
+    problems_of_following,
+    problems_of_reading,
+    problems_of_settled,
+)
+
+ALLOCATES = frozenset({"create", "mkdir", "rename", "write", "copy", "sync", "sync_dir"})
+WRITES = frozenset({"write", "copy"})
+NEXT = 900_000  # the number of the change that is made after a recovery
+
+logging.getLogger("dnadesign.usr").setLevel(
+    logging.ERROR
+)  # that a change is finished later is told at each fault
+
+
+class Interrupted(BaseException):
+    """Stands for Ctrl-C."""
+
+
+@dataclass
+class Tally:
+    """What was looked at, and what was found wrong.
+
+    Attributes:
+        states: Hashes of the distinct states that were recovered and checked.
+        runs: Changes that were made with a fault in them.
+        violations: What did not hold, with how to get there.
+        stop_after: Give up after so many violations.
+    """
+
+    states: set[int] = field(default_factory=set)
+    runs: int = 0
+    violations: list[str] = field(default_factory=list)
+    stop_after: int = 5
+
+    def note(self, where: str, problems: list[str]) -> None:
+        self.violations += [f"{where}: {problem}" for problem in problems]
+        if len(self.violations) >= self.stop_after:
+            raise TooManyViolations(self)
+
+
+class TooManyViolations(Exception):
+    """Ends a search that has found enough."""
+
+    def __init__(self, tally: Tally) -> None:
+        super().__init__("\n".join(tally.violations))
+
+
+@dataclass(frozen=True)
+class Effort:
+    """How far to look: most states of one power cut, and every how many-th recovery to cut short in its turn."""
+
+    crashes: int = 24
+    nested_every: int = 40
+    nested_crashes: int = 6
+    after_faults: int = 4
+
+
+@dataclass
+class World:
+    """A dataset some changes old."""
+
+    fs: SimulatedFileSystem
+    files: Files
+    expected: Expected
+    number: int
+
+    def plan(self, name: str) -> Plan:
+        return (init if name == "init" else CHANGES[name])(self.files, self.number)
+
+    def after(self, name: str) -> "World":
+        """The world after one more change, as its writer leaves it."""
+        plan, fs = self.plan(name), self.fs.clone()
+        perform(fs, name, plan, files=self.files, number=self.number)
+        return World(fs, plan.apply(self.files), self.expected.and_done(self.number), self.number + 1)
+
+
+def new_world() -> World:
+    return World(empty_disk(), {}, Expected(), 1)
+
+
+def prepared(*names: str) -> World:
+    """A dataset after its init and these changes."""
+    world = new_world().after("init")
+    for name in names:
+        world = world.after(name)
+    return world
+
+
+def random_world(rng: Random, length: int) -> World:
+    """A dataset after its init and some random changes."""
+    world = new_world().after("init")
+    for _ in range(length):
+        world = world.after(rng.choice([name for name in CHANGES if possible(world.files, name)]))
+    return world
+
+
+@dataclass
+class Search:
+    """One change of one dataset, broken in every way."""
+
+    world: World
+    name: str
+    tally: Tally
+    effort: Effort = field(default_factory=Effort)
+    _recoveries: int = 0
+    _rng: Random = field(default_factory=lambda: Random(0))
+
+    def run(self) -> None:
+        """Look at everything."""
+        self.plan = self.world.plan(self.name)
+        self._rng = Random(zlib.crc32(f"{self.name} {self.world.number}".encode()))
+        operations = self.crashes()
+        for operation in operations:
+            for label, faults in ways_to_fail(operation):
+                self.fault(f"{self.name}, {label}", faults)
+
+    def perform(self, fs: SimulatedFileSystem) -> None:
+        perform(fs, self.name, self.plan, files=self.world.files, number=self.world.number)
+
+    def crashes(self) -> list[Operation]:
+        """Kills and power cuts at every operation, and after the last one; the operations."""
+        fs, number = self.world.fs.clone(), self.world.number
+        operations: list[Operation] = []
+        moments: list[tuple[str, SimulatedFileSystem]] = []
+
+        def before(operation: Operation) -> None:
+            operations.append(operation)
+            if operation.changes:
+                moments.append((shown(operation), fs.clone()))
+
+        fs.before = before
+        self.perform(fs)
+        fs.before = None
+        for label, moment in moments:
+            self.cut(f"{self.name}, before {label}", moment, self.world.expected.and_open(number))
+        self.cut(f"{self.name}, done", fs, self.world.expected.and_done(number))
+        return operations
+
+    def cut(self, where: str, fs: SimulatedFileSystem, expected: Expected, *, most: int = 0) -> None:
+        """The writer is killed now, or the power fails."""
+        self.settle(f"{where}, killed", fs.clone(), expected)
+        for number, state in enumerate(fs.crashes(most=most or self.effort.crashes, random=self._rng)):
+            self.settle(f"{where}, power cut {number}", state, expected)
+
+    def fault(self, where: str, faults: Callable[[Operation], Fault | None]) -> None:
+        """Make the change with a fault in it; then crash, now and at each operation after the fault."""
+        self.tally.runs += 1
+        fs, number = self.world.fs.clone(), self.world.number
+        moments: list[tuple[str, SimulatedFileSystem]] = []
+        hit = False
+
+        def before(operation: Operation) -> Fault | None:
+            nonlocal hit
+            fault = faults(operation)
+            if hit and operation.changes:
+                moments.append((shown(operation), fs.clone()))
+            hit = hit or fault is not None
+            return fault
+
+        fs.before = before
+        expected = self.world.expected
+        try:
+            self.perform(fs)
+            after = expected.and_done(number)
+        except (CommitOutcomeUnknown, Interrupted):
+            after = expected.and_open(number)
+        except (SequencesError, OSError):
+            after = expected.and_failed(number)
+        fs.before = None
+        self.tally.note(where, problems_of_reading(fs, after))
+        self.cut(f"{where}, then", fs, after, most=self.effort.after_faults)
+        for label, moment in moments:
+            self.cut(
+                f"{where}, before {label}", moment, expected.and_open(number), most=self.effort.after_faults
+            )
+
+    def settle(
+        self, where: str, fs: SimulatedFileSystem, expected: Expected, *, nested: bool = False
+    ) -> None:
+        """Read, recover, check, recover again, change and check again."""
+        mark = hash((fs.fingerprint(), fs.pending_mark(), expected.failed, len(expected.done)))
+        if mark in self.tally.states:
+            return
+        self.tally.states.add(mark)
+        self._recoveries += 1
+        unsynced = fs.unsynced
+        problems = problems_of_reading(fs, expected)
+        if self._recoveries % 4 == 0:
+            problems += problems_of_following(fs, expected)
+        if not nested and self._recoveries % self.effort.nested_every == 0:
+            self.recover_in_pieces(where, fs.clone(), expected)
+        try:
+            recover_now(fs)
+            problems += problems_of_settled(fs, expected)
+            once = fs.fingerprint()
+            recover_now(fs)
+            if fs.fingerprint() != once:
+                problems.append("recovering twice does not give what recovering once gives")
+            problems += self.go_on(fs, expected, cuts=3 if unsynced or self._recoveries % 4 == 0 else 0)
+        except (SequencesError, OSError) as error:
+            problems.append(f"{type(error).__name__}: {error}")
+        self.tally.note(where, problems)
+
+    def go_on(self, fs: SimulatedFileSystem, expected: Expected, *, cuts: int) -> list[str]:
+        """The next change works, and no power cut loses it or what came before."""
+        if not expected.done:
+            committed = self.name == "init" and fs.stat(DATASET / "records.parquet") is not None
+            name, plan = ("log_event", log_event({}, NEXT)) if committed else ("init", init({}, NEXT))
+        else:
+            name, plan = "log_event", log_event({}, NEXT)
+        perform(fs, name, plan, files={}, number=NEXT)
+        after = expected.and_done(NEXT)
+        problems = problems_of_reading(fs, after) + problems_of_settled(fs, after)
+        for state in fs.crashes(most=cuts, random=self._rng) if cuts else ():
+            problems += problems_of_reading(state, after)
+            recover_now(state)
+            problems += problems_of_settled(state, after)
+        return [f"after the next change: {p}" for p in problems]
+
+    def recover_in_pieces(self, where: str, fs: SimulatedFileSystem, expected: Expected) -> None:
+        """Recovery is itself cut short, and fails, at each of its operations."""
+        start, moments = fs.clone(), list[tuple[str, SimulatedFileSystem]]()
+        operations: list[Operation] = []
+
+        def before(operation: Operation) -> None:
+            operations.append(operation)
+            if operation.changes:
+                moments.append((shown(operation), fs.clone()))
+
+        fs.before = before
+        recover_now(fs)
+        for label, moment in moments:
+            self.settle(f"{where}, recovery killed before {label}", moment.clone(), expected, nested=True)
+            for state in moment.crashes(most=self.effort.nested_crashes, random=self._rng):
+                self.settle(f"{where}, power cut in recovery before {label}", state, expected, nested=True)
+        for operation in operations:
+            for label, faults in ways_to_fail(operation):
+                state = start.clone()
+                state.before = faults
+                with contextlib.suppress(SequencesError, OSError, Interrupted):
+                    recover_now(state)
+                state.before = None
+                self.settle(f"{where}, recovery, {label}", state.clone(), expected, nested=True)
+                for crash in state.crashes(most=2, random=self._rng):
+                    self.settle(f"{where}, recovery, {label}, power cut", crash, expected, nested=True)
+
+
+def recover_now(fs: SimulatedFileSystem) -> None:
+    """What the next writer does first."""
+    if fs.stat(DATASET) is not None:
+        with exclusive_lock(fs, DATASET, timeout=0, tool="test"):
+            recover(fs, DATASET)
+
+
+def shown(operation: Operation) -> str:
+    name = operation.path.relative_to("/data").as_posix()
+    to = f" -> {operation.target.relative_to('/data').as_posix()}" if operation.target is not None else ""
+    return f"operation {operation.index} ({operation.kind} {name}{to})"
+
+
+def ways_to_fail(operation: Operation) -> Iterator[tuple[str, Callable[[Operation], Fault | None]]]:
+    """The faults of one operation: each error once and for good, before or after it took effect, and Ctrl-C."""
+    at = operation.index
+
+    def once(fault: Fault) -> Callable[[Operation], Fault | None]:
+        return lambda now: fault if now.index == at else None
+
+    def for_good(fault: Fault, kinds: frozenset[str] | None) -> Callable[[Operation], Fault | None]:
+        return lambda now: fault if now.index >= at and (kinds is None or now.kind in kinds) else None
+
+    where = shown(operation)
+    eio = os_error(errno.EIO, operation.path)
+    yield f"EIO at {where}", once(Fault(eio))
+    yield f"EIO from {where} on", for_good(Fault(eio), None)
+    if not operation.changes:
+        return
+    yield f"EIO after {where}", once(Fault(eio, "whole"))
+    yield f"Ctrl-C at {where}", once(Fault(Interrupted()))
+    yield f"Ctrl-C after {where}", once(Fault(Interrupted(), "whole"))
+    if operation.kind in ALLOCATES:
+        for code in (errno.ENOSPC, errno.EDQUOT):
+            full = os_error(code, operation.path)
+            yield f"{errno.errorcode[code]} at {where}", once(Fault(full))
+            yield f"{errno.errorcode[code]} from {where} on", for_good(Fault(full), ALLOCATES)
+    if operation.kind in WRITES:
+        yield f"half a write at {where}", once(Fault(eio, "half"))
+        yield f"short write at {where}", once(Fault(None, "half"))
+    if operation.kind == "sync":
+        yield f"lost sync at {where}", once(Fault(eio, "lost"))
+        yield (
+            f"lost syncs from {where} on",
+            lambda now: Fault(eio, "lost") if now.index >= at and now.kind == "sync" else None,
+        )
