@@ -19,7 +19,7 @@ SOURCES := src tests scripts
 COMPILE := .venv-tools/bin/uv pip compile --quiet --universal --python-version 3.12 --generate-hashes \
 	--no-header --no-emit-index-url --no-emit-find-links --strip-extras
 
-.PHONY: help setup setup-bench test lint types pytest demo format lock wheel clean distclean
+.PHONY: help setup setup-bench test lint types pytest demo docs format lock wheel clean distclean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -43,6 +43,9 @@ pytest: $(SETUP) ## run the tests
 
 demo: $(SETUP) ## design sequences, store them, watch the notifications arrive
 	$(BIN)/python -m dnadesign.demo
+
+docs: $(SETUP) ## write the generated pages anew, run what the others show and bring outputs up to date
+	$(BIN)/python -m scripts.docs
 
 format: $(SETUP) ## sort imports, mend what can be mended, format
 	$(BIN)/ruff check --fix $(SOURCES)
