@@ -118,6 +118,7 @@ if TYPE_CHECKING:  # the same names, for type checkers; at run time __getattr__ 
         OverlayInfo as OverlayInfo,
     )
     from dnadesign.usr.operations.freeze import FreezeResult as FreezeResult
+    from dnadesign.usr.operations.import_file import ImportReport as ImportReport
     from dnadesign.usr.operations.ingest import AddSequencesResult as AddSequencesResult
     from dnadesign.usr.operations.overlay_parts import OverlayPartResult as OverlayPartResult
     from dnadesign.usr.operations.register import (
@@ -177,6 +178,7 @@ _HOMES = {
     "operations.coverage": ("OverlayCoverage",),
     "operations.describe": ("DatasetInfo", "OverlayInfo"),
     "operations.freeze": ("FreezeResult",),
+    "operations.import_file": ("ImportReport",),
     "operations.ingest": ("AddSequencesResult",),
     "operations.overlay_parts": ("OverlayPartResult",),
     "operations.registry_diff": ("BrokenOverlay", "RegistryDiff", "diff_registry", "preview_registration"),

@@ -221,7 +221,12 @@ def _until_open(pid: int, name: str) -> None:
 
 @pytest.mark.parametrize(
     ("words", "offered"),
-    [("usr va", ["validate"]), ("usr head l", ["lab/promoters"]), ("usr namespace show s", ["score"])],
+    [
+        ("usr va", ["validate"]),
+        ("usr head l", ["lab/promoters"]),
+        ("usr namespace show s", ["score"]),
+        ("usr import r", ["root/"]),
+    ],
 )
 def test_the_shell_completes_commands_datasets_and_namespaces(
     words: str, offered: list[str], dataset: Dataset, program: Usr

@@ -82,3 +82,54 @@ def test_inside_a_dataset_only_the_file_need_be_named(
     assert (
         "expected [DATASET] FILE" in there.run("attach", DATASET, "a", "b", "--namespace", more, status=2).err
     )
+
+
+def test_import_says_which_rows_it_took_and_why_not_the_others(
+    dataset: Dataset, program: Usr, tmp_path: Path
+) -> None:
+    (tmp_path / "a.fasta").write_text(">one\nACGT\n>two\nACGTN\n>three\nACGT\n")
+    words = ["import", DATASET, "a.fasta", "--alphabet", "dna_4"]
+    dry = program.run(*words, "--dry-run", status=1)
+    assert "record 2 ('two')" in dry.out
+    assert "1 accepted, 1 skipped, 1 refused; nothing is changed yet" in dry.err
+    assert "record 2" in program.run(*words, status=3).err
+    assert dataset.to_arrow().num_rows == 0
+    taken = program.run(*words, "--on-invalid", "skip", "--on-conflict", "ignore", "-f", "json").json
+    assert (taken["accepted"], taken["skipped"], taken["refused"]) == (1, 1, 1)
+    assert taken["duplicates"][0]["numbers"] == [1, 3]
+    assert program.run("head", DATASET, "-f", "json").json[0]["source"] == "a.fasta"
+
+
+def test_import_takes_columns_under_other_names_and_a_batch_once_only(
+    dataset: Dataset, program: Usr, tmp_path: Path
+) -> None:
+    (tmp_path / "a.txt").write_text("Seq;n\n".replace(";", "\t") + "ACGT\t1\nTTTT\t2\n")
+    words = [
+        "import",
+        DATASET,
+        "a.txt",
+        "--alphabet",
+        "dna_4",
+        "--columns",
+        "Seq=sequence",
+        "--file-format",
+        "tsv",
+    ]
+    for _ in range(2):
+        assert "2 accepted" in program.run(*words, "--batch-id", "first", "--source", "here").err
+    assert dataset.info().rows == 2
+    assert "batch" in program.run(*words, "--batch-id", "first", "--source", "there", status=3).err
+
+
+def test_import_never_guesses_the_alphabet(dataset: Dataset, program: Usr, tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("sequence\nACGT\n")
+    assert "--alphabet" in program.run("import", DATASET, "a.csv", status=3).err
+
+
+def test_import_lists_the_first_rows_that_it_refuses_and_counts_the_rest(
+    dataset: Dataset, program: Usr, tmp_path: Path
+) -> None:
+    (tmp_path / "a.csv").write_text("sequence\n" + "ACGX\n" * 25)
+    told = program.run("import", DATASET, "a.csv", "--alphabet", "dna_4", "--dry-run", status=1)
+    assert len(told.out.splitlines()) == 1 + 20
+    assert "and 5 more refused" in told.err

@@ -41,10 +41,14 @@ COMMANDS = {
     "schema": Entry("datasets", "Show the columns of a dataset and their types."),
     "head": Entry("records", "Show the first records, with what overlays add."),
     "get": Entry("records", "Show records by their ids."),
+    "import": Entry("files", "Import the sequences of a file."),
     "attach": Entry("files", "Attach the columns of a file to the records."),
     "validate": Entry("checks", "Check a dataset against the format and its registry."),
+    "delete": Entry("records", "Delete records; they can be restored."),
+    "restore": Entry("records", "Bring deleted records back."),
     "namespace": Entry("namespace", "Say which derived columns there are.", "Groups", is_group=True),
     "events": Entry("events", "Show what has happened to a dataset.", "Groups", is_group=True),
+    "state": Entry("state", "Mark records: masked, quality, split, descent.", "Groups", is_group=True),
     "maintenance": Entry(
         "maintenance", "Rare operations that rewrite what is there.", "Groups", is_group=True
     ),

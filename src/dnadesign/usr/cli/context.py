@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -166,11 +167,6 @@ def namespace_names(root_option: str | None) -> list[str]:
         return []
 
 
-def is_id(word: str) -> bool:
-    """Whether a word is a record's id, and so hardly the name of a dataset."""
-    return _ID.fullmatch(word) is not None
-
-
 def dataset_and_file(words: Sequence[str]) -> tuple[str | None, str]:
     """``[DATASET] FILE`` as the two; the dataset is None where it is left out.
 
@@ -180,3 +176,36 @@ def dataset_and_file(words: Sequence[str]) -> tuple[str | None, str]:
     if len(words) > 2:
         raise UsageProblem(f"expected [DATASET] FILE, found {len(words)} words: {' '.join(words)}")
     return (None, words[0]) if len(words) == 1 else (words[0], words[1])
+
+
+def dataset_and_ids(words: Sequence[str] | None, ids_from: Path | None) -> tuple[str | None, list[str]]:
+    """``[DATASET] ID...`` as the two, with the ids that are in a file.
+
+    Raises:
+        UsageProblem: There is no id.
+        StorageError: The file cannot be read.
+    """
+    words = list(words or ())
+    dataset = words.pop(0) if words and not _is_id(words[0]) else None
+    if ids_from is not None:
+        words += _lines_of(ids_from)
+    if not words:
+        raise UsageProblem(
+            "no id is given", mend="name ids, or a file of ids: --ids-from; usr head shows ids"
+        )
+    return dataset, words
+
+
+def _lines_of(file: Path) -> list[str]:
+    try:
+        text = sys.stdin.read() if str(file) == "-" else file.read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise usr.StorageError(f"{file}: cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise usr.ValidationError(f"{file}: is no text: {error.reason} at byte {error.start}") from error
+    return [line.strip() for line in text.splitlines() if line.strip()]
+
+
+def _is_id(word: str) -> bool:
+    """Whether a word is a record's id, and so hardly the name of a dataset."""
+    return _ID.fullmatch(word) is not None

@@ -3,16 +3,135 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from dnadesign.usr.cli.context import dataset_and_file, open_dataset
-from dnadesign.usr.cli.options import DataFormat, DatasetAndFile, Namespace, Root, split_names
+from dnadesign.usr.cli.errors import CHECK_FAILED
+from dnadesign.usr.cli.options import (
+    DataFormat,
+    DatasetAndFile,
+    FileColumns,
+    FileFormat,
+    Namespace,
+    Root,
+    split_names,
+)
 from dnadesign.usr.cli.output import Output
 from dnadesign.usr.cli.plain_help import PlainCommand, examples
 
+if TYPE_CHECKING:
+    from dnadesign.usr import ImportReport
+
 app = typer.Typer(rich_markup_mode=None)
+
+
+@app.command(
+    "import",
+    cls=PlainCommand,
+    epilog=examples(
+        "usr import lab/promoters designs.csv --alphabet dna_4 --source 'library 7'",
+        "usr import lab/promoters genome.fasta.gz --alphabet dna_5 --on-conflict ignore",
+        "usr import lab/promoters designs.csv --alphabet dna_4 --columns Seq=sequence --dry-run",
+    ),
+)
+def import_(
+    words: DatasetAndFile,
+    *,
+    alphabet: Annotated[
+        str | None,
+        typer.Option(
+            "--alphabet",
+            metavar="NAME",
+            help="dna_4, dna_5, rna_4, rna_5, protein_20 or protein_21; never guessed.",
+        ),
+    ] = None,
+    bio_type: Annotated[
+        str | None,
+        typer.Option("--bio-type", metavar="NAME", help="dna, rna or protein; else the alphabet's."),
+    ] = None,
+    source: Annotated[
+        str | None,
+        typer.Option("--source", metavar="TEXT", help="Where they come from; else the file's name."),
+    ] = None,
+    columns: FileColumns = None,
+    file_format: FileFormat = None,
+    on_conflict: Annotated[
+        Literal["error", "ignore"],
+        typer.Option(
+            "--on-conflict", help="What to do about sequences that are there already, or come twice."
+        ),
+    ] = "error",
+    on_invalid: Annotated[
+        Literal["error", "skip"], typer.Option("--on-invalid", help="What to do about rows that are wrong.")
+    ] = "error",
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only report what would be done.")] = False,
+    batch_id: Annotated[
+        str | None,
+        typer.Option("--batch-id", metavar="NAME", help="Import these rows once only under this name."),
+    ] = None,
+    root: Root = None,
+    format: DataFormat = "table",
+) -> int:
+    """Import the sequences of a file.
+
+    Reads CSV, TSV, JSONL, FASTA, FASTQ, GenBank (also .gz and .zst) and Parquet. A table needs a column sequence, and
+    may have the other columns of the base: bio_type, alphabet, source, created_at. All rows become visible at once, or
+    none. A dry run that finds something wrong has exit status 1.
+    """
+    given, file = dataset_and_file(words)
+    found = open_dataset(root, given)
+    out = Output(format)
+    with out.working(f"importing {file}"):
+        report = found.import_file(
+            file,
+            bio_type=bio_type,
+            alphabet=alphabet,
+            source=source,
+            format=file_format,
+            on_conflict=on_conflict,
+            on_invalid=on_invalid,
+            columns=_taken(split_names(columns)),
+            dry_run=dry_run,
+            batch_id=batch_id,
+        )
+    _show_rows(out, report)
+    counts = f"{report.accepted} accepted, {report.skipped} skipped, {report.refused} refused"
+    out.done(f"{found.name}: {counts}{'; nothing is changed yet' if dry_run else ''}", report.to_dict())
+    return 0 if report.ok else CHECK_FAILED
+
+
+_LISTED = 20
+
+
+def _show_rows(out: Output, report: ImportReport) -> None:
+    """The rows that were not taken, and why; people see the first of them."""
+    if not out.for_people:
+        return
+    if report.refusals:
+        rows = [{"refused": r.where, "reason": r.reason, "mend": r.mend} for r in report.refusals[:_LISTED]]
+        out.records(rows, columns=["refused", "reason", "mend"])
+        _say_more(out, report.refused, "refused")
+    if report.duplicates:
+        out.text([""] if report.refusals else [])
+        doubles = [
+            {"skipped": d.id, "in dataset": d.in_dataset, f"{d.unit}s": ", ".join(map(str, d.numbers))}
+            for d in report.duplicates[:_LISTED]
+        ]
+        out.records(doubles, columns=list(doubles[0]))
+        _say_more(out, len(report.duplicates), "skipped")
+
+
+def _say_more(out: Output, count: int, what: str) -> None:
+    if count > _LISTED:
+        out.say(f"and {count - _LISTED} more {what}; --format json lists them")
+
+
+def _taken(columns: Sequence[str] | None) -> Mapping[str, str] | None:
+    """``["sequence", "b=source"]`` as which column of the file each column of the base is read from."""
+    renamed = _renamed(columns)
+    return None if renamed is None else {column: name for name, column in renamed.items()}
 
 
 @app.command(
@@ -33,16 +152,8 @@ def attach(
     key_column: Annotated[
         str | None, typer.Option("--key-column", metavar="NAME", help="Its name, if not id or sequence.")
     ] = None,
-    columns: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--columns", "-c", metavar="A,B=C", help="Only these; B=C takes the file's B as column C."
-        ),
-    ] = None,
-    file_format: Annotated[
-        Literal["csv", "tsv", "jsonl", "parquet"] | None,
-        typer.Option("--file-format", help="The file's, if its ending does not tell."),
-    ] = None,
+    columns: FileColumns = None,
+    file_format: FileFormat = None,
     allow_missing: Annotated[
         bool, typer.Option("--allow-missing", help="Leave out rows whose key no record has.")
     ] = False,

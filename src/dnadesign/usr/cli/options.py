@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -45,6 +46,16 @@ def _complete_dataset(ctx: typer.Context) -> list[str]:
     return dataset_names(ctx.params.get("root") or session_of(ctx).root)
 
 
+def _complete_dataset_or_file(ctx: typer.Context, incomplete: str) -> list[str]:
+    """Datasets, and files: a shell asks the program for both where either may stand."""
+    folder, _, _ = incomplete.rpartition("/")
+    try:
+        files = [f"{path.name}/" if path.is_dir() else path.name for path in Path(folder or ".").iterdir()]
+    except OSError:
+        files = []
+    return [*_complete_dataset(ctx), *(f"{folder}/{name}" if folder else name for name in files)]
+
+
 def _complete_namespace(ctx: typer.Context) -> list[str]:
     return namespace_names(ctx.params.get("root") or session_of(ctx).root)
 
@@ -67,7 +78,7 @@ _DATASET: dict[str, Any] = {
     "help": "Its id, or the path of its folder. May be left out inside the folder.",
     "autocompletion": _complete_dataset,
 }
-DatasetName = Annotated[str | None, typer.Argument(metavar="DATASET", **_DATASET)]
+DatasetName = Annotated[str | None, typer.Argument(metavar="[DATASET]", **_DATASET)]
 
 NewDataset = Annotated[str, typer.Argument(metavar="DATASET", help="Its id: name or group/name.")]
 
@@ -95,6 +106,33 @@ DatasetAndFile = Annotated[
         metavar="[DATASET] FILE",
         help="The dataset (may be left out inside its folder), and the file to read.",
     ),
+]
+
+DatasetAndIds = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="[DATASET] ID...",
+        help="The dataset (may be left out inside its folder), and the ids of the records.",
+        autocompletion=_complete_dataset,
+    ),
+]
+
+IdsFrom = Annotated[
+    Path | None,
+    typer.Option("--ids-from", metavar="FILE", help="Take ids from a file too, one a line; - is stdin."),
+]
+
+AllowMissing = Annotated[
+    bool, typer.Option("--allow-missing", help="Leave out ids that no record has, instead of refusing all.")
+]
+
+FileFormat = Annotated[
+    str | None, typer.Option("--file-format", metavar="NAME", help="The file's, if its ending does not tell.")
+]
+
+FileColumns = Annotated[
+    list[str] | None,
+    typer.Option("--columns", "-c", metavar="A,B=C", help="Only these; B=C takes the file's B as column C."),
 ]
 
 IncludeDeleted = Annotated[bool, typer.Option("--include-deleted", help="Also records that are deleted.")]

@@ -15,7 +15,7 @@ class PlainCommand(TyperCommand):
 
     def collect_usage_pieces(self, ctx: Any) -> list[str]:
         """What the usage line has behind the command's name."""
-        return ["[OPTIONS]", *(_typed(argument) for argument in self._arguments())]
+        return ["[OPTIONS]", *(str(argument.metavar or argument.name) for argument in self._arguments())]
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
         """The arguments, then the options."""
@@ -58,11 +58,6 @@ class PlainGroup(TyperGroup):
                 mend=f"did you mean {' or '.join(near)}?" if near else f"see {ctx.command_path} --help",
             )
         return super().resolve_command(ctx, args)
-
-
-def _typed(argument: TyperArgument) -> str:
-    name = str(argument.metavar or argument.name)
-    return name if argument.required else f"[{name}]"
 
 
 def write_examples(command: Any, formatter: Any) -> None:

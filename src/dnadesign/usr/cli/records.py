@@ -1,23 +1,28 @@
-"""Commands that show records."""
+"""Commands about records: showing, deleting and restoring them."""
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from dnadesign.usr.cli.context import is_id, open_dataset
-from dnadesign.usr.cli.errors import UsageProblem
+from dnadesign.usr.cli.context import dataset_and_ids, open_dataset
 from dnadesign.usr.cli.options import (
+    AllowMissing,
     Columns,
     DataFormat,
+    DatasetAndIds,
     DatasetName,
+    IdsFrom,
     IncludeDeleted,
     Root,
     split_names,
 )
 from dnadesign.usr.cli.output import Output
 from dnadesign.usr.cli.plain_help import PlainCommand, examples
+
+if TYPE_CHECKING:
+    from dnadesign.usr import RecordsResult
 
 app = typer.Typer(rich_markup_mode=None)
 
@@ -54,13 +59,9 @@ def head(
     ),
 )
 def get(
-    words: Annotated[
-        list[str],
-        typer.Argument(
-            metavar="[DATASET] ID...",
-            help="The dataset (may be left out inside its folder), and the ids of the records.",
-        ),
-    ],
+    words: DatasetAndIds = None,
+    *,
+    ids_from: IdsFrom = None,
     columns: Columns = None,
     include_deleted: IncludeDeleted = False,
     root: Root = None,
@@ -70,10 +71,61 @@ def get(
 
     They are shown whole, in the order of the dataset.
     """
-    dataset, ids = (None, words) if is_id(words[0]) else (words[0], words[1:])
-    if not ids:
-        raise UsageProblem("no id is given", mend="usr get DATASET ID...; usr head shows ids")
+    dataset, ids = dataset_and_ids(words, ids_from)
     table = open_dataset(root, dataset).get(
         ids, columns=split_names(columns), include_deleted=include_deleted
     )
     Output(format).blocks(table)
+
+
+@app.command(
+    cls=PlainCommand,
+    epilog=examples(
+        "usr delete lab/promoters 3f786850e387550fdab836ed7e6dc881de23001b --reason 'wrong strain'",
+        "usr delete lab/promoters --ids-from failed.txt --reason 'did not clone'",
+    ),
+)
+def delete(
+    words: DatasetAndIds = None,
+    *,
+    ids_from: IdsFrom = None,
+    reason: Annotated[
+        str | None, typer.Option("--reason", metavar="TEXT", help="Why; kept with each record.")
+    ] = None,
+    allow_missing: AllowMissing = False,
+    root: Root = None,
+    format: DataFormat = "table",
+) -> None:
+    """Delete records; they can be restored.
+
+    They are hidden from all that reads, unless it is told to include them.
+    """
+    dataset, ids = dataset_and_ids(words, ids_from)
+    found = open_dataset(root, dataset)
+    result = found.tombstone(ids, reason=reason, allow_missing=allow_missing)
+    tell_records(Output(format), f"{found.name}: deleted", result)
+
+
+@app.command(
+    cls=PlainCommand, epilog=examples("usr restore lab/promoters 3f786850e387550fdab836ed7e6dc881de23001b")
+)
+def restore(
+    words: DatasetAndIds = None,
+    *,
+    ids_from: IdsFrom = None,
+    allow_missing: AllowMissing = False,
+    root: Root = None,
+    format: DataFormat = "table",
+) -> None:
+    """Bring deleted records back."""
+    dataset, ids = dataset_and_ids(words, ids_from)
+    found = open_dataset(root, dataset)
+    tell_records(Output(format), f"{found.name}: restored", found.restore(ids, allow_missing=allow_missing))
+
+
+def tell_records(out: Output, done: str, result: RecordsResult) -> None:
+    """Say how many records a change reached."""
+    records = "1 record" if result.rows == 1 else f"{result.rows} records"
+    unchanged = f", {result.rows_unchanged} had nothing to take back" if result.rows_unchanged else ""
+    missing = f", {result.rows_missing} ids are no record's" if result.rows_missing else ""
+    out.done(f"{done} {records}{unchanged}{missing}", result.to_dict())
