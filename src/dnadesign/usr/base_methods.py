@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from os import PathLike
 from pathlib import Path
 
 from dnadesign.usr.contract.actor import Actor
 from dnadesign.usr.operations import import_file as _import_file
+from dnadesign.usr.operations._mutation import run
+from dnadesign.usr.operations._snapshots import AUTOMATIC_KEPT, PruneResult, SnapshotResult
+from dnadesign.usr.operations.dedupe import Dedupe, DedupeKey, DedupeResult, Keep
 from dnadesign.usr.operations.import_file import ImportFile, ImportReport, OnConflict, OnInvalid
+from dnadesign.usr.operations.materialize import Materialize, MaterializeResult, OverlaysAfter
+from dnadesign.usr.operations.merge_from import MergeFrom, MergeResult, OnDuplicate
+from dnadesign.usr.operations.snapshot import PruneSnapshots, Snapshot
+from dnadesign.usr.storage.maintenance import require
 from dnadesign.usr.storage.store import Store
 
 
@@ -69,3 +76,122 @@ class BaseMethods:
             dry_run=dry_run,
         )
         return _import_file.import_file(self._store, step, batch_id=batch_id, actor=actor)
+
+    def snapshot(self, *, automatic: bool = False, actor: Actor | None = None) -> SnapshotResult:
+        """Copy the base, byte for byte, to ``_snapshots/``.
+
+        Args:
+            automatic: Whether the copy may be pruned when newer automatic ones are taken; others are never pruned.
+            actor: Who does it.
+        """
+        return run(self._store, [Snapshot(automatic)], actor=actor)[2][0]
+
+    def snapshot_prune(
+        self, *, keep: int = AUTOMATIC_KEPT, maintenance: bool = False, actor: Actor | None = None
+    ) -> PruneResult:
+        """Delete the oldest automatic snapshots; those that were asked for are never touched.
+
+        Args:
+            keep: How many automatic ones stay.
+            maintenance: Allow it outside a maintenance block.
+            actor: Who does it.
+
+        Raises:
+            MaintenanceRequired: Neither inside ``with dataset.maintenance(...)`` nor ``maintenance=True``.
+        """
+        permit = require(self._store.dir, "pruning snapshots", allowed=maintenance, actor=actor)
+        return run(self._store, [PruneSnapshots(keep)], actor=permit.actor, reason=permit.reason)[2][0]
+
+    def materialize(
+        self,
+        *,
+        overlays: OverlaysAfter = "keep",
+        namespaces: Sequence[str] | None = None,
+        drop_deleted: bool = False,
+        maintenance: bool = False,
+        actor: Actor | None = None,
+    ) -> MaterializeResult:
+        """Write the values of overlays into the base, in exactly their registered types.
+
+        Tombstones and record state stay overlays. Rows imported later have null there; overlay rows written later
+        replace the base's values of their namespace. A copy of the base of before is kept (see :meth:`snapshot`).
+
+        Args:
+            overlays: What becomes of the overlays: ``keep``, ``drop`` (delete) or ``archive`` (set aside).
+            namespaces: Which overlays; all when None.
+            drop_deleted: Also remove deleted records for good, with their rows in all overlays.
+            maintenance: Allow it outside a maintenance block.
+            actor: Who does it.
+
+        Raises:
+            MaintenanceRequired: Neither inside ``with dataset.maintenance(...)`` nor ``maintenance=True``.
+            NamespaceError: The dataset has no rows of a namespace, or it is usr's own.
+            SchemaError: A stored column is not the registered one.
+        """
+        permit = require(self._store.dir, "materializing", allowed=maintenance, actor=actor)
+        step = Materialize(overlays, namespaces, drop_deleted)
+        return run(self._store, [step], actor=permit.actor, reason=permit.reason)[2][0]
+
+    def dedupe(
+        self,
+        *,
+        key: DedupeKey = "id",
+        keep: Keep = "first",
+        dry_run: bool = False,
+        maintenance: bool = False,
+        actor: Actor | None = None,
+    ) -> DedupeResult:
+        """Remove records that are there more than once, and their overlay rows with them.
+
+        Records of different bio_types are never the same. One that is not deleted is kept rather than one that is.
+
+        Args:
+            key: By what records are compared: ``id``, ``sequence``, or ``sequence_ci`` (ignoring case, dna_4 only).
+            keep: ``first`` or ``last`` in base order.
+            dry_run: Only say what would be removed.
+            maintenance: Allow it outside a maintenance block; a dry run needs none.
+            actor: Who does it.
+
+        Raises:
+            MaintenanceRequired: Neither inside ``with dataset.maintenance(...)`` nor ``maintenance=True``.
+            SchemaError: The key is ``sequence_ci`` and the base has other alphabets than dna_4.
+        """
+        step = Dedupe(key, keep)
+        if dry_run:
+            return step.preview(self._store)
+        permit = require(self._store.dir, "removing duplicates", allowed=maintenance, actor=actor)
+        return run(self._store, [step], actor=permit.actor, reason=permit.reason)[2][0]
+
+    def merge_from(
+        self,
+        other: BaseMethods,
+        *,
+        columns: str | Sequence[str] = "all",
+        on_duplicate: OnDuplicate = "error",
+        dry_run: bool = False,
+        maintenance: bool = False,
+        actor: Actor | None = None,
+    ) -> MergeResult:
+        """Take the records of another dataset that are not deleted there, with their derived values.
+
+        Args:
+            other: The other dataset; it is only read.
+            columns: Which derived columns come along: ``all`` (each must be registered here with the same type),
+                ``shared`` (those that are), ``none``, or a list of names.
+            on_duplicate: About records that both have: ``error`` refuses all, ``skip`` keeps this dataset's values,
+                ``replace`` takes the other's derived values. The base row stays as it is.
+            dry_run: Only say what would be done.
+            maintenance: Allow it outside a maintenance block; a dry run needs none.
+            actor: Who does it.
+
+        Raises:
+            MaintenanceRequired: Neither inside ``with dataset.maintenance(...)`` nor ``maintenance=True``.
+            DuplicateIDError: Both have a record, and that is an error.
+            SchemaError: A column is not there, or not registered here with the same type.
+            OverlayLayoutError: Values would be replaced in a namespace that is stored as parts.
+        """
+        step = MergeFrom(other._store, columns, on_duplicate)
+        if dry_run:
+            return step.preview(self._store)
+        permit = require(self._store.dir, "merging", allowed=maintenance, actor=actor)
+        return run(self._store, [step], actor=permit.actor, reason=permit.reason)[2][0]

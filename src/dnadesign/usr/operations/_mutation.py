@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from itertools import chain
@@ -103,7 +103,10 @@ class Step[Result](Protocol):
 
 @dataclass
 class Mutation:
-    """The state now, and what the steps add to it; the dataset's lock is held."""
+    """The state now, and what the steps add to it; the dataset's lock is held.
+
+    ``held`` is what has to stay open until the commit, such as files that a stream of rows is read from.
+    """
 
     store: Store
     staging: Staging
@@ -120,6 +123,7 @@ class Mutation:
     new_base: NewBase | None = None
     base_metadata: dict[bytes, bytes] = field(default_factory=dict)
     with_events: list[Callable[[bytes], None]] = field(default_factory=list)
+    held: ExitStack = field(default_factory=ExitStack)
     index_touched: bool = False
     _index: KeyIndex | None = None
     _footer: Footer | None = None
@@ -226,7 +230,7 @@ def run[Result](
                     moment=datetime.now(UTC),
                     reason=reason,
                 )
-                with _index_kept_true(mutation):
+                with _index_kept_true(mutation), mutation.held:
                     results = [step.apply(mutation) for step in steps]
                     if mutation.drafts:
                         finish(mutation, actor=actor, batch_id=batch_id, batch_sha256=batch_sha256)

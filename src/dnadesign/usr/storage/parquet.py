@@ -54,6 +54,11 @@ class Footer:
         return {k: v for k, v in found.items() if k != _ARROW_SCHEMA}
 
     @property
+    def has_arrow_schema(self) -> bool:
+        """Whether the writer kept the Arrow schema; without it Parquet forgets zones and list sizes."""
+        return _ARROW_SCHEMA in (self.metadata.metadata or {})
+
+    @property
     def rows(self) -> int:
         """The number of rows."""
         return int(self.metadata.num_rows)
@@ -245,13 +250,14 @@ def _append_groups(
     source: OpenFile, target: OpenFile, schema: pa.Schema, prefix_end: int, tables: Iterable[pa.Table]
 ) -> Footer:
     """Copy the old bytes and let Arrow write behind them."""
-    with pa.OSFile(descriptor_path(target), "w") as sink:
-        writer = pq.ParquetWriter(sink, schema, **_options(schema))
+    with (
+        pa.OSFile(descriptor_path(target), "w") as sink,
+        pq.ParquetWriter(sink, schema, **_options(schema)) as writer,
+    ):
         copy_range(source, target, offset=4, count=prefix_end - 4)  # Arrow has written the first four bytes
         os.lseek(sink.fileno(), prefix_end, os.SEEK_SET)  # Arrow asks its descriptor where it stands
         for table in in_groups(tables, schema):
             writer.write_table(table, row_group_size=ROW_GROUP_ROWS)
-        writer.close()
     return read_footer(target)
 
 
