@@ -24,6 +24,7 @@ from dnadesign.densegen.contract.ports import ProgressDisplay, StoredDesign
 from dnadesign.densegen.operations.background import draw_background
 from dnadesign.densegen.operations.campaign import Campaign, PlanOutcome
 from dnadesign.densegen.operations.checking import Finding, check_names, check_pools
+from dnadesign.densegen.operations.design_arrays import design_arrays
 from dnadesign.densegen.operations.health import Health
 from dnadesign.densegen.operations.libraries import PlanPool, plan_pool
 from dnadesign.densegen.operations.outcome import RunOutcome, log_end, log_failure
@@ -67,12 +68,14 @@ class Project:
 
     def store(self) -> UsrStore:
         """The dataset of the run."""
+        pools, kinds = self.plan_pools(), self.config.output.npz
         return UsrStore(
             self.root,
             self.config.output.dataset,
             run_id=self.config.run.id,
             config_sha256=self.sha256,
             annotate=self.config.output.existing == "annotate",
+            arrays=(lambda design: design_arrays(design, pools, kinds)) if kinds else None,
         )
 
     def status(self) -> RunStatus:
@@ -84,6 +87,7 @@ class Project:
             read_attempts(self.run_folder.path).select(["plan", "status"]).to_pylist(),
             shards=manifest["shards"] if manifest else None,
             at_work=self.run_folder.at_work(),
+            unreferenced_artifacts=self.store().unreferenced_artifacts(),
         )
 
     def preview(self, shard: Shard) -> tuple[PlanPreview, ...]:
@@ -160,7 +164,8 @@ def _read_inputs(loaded: LoadedConfig) -> tuple[dict[str, Pool], dict[str, str]]
 def _read_file(spec: SitesInput | PwmInput, path: Path, *, seed: int) -> Pool:
     if isinstance(spec, SitesInput):
         return Pool(read_sites(spec, path))
-    return Pool(draw_sites(spec, read_motifs(spec, path), seed=seed))
+    motifs = read_motifs(spec, path)
+    return Pool(draw_sites(spec, motifs, seed=seed), motifs)
 
 
 def start_run(

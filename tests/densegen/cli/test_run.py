@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import json
 import os
 import random
 import signal
@@ -252,3 +253,68 @@ def test_twenty_kills_at_random_moments_lose_nothing_that_was_written_and_double
     dataset(killed).validate()
     assert made(killed) == made(straight)
     assert orphans(killed) == []
+
+
+def _named(labels: Any) -> list[dict[str, str]]:
+    return [{"tf": str(label)} for label in labels]
+
+
+def dense_status(config: Path) -> str:
+    command = [*COMMAND[:-1], "status", "-c", str(config), "--format", "json"]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+
+
+def test_sites_from_matrices_and_neutral_background_are_designed_with(tmp_path: Path) -> None:
+    config = write_workspace(
+        tmp_path,
+        **{
+            "inputs": [
+                {"name": "sites", "kind": "sites", "path": "sites.csv"},
+                {"name": "motifs", "kind": "pwm", "path": "motifs.jaspar", "format": "jaspar", "count": 6},
+                {"name": "spacers", "kind": "background", "count": 6, "length": [8, 9]},
+            ],
+            "plans": [
+                {
+                    "name": "mixed",
+                    "quota": 4,
+                    "inputs": ["sites", "motifs", "spacers"],
+                    "min_count": {"CRP": 1, "spacers": 1, "F0": 1},
+                }
+            ],
+            "output.npz": ["occupancy", "score_tracks"],
+        },
+    )
+    rows_of_counts = "\n".join(
+        f"{base} [ {' '.join(str(9 if at == column else 2) for column in (0, 1, 2, 3, 0, 1, 2, 3))} ]"
+        for at, base in enumerate("ACGT")
+    )
+    (tmp_path / "motifs.jaspar").write_text(f">MA1 CRP\n{rows_of_counts}\n", encoding="utf-8")
+    done = dense(config)
+    assert done.returncode == 0, done.stderr
+    for row in rows(config):
+        detail = row["densegen__used_tfbs_detail"]
+        assert_keeps_promises(row["sequence"], detail, length=40)
+        crp = [one for one in detail if one["tf"] == "CRP"]
+        assert crp
+        assert all(one["motif_id"] == "MA1" and one["score"] > 0 for one in crp)
+        assert {one["part_kind"] for one in detail if one["tf"] == "spacers"} == {"background"}
+        assert {"CRP", "F0", "spacers"} <= {one["tf"] for one in row["densegen__used_tf_counts"]}
+        stored = dataset(config).read_artifact(row["densegen__npz_ref"])
+        covered = {
+            one["tf"]: stored["occupancy"][at] for at, one in enumerate(_named(stored["occupancy_tf"]))
+        }
+        for one in detail:
+            if one["role"] == "site":
+                assert (covered[one["tf"]][one["offset"] : one["end"]] >= 1).all()
+        assert sum(track.sum() for track in covered.values()) == sum(
+            one["length"] for one in detail if one["role"] == "site"
+        )
+        (track,) = stored["score_tracks"]
+        for one in crp:
+            strand = 0 if one["orientation"] == "fwd" else 1
+            assert track[strand, one["offset"]] == pytest.approx(one["score"], rel=1e-4)
+        spelled = {one["name"]: (one["dtype"], one["shape"]) for one in row["densegen__npz_arrays"]}
+        assert spelled["occupancy"] == ("<i2", [5, 40])
+        assert spelled["score_tracks"] == ("<f4", [1, 2, 40])
+    assert json.loads(dense_status(config))["unreferenced_artifacts"] == 0
+    dataset(config).validate()

@@ -55,6 +55,7 @@ PROMOTER = {"name": "p", "upstream": "TTGACA", "downstream": "TATAAT", "spacer":
         ({"plans.1.side_biases": {"left": ["F9"]}}, ("plans", 1, "side_biases", "left", 0), "F9"),
         ({"target.length": 8, "plans.0.promoters": []}, ("target", "length"), "longer than a design"),
         ({"target.length": 27}, ("plans", 0, "promoters", 0), "takes at least 28"),
+        ({"output.npz": ["score_tracks"]}, ("output", "npz"), "no input of kind pwm"),
         ({"final.forbid_kmers": ["TATA"]}, ("plans", 0, "promoters", 0), "holds TATA"),
     ],
 )

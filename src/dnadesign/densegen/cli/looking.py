@@ -28,6 +28,8 @@ def show_status(path: Path, *, run_id: str | None, form: Format) -> int:
     started = "" if status.shards else "; not started"
     print(f"run {status.run_id} into {status.dataset}{shards}{at_work}{started}")
     print_table([asdict(plan) for plan in status.plans])
+    if status.unreferenced_artifacts:
+        print(f"{status.unreferenced_artifacts} files of arrays have no row: usr maintenance artifacts-prune")
     return 0 if status.complete else 1
 
 

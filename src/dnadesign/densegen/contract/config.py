@@ -354,6 +354,11 @@ class OutputSection(Section):
         description="Designs that the dataset has from elsewhere. skip: make others; annotate: take them, where they "
         "have no densegen row yet.",
     )
+    npz: Annotated[tuple[Literal["occupancy", "score_tracks"], ...], FromList] = Field(
+        default=(),
+        description="Arrays to store beside each design. occupancy: int16[tf, L], placed sites over each base; "
+        "score_tracks: float32[tf, 2, L], score in bits of each matrix starting at each base, both strands.",
+    )
 
 
 class DesignConfig(Section):

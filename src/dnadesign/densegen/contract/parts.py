@@ -7,6 +7,8 @@ import json
 from dataclasses import dataclass
 from enum import StrEnum
 
+from dnadesign.densegen.contract.motifs import Motif
+
 
 class PartKind(StrEnum):
     """What a part is: a binding site, a neutral background stretch, or a fixed element of a promoter."""
@@ -42,9 +44,13 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Pool:
-    """All parts that the inputs of a plan give, in input order, without repeats of (tf, sequence)."""
+    """All parts that an input (or all inputs of a plan) give, in input order, without repeats of (tf, sequence).
+
+    ``motifs`` are the matrices that parts were drawn from.
+    """
 
     parts: tuple[Part, ...]
+    motifs: tuple[Motif, ...] = ()
 
     @property
     def tfs(self) -> tuple[str, ...]:

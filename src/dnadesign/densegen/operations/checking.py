@@ -61,6 +61,9 @@ def check_pools(config: DesignConfig, pools: dict[str, Pool]) -> list[Finding]:
         found.extend(_counts(config, plan, source, at))
         found.extend(_lengths(config, plan, source, at))
         found.extend(_kmers(config, plan, source, at))
+        if "score_tracks" in config.output.npz and not source.motifs:
+            message = f"score_tracks need matrices; plan {plan.name!r} has no input of kind pwm"
+            found.append(Finding(("output", "npz"), message))
     return found
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from dnadesign.densegen.contract.config import LibrarySection, Plan
+from dnadesign.densegen.contract.motifs import Motif
 from dnadesign.densegen.contract.parts import Library, Part, PartKind, Pool
 from dnadesign.densegen.contract.randomness import Stream
 from dnadesign.densegen.contract.sequences import strand_neutral
@@ -13,11 +14,15 @@ from dnadesign.densegen.contract.sequences import strand_neutral
 
 @dataclass(frozen=True, slots=True)
 class PlanPool:
-    """What a plan draws from: its sites by label, and the fixed elements that every library begins with."""
+    """What a plan draws from: its sites by label, and the fixed elements that every library begins with.
+
+    ``motifs`` are the matrices of those labels that have one.
+    """
 
     plan: Plan
     sites: dict[str, tuple[Part, ...]]
     fixed: tuple[Part, ...]
+    motifs: tuple[Motif, ...] = ()
 
 
 def plan_pool(plan: Plan, pools: dict[str, Pool]) -> PlanPool:
@@ -27,7 +32,9 @@ def plan_pool(plan: Plan, pools: dict[str, Pool]) -> PlanPool:
         for part in pools[name].parts:
             if plan.tfs is None or part.tf in plan.tfs:
                 merged.setdefault((part.tf, part.sequence), part)
-    return PlanPool(plan=plan, sites=Pool(tuple(merged.values())).by_tf(), fixed=fixed_parts(plan))
+    sites = Pool(tuple(merged.values())).by_tf()
+    motifs = {motif.tf: motif for name in plan.inputs for motif in pools[name].motifs if motif.tf in sites}
+    return PlanPool(plan=plan, sites=sites, fixed=fixed_parts(plan), motifs=tuple(motifs.values()))
 
 
 def fixed_parts(plan: Plan) -> tuple[Part, ...]:

@@ -24,13 +24,18 @@ class PlanStatus:
 
 @dataclass(frozen=True, slots=True)
 class RunStatus:
-    """A run as it stands; ``shards`` is None before its first start, ``at_work`` names shards that run now."""
+    """A run as it stands.
+
+    ``shards`` is None before its first start, ``at_work`` names shards that run now, and
+    ``unreferenced_artifacts`` counts the dataset's files of arrays that no row refers to, as a crash may leave them.
+    """
 
     run_id: str
     dataset: str
     shards: int | None
     at_work: tuple[str, ...]
     plans: tuple[PlanStatus, ...]
+    unreferenced_artifacts: int = 0
 
     @property
     def complete(self) -> bool:
@@ -45,6 +50,7 @@ def run_status(
     *,
     shards: int | None,
     at_work: Sequence[str],
+    unreferenced_artifacts: int = 0,
 ) -> RunStatus:
     """The state of a run.
 
@@ -54,6 +60,7 @@ def run_status(
         attempts: Rows of the attempt log with ``plan`` and ``status``.
         shards: Into how many shards the run is split, if it was started.
         at_work: Shards that a process is working on.
+        unreferenced_artifacts: Files of arrays without a row.
     """
     done = Counter(design.plan for design in stored)
     tried = Counter(row["plan"] for row in attempts)
@@ -70,4 +77,6 @@ def run_status(
         )
         for plan in config.plans
     )
-    return RunStatus(config.run.id, config.output.dataset, shards, tuple(at_work), plans)
+    return RunStatus(
+        config.run.id, config.output.dataset, shards, tuple(at_work), plans, unreferenced_artifacts
+    )

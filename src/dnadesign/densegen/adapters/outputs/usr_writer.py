@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import pyarrow as pa
 
@@ -14,12 +14,14 @@ from dnadesign.densegen.contract.design import Design
 from dnadesign.densegen.contract.errors import StoreError
 from dnadesign.densegen.contract.ports import Json, StoredDesign, TakenError
 from dnadesign.densegen.contract.sequences import reverse_complement
+from dnadesign.densegen.operations.design_arrays import Arrays
 from dnadesign.usr import (
     Actor,
     Dataset,
     DuplicateIDError,
     DuplicateKeyError,
     SequencesError,
+    Transaction,
     ValidationError,
     compute_id,
     load_registry,
@@ -41,15 +43,24 @@ class UsrStore:
         run_id: Stands in every row, batch and event.
         config_sha256: Stands in every row.
         annotate: Take designs that the dataset has without a densegen row, instead of skipping them.
+        arrays: Gives the arrays to store beside a design; without it none are stored.
     """
 
     def __init__(
-        self, root: Path, dataset: str, *, run_id: str, config_sha256: str, annotate: bool = False
+        self,
+        root: Path,
+        dataset: str,
+        *,
+        run_id: str,
+        config_sha256: str,
+        annotate: bool = False,
+        arrays: Callable[[Design], Arrays] | None = None,
     ) -> None:
         self._root = root
         self._run_id = run_id
         self._config_sha256 = config_sha256
         self._annotate = annotate
+        self._arrays = arrays
         self._actor = Actor(tool=TOOL, run_id=run_id)
         with _errors():
             self._dataset = Dataset(root, dataset)
@@ -151,16 +162,26 @@ class UsrStore:
                 source=f"densegen:{self._run_id}",
                 on_conflict=conflict,
             )
-            change.write_overlay_part(metadata.NAMESPACE, self._table(designs))
+            parts = [self._row(design) | self._stored_arrays(change, design) for design in designs]
+            change.write_overlay_part(metadata.NAMESPACE, pa.Table.from_pylist(parts, schema=_SCHEMA))
 
-    def _table(self, designs: Sequence[Design]) -> pa.Table:
-        """The metadata as an Arrow table of the registered types, keyed by id."""
-        rows = [
-            {"id": compute_id(BIO_TYPE, design.sequence)}
-            | metadata.design_row(design, run_id=self._run_id, config_sha256=self._config_sha256)
-            for design in designs
-        ]
-        return pa.Table.from_pylist(rows, schema=_SCHEMA)
+    def _row(self, design: Design) -> dict[str, Any]:
+        """The metadata of a design, keyed by id."""
+        row = metadata.design_row(design, run_id=self._run_id, config_sha256=self._config_sha256)
+        return {"id": compute_id(BIO_TYPE, design.sequence), **row}
+
+    def _stored_arrays(self, change: Transaction, design: Design) -> dict[str, Any]:
+        """The columns that refer to the arrays of a design, which are committed with its row."""
+        if self._arrays is None:
+            return {}
+        return change.write_artifact(metadata.NAMESPACE, self._arrays(design)).columns(metadata.NAMESPACE)
+
+    def unreferenced_artifacts(self) -> int:
+        """How many files of arrays no row refers to; maintenance of usr removes them."""
+        if not self.exists():
+            return 0
+        with _errors():
+            return sum(not artifact.referenced for artifact in self._dataset.list_artifacts())
 
     def log(self, action: str, *, args: Mapping[str, Json], metrics: Mapping[str, Json]) -> None:
         """Record an event of the run in the dataset's log."""
