@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 import pyarrow as pa
 
 from dnadesign.usr.contract.errors import RegistryError
 from dnadesign.usr.contract.layout import (
-    META_CONTRACT_HASH,
     META_FROZEN_HASH,
     META_REGISTRY_HASH,
     frozen_file,
@@ -23,7 +22,6 @@ from dnadesign.usr.contract.registry_match import ColumnMismatch, match_columns
 from dnadesign.usr.operations._merge import file_key
 from dnadesign.usr.operations._report import Report
 from dnadesign.usr.storage.registry_file import (
-    contract_hash_of,
     load_registry,
     load_snapshot,
     registry_hash_of,
@@ -36,11 +34,20 @@ RegistryMode = Literal["current", "frozen", "either"]
 
 @dataclass(frozen=True, slots=True)
 class _Candidate:
-    """A registry that files may match."""
+    """A registry that files may match; files of one schema are compared with it once."""
 
     name: str
     registry: Registry
     hash: str
+    seen: dict[tuple[bool, tuple[tuple[str, str], ...]], list[ColumnMismatch]] = field(default_factory=dict)
+
+    def mismatches(self, file: PinnedFile, stored: dict[str, pa.DataType | str]) -> list[ColumnMismatch]:
+        """The stored columns that the registry does not have, or has with another type."""
+        arrow_schema = file.footer.has_arrow_schema
+        key = (arrow_schema, tuple((name, str(kind)) for name, kind in stored.items()))
+        if key not in self.seen:
+            self.seen[key] = match_columns(stored, self.registry, arrow_schema=arrow_schema)
+        return self.seen[key]
 
 
 def frozen_hash(store: Store, version: Version) -> str | None:
@@ -121,11 +128,9 @@ def _match(
 ) -> tuple[str, bool, str] | None:
     """Where a file lies, whether it is of an older contract, and what it matches; None if nothing."""
     stored = derived_columns(file)
-    contract = file.footer.key_values.get(META_CONTRACT_HASH, b"").decode("utf-8", "replace")
     failures: list[tuple[_Candidate, list[ColumnMismatch]]] = []
     for candidate in candidates:
-        same_contract = contract in _contracts(candidate, stored)
-        mismatches = [] if same_contract else match_columns(stored, candidate.registry)
+        mismatches = candidate.mismatches(file, stored)
         if not mismatches:
             older = stamped != candidate.hash and bool(stored)
             how = f"written under {stamped[:12]}, an older compatible one" if older else "written under it"
@@ -153,10 +158,3 @@ def derived_columns(file: PinnedFile) -> dict[str, pa.DataType | str]:
         for f in schema
         if f.name not in skipped and not f.name.startswith(f"{TOMBSTONE_NAMESPACE}__")
     }
-
-
-def _contracts(candidate: _Candidate, stored: dict[str, pa.DataType | str]) -> set[str]:
-    """Contract hashes of the namespaces that a file stores, where it is one."""
-    names = {name.partition("__")[0] for name in stored}
-    found = [candidate.registry.get(name) for name in names]
-    return {contract_hash_of(n) for n in found if n is not None} if len(names) == 1 else set()

@@ -182,8 +182,10 @@ def _broken_in(store: Store, old: Registry, new: Registry) -> list[BrokenOverlay
     with store.pin() as version:
         for file in version.files():
             stored = derived_columns(file)
-            before = {m.column for m in match_columns(stored, old)}
-            fresh = [m for m in match_columns(stored, new) if m.column not in before]
+            arrow_schema = file.footer.has_arrow_schema
+            before = {m.column for m in match_columns(stored, old, arrow_schema=arrow_schema)}
+            after = match_columns(stored, new, arrow_schema=arrow_schema)
+            fresh = [m for m in after if m.column not in before]
             for namespace in {m.column.partition("__")[0] for m in fresh}:
                 files[namespace] = files.get(namespace, 0) + 1
             for mismatch in fresh:

@@ -66,7 +66,13 @@ def exclusive_lock(
         ) from error
     try:
         _held.add(file)  # before it is locked: a child forked at any later moment lets go of it
-        _wait_for(file, path, timeout)
+        try:
+            _wait_for(file, path, timeout)
+        except OSError as error:
+            raise StorageError(
+                f"{path}: the file system cannot lock it: {error.strerror}",
+                mend="see to the lock service of the file system, or put the root on another one",
+            ) from error
         _name_owner(file, tool)
         yield
     finally:
