@@ -244,12 +244,13 @@ def keyed_by_id(footer: Footer, path: str) -> bool:
     """Whether an overlay file's key is the id (older tools also wrote sequence keys).
 
     Raises:
-        SchemaError: The file has no key column of the name it gives.
+        SchemaError: The file says that its key is the id, and has no such column.
     """
-    key = footer.key_values.get(META_KEY, KEY.encode()).decode("utf-8", "replace")
-    if key not in footer.schema.names:
-        raise SchemaError(f"{path}: has no key column {key!r}", mend="restore the file from a backup")
-    return key == KEY
+    if footer.key_values.get(META_KEY, KEY.encode()) != KEY.encode():
+        return False
+    if KEY not in footer.schema.names:
+        raise SchemaError(f"{path}: has no key column {KEY!r}", mend="restore the file from a backup")
+    return True
 
 
 def is_append(artifact: Mapping[str, Any]) -> bool:
