@@ -88,7 +88,7 @@ class View:
             if name not in known and registered is not None:
                 known[name] = Column(name, parse_type_str(registered), False, None, False)
             if name not in known:
-                meant = nearest(name, known)
+                meant = nearest(name, [*known, *(c.name for n in self.registry for c in n.columns)])
                 raise SchemaError(
                     f"{self.version.dataset}: has no column {name!r}",
                     mend=f"did you mean {meant!r}?" if meant else f"it has {', '.join(known)}",
