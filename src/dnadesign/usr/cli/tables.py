@@ -110,7 +110,10 @@ def draw(grid: Grid, out: TextIO, *, room: int, colour: bool) -> list[str]:
     for row in grid.rows:
         cells = [Text(cut(row[i], columns), style=_style(row[i])) for i, columns in shown.items()]
         table.add_row(*cells)
-    console = Console(file=out, width=room, color_system="auto" if colour else None, highlight=False)
+    # Rich takes a width of its own for a dumb terminal, unless it is told the height as well.
+    console = Console(
+        file=out, width=room, height=25, color_system="auto" if colour else None, highlight=False
+    )
     console.print(table)
     return [name for i, name in enumerate(grid.names) if i not in shown]
 

@@ -41,9 +41,8 @@ def check_overlays(version: Version, report: Report, base: KeySet) -> None:
         _note_older(overlay, report)
         if len(report.problems) == before:
             rows = sum(f.footer.rows for f in overlay.files)
-            report.passed(
-                "overlay", f"_derived/{overlay.namespace}", f"{rows} rows in {len(overlay.files)} files"
-            )
+            files = "1 file" if len(overlay.files) == 1 else f"{len(overlay.files)} files"
+            report.passed("overlay", f"_derived/{overlay.namespace}", f"{rows} rows in {files}")
 
 
 def _check_file(file: PinnedFile, namespace: str, report: Report) -> None:

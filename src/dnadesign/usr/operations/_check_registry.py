@@ -134,8 +134,11 @@ def _match(
         if not mismatches:
             older = stamped != candidate.hash and bool(stored)
             how = f"written under {stamped[:12]}, an older compatible one" if older else "written under it"
+            if not stored and stamped != candidate.hash:
+                how = "has no derived columns"
             message = f"matches the {candidate.name} registry {candidate.hash[:12]}, {how}"
-            return file.path.rsplit("/", 1)[0] if "/" in file.path else file.path, older, message
+            part = file.path.count("/") > 1  # parts are told together, by their folder
+            return file.path.rsplit("/", 1)[0] if part else file.path, older, message
         failures.append((candidate, mismatches))
     for candidate, mismatches in failures:
         report.failed(
