@@ -6,6 +6,7 @@ import subprocess
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import polars as pl
@@ -25,6 +26,7 @@ from dnadesign.usr import (
     compute_id,
     register_namespace,
 )
+from dnadesign.usr.operations._keys import Key
 from tests.usr.conftest import add, scores
 
 BEYOND_FLOATS = 2**53 + 1
@@ -94,7 +96,7 @@ def test_whole_numbers_with_empty_cells_stay_whole_numbers(
 def test_every_format_says_the_same(
     suffix: str, dataset: Dataset, ids: tuple[str, ...], tmp_path: Path
 ) -> None:
-    rows = [
+    rows: list[dict[str, Any]] = [
         {"id": ids[0], "score__n": 1, "score__x": 0.25},
         {"id": ids[2], "score__n": None, "score__x": 1e300},
     ]
@@ -178,7 +180,9 @@ def test_an_attachment_starts_from_what_a_materialized_base_says(
         ("sequence_ci", ["ggCC", " acgt"]),
     ],
 )
-def test_sequences_as_keys_become_ids(key, given, dataset: Dataset, ids: tuple[str, ...]) -> None:
+def test_sequences_as_keys_become_ids(
+    key: Key, given: list[str], dataset: Dataset, ids: tuple[str, ...]
+) -> None:
     dataset.write_overlay("score", pa.table({"sequence": given, "score__n": [2, 1]}), key=key)
     assert [row["score__n"] for row in values(dataset, "score__n")] == [1, 2, None]
     stored = pq.read_table(dataset.dir / "_derived/score.parquet")

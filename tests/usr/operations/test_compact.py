@@ -5,6 +5,7 @@ import random
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any, cast
 from uuid import uuid4
 
 import pyarrow as pa
@@ -24,6 +25,8 @@ from dnadesign.usr import (
     register_namespace,
 )
 from dnadesign.usr.operations import _spill
+from dnadesign.usr.operations.compact import Layout
+from dnadesign.usr.operations.remove import RemoveMode
 from tests.usr.conftest import add, scores
 
 OLDER = {"usr:overlay_namespace": "score", "usr:overlay_created_at": "2026-01-01T00:00:00Z"}
@@ -195,7 +198,9 @@ def test_repeated_keys_of_older_tools_are_refused_or_the_newest_kept(
     [("sequence", ["GGCC", "ACGT"]), ("sequence_norm", ["GGCC ", "ACGT"]), ("sequence_ci", ["ggcc", "ACGT"])],
 )
 @pytest.mark.parametrize("layout", ["file", "part"])
-def test_sequence_keys_of_older_tools_become_ids(key, given, layout, dataset: Dataset) -> None:
+def test_sequence_keys_of_older_tools_become_ids(
+    key: str, given: list[str], layout: Layout, dataset: Dataset
+) -> None:
     ids = add(dataset, "ACGT", "GGCC", "TTAA")
     older = pa.table({"sequence": given, "score__n": [2, 1]})
     (dataset.dir / "_derived").mkdir()
@@ -230,11 +235,12 @@ def test_a_column_that_is_registered_no_more_is_not_lost(dataset: Dataset, ids: 
 
 def test_options_with_other_values_are_refused(dataset: Dataset, ids: tuple[str, ...]) -> None:
     dataset.write_overlay_part("score", scores(ids[:1], [1.0]))
-    for options in ({"layout": "parts"}, {"on_duplicate": "newest"}):
+    wrong: list[dict[str, Any]] = [{"layout": "parts"}, {"on_duplicate": "newest"}]
+    for options in wrong:
         with pytest.raises(ValidationError, match="expected"):
             dataset.compact_overlay("score", maintenance=True, **options)
     with pytest.raises(ValidationError, match="archive"):
-        dataset.remove_overlay("score", mode="drop", maintenance=True)
+        dataset.remove_overlay("score", maintenance=True, mode=cast("Any", "drop"))
     with pytest.raises(OverlayLayoutError):
         dataset.compact_overlay("usr_state", maintenance=True, layout="part")
 
@@ -282,7 +288,7 @@ def test_more_parts_than_an_event_lists_are_accounted_for(dataset: Dataset) -> N
 @pytest.mark.parametrize("mode", ["archive", "delete"])
 @pytest.mark.parametrize("layout", ["file", "part"])
 def test_an_overlay_can_be_removed_and_begun_anew(
-    mode, layout, dataset: Dataset, ids: tuple[str, ...]
+    mode: RemoveMode, layout: Layout, dataset: Dataset, ids: tuple[str, ...]
 ) -> None:
     dataset.write_overlay_part("score", scores(ids[:2], [1.0, 2.0]))
     dataset.compact_overlay("score", maintenance=True, layout=layout)
