@@ -27,7 +27,7 @@ from dnadesign.usr.contract.layout import (
 )
 from dnadesign.usr.contract.names import STATE_NAMESPACE, TOMBSTONE_NAMESPACE, check_namespace, nearest
 from dnadesign.usr.contract.registry import Registry
-from dnadesign.usr.contract.types import arrow_type_str, parse_type_str
+from dnadesign.usr.contract.types import arrow_type_str, parse_type_str, same_stored_type
 from dnadesign.usr.operations._merge import TOMBSTONE_TYPES
 from dnadesign.usr.operations._mutation import Mutation
 from dnadesign.usr.operations._rows import check_columns
@@ -222,9 +222,17 @@ def stage_rows(
         written = write_stream(target, schema, tables, metadata)
         footer = read_footer(target)
         expected = written if rows is None else rows
-        if footer.rows != expected or footer.schema != schema.remove_metadata():
+        if footer.rows != expected or not _reads_back_as(footer.schema, schema):
             raise corrupt(target.path, f"{footer.rows} rows of {schema.names} read back, not {expected}")
         return Staged(path, footer.size, hash_range(target, 0, footer.size))
+
+
+def _reads_back_as(stored: pa.Schema, schema: pa.Schema) -> bool:
+    """Whether a file has these columns; Parquet knows no seconds and gives back milliseconds."""
+    return stored.names == schema.names and all(
+        same_stored_type(there, wanted, arrow_schema=True)
+        for there, wanted in zip(stored.types, schema.types, strict=True)
+    )
 
 
 def unpacked_bytes(overlay: Overlay) -> int:
