@@ -44,6 +44,8 @@ COMMANDS = {
     "import": Entry("files", "Import the sequences of a file."),
     "attach": Entry("files", "Attach the columns of a file to the records."),
     "validate": Entry("checks", "Check a dataset against the format and its registry."),
+    "materialize": Entry("base", "Write the values of overlays into the base table."),
+    "snapshot": Entry("base", "Copy the base table, byte for byte."),
     "delete": Entry("records", "Delete records; they can be restored."),
     "restore": Entry("records", "Bring deleted records back."),
     "namespace": Entry("namespace", "Say which derived columns there are.", "Groups", is_group=True),

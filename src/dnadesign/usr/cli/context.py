@@ -173,8 +173,21 @@ def dataset_and_file(words: Sequence[str]) -> tuple[str | None, str]:
     Raises:
         UsageProblem: There are more words than that.
     """
+    return _dataset_and(words, "FILE")
+
+
+def dataset_and_other(words: Sequence[str]) -> tuple[str | None, str]:
+    """``[DATASET] OTHER`` likewise.
+
+    Raises:
+        UsageProblem: There are more words than that.
+    """
+    return _dataset_and(words, "OTHER")
+
+
+def _dataset_and(words: Sequence[str], what: str) -> tuple[str | None, str]:
     if len(words) > 2:
-        raise UsageProblem(f"expected [DATASET] FILE, found {len(words)} words: {' '.join(words)}")
+        raise UsageProblem(f"expected [DATASET] {what}, found {len(words)} words: {' '.join(words)}")
     return (None, words[0]) if len(words) == 1 else (words[0], words[1])
 
 

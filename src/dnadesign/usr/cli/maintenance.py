@@ -6,10 +6,11 @@ from typing import Annotated, Literal
 
 import typer
 
+from dnadesign.usr.cli.base import ReasonUnlessDry, allowed, rare
 from dnadesign.usr.cli.cells import size
 from dnadesign.usr.cli.context import open_dataset
 from dnadesign.usr.cli.errors import CHECK_FAILED
-from dnadesign.usr.cli.options import DataFormat, DatasetName, Namespace, Reason, Root
+from dnadesign.usr.cli.options import DataFormat, DatasetName, DryRun, Namespace, Reason, Root
 from dnadesign.usr.cli.output import Output
 from dnadesign.usr.cli.plain_help import PlainCommand, PlainGroup, examples
 
@@ -20,6 +21,9 @@ app = typer.Typer(
     cls=PlainGroup,
     epilog=examples('usr maintenance registry-freeze lab/promoters --reason "before the March release"'),
 )
+
+
+app.add_typer(rare)
 
 
 @app.command(
@@ -107,6 +111,63 @@ def overlay_remove(
     Output(format).done(
         f"{found.name}: removed {namespace} with {result.rows} rows; {where}", result.to_dict()
     )
+
+
+@app.command(
+    "snapshot-prune",
+    cls=PlainCommand,
+    epilog=examples('usr maintenance snapshot-prune lab/promoters --keep 3 --reason "disk is full"'),
+)
+def snapshot_prune(
+    *,
+    reason: Reason,
+    dataset: DatasetName = None,
+    keep: Annotated[int, typer.Option("--keep", min=0, metavar="N", help="How many stay.")] = 5,
+    root: Root = None,
+    format: DataFormat = "table",
+) -> None:
+    """Delete the oldest automatic copies of the base.
+
+    Copies that were asked for with usr snapshot are never touched.
+    """
+    found = open_dataset(root, dataset)
+    with found.maintenance(reason=reason):
+        result = found.snapshot_prune(keep=keep)
+    Output(format).done(
+        f"{found.name}: deleted {len(result.removed)} copies ({size(result.bytes)}), {result.kept} stay",
+        result.to_dict(),
+    )
+
+
+@app.command(
+    "artifacts-prune",
+    cls=PlainCommand,
+    epilog=examples(
+        "usr maintenance artifacts-prune lab/promoters --dry-run",
+        'usr maintenance artifacts-prune lab/promoters --reason "overlay removed"',
+    ),
+)
+def artifacts_prune(
+    dataset: DatasetName = None,
+    *,
+    reason: ReasonUnlessDry = None,
+    dry_run: DryRun = False,
+    root: Root = None,
+    format: DataFormat = "table",
+) -> None:
+    """Remove arrays that no row refers to.
+
+    Rows of archived overlays and of copies of the base count too.
+    """
+    found = open_dataset(root, dataset)
+    out = Output(format)
+    if dry_run:
+        rows = [artifact.to_dict() for artifact in found.list_artifacts() if not artifact.referenced]
+        out.records(rows, columns=["path", "bytes"])
+        return
+    with allowed(found, reason):
+        result = found.prune_artifacts()
+    out.done(f"{found.name}: removed {result.files} files ({size(result.bytes)})", result.to_dict())
 
 
 @app.command(

@@ -105,6 +105,7 @@ DatasetAndFile = Annotated[
     typer.Argument(
         metavar="[DATASET] FILE",
         help="The dataset (may be left out inside its folder), and the file to read.",
+        autocompletion=_complete_dataset_or_file,
     ),
 ]
 
@@ -121,6 +122,17 @@ IdsFrom = Annotated[
     Path | None,
     typer.Option("--ids-from", metavar="FILE", help="Take ids from a file too, one a line; - is stdin."),
 ]
+
+DatasetAndOther = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="[DATASET] OTHER",
+        help="The dataset (may be left out inside its folder), and the one whose records it takes in.",
+        autocompletion=_complete_dataset,
+    ),
+]
+
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Only say what would be done.")]
 
 AllowMissing = Annotated[
     bool, typer.Option("--allow-missing", help="Leave out ids that no record has, instead of refusing all.")
