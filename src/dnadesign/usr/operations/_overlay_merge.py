@@ -28,7 +28,7 @@ from dnadesign.usr.operations._overlay import (
 )
 from dnadesign.usr.operations._overlay_rows import SHOWN, Places, Seen, placed, stored_columns, stored_rows
 from dnadesign.usr.operations._spill import BaseOrder, plan_buckets
-from dnadesign.usr.storage.filesystem import OpenFile
+from dnadesign.usr.storage.filesystem import OpenFile, opened
 from dnadesign.usr.storage.journal import check_space
 from dnadesign.usr.storage.key_index import Ordinals
 from dnadesign.usr.storage.parquet import Footer, reading
@@ -129,28 +129,24 @@ def merge_rows(
     with ExitStack() as stack:
         overlay = stack.enter_context(stored_overlay(store, contract.namespace))
         check_single_file(mutation, overlay)
-        file = store.fs.open(store.path(RECORDS), "read")
-        stack.callback(file.close)
+        file = stack.enter_context(opened(store.fs, store.path(RECORDS), "read"))
         base = BaseValues(file, mutation.footer, contract)
         stored = stored_columns(overlay, contract)
         wanted = contract.ordered({*stored, *columns, *base.columns})
-        total = unpacked_bytes(overlay) + incoming_bytes
         check_space(store.fs, store.dir, sum(f.footer.size for f in overlay.files) + incoming_bytes)
-        buckets = plan_buckets(len(mutation.index.base), total)
+        buckets = plan_buckets(len(mutation.index.base), unpacked_bytes(overlay) + incoming_bytes)
         old = stack.enter_context(BaseOrder(contract.schema(stored), buckets))
         new = stack.enter_context(BaseOrder(contract.schema(columns), buckets))
         _add_stored(mutation, overlay, contract, stored, old)
         for places, table in incoming:
             new.add(places, table)
-        merged = MergedOverlay(path, wanted)
+        merged, schema = MergedOverlay(path, wanted), contract.schema(wanted)
         tables = (
-            _merge_bucket(
-                merged, contract.schema(wanted), base, old.bucket(n), new.bucket(n), known_only=known_only
-            )
+            _merge_bucket(merged, schema, base, old.bucket(n), new.bucket(n), known_only=known_only)
             for n in range(buckets.count)
         )
         metadata = overlay_metadata(contract, mutation.registry_hash)
-        staged = stage_rows(mutation, contract.schema(wanted), tables, metadata, like=path)
+        staged = stage_rows(mutation, schema, tables, metadata, like=path)
         if merged.rows_new or merged.rows_changed:
             merged.staged = staged
         return merged

@@ -16,9 +16,9 @@ from dnadesign.usr.contract.registry import Registry
 from dnadesign.usr.operations._keys import shown_keys
 from dnadesign.usr.operations._mutation import Draft, Mutation
 from dnadesign.usr.operations._overlay import OverlayContract, event_count, overlay_contract
-from dnadesign.usr.operations._overlay_merge import merge_rows
-from dnadesign.usr.storage.key_index import digests_of
-from dnadesign.usr.storage.staging import Staging
+from dnadesign.usr.operations._overlay_merge import MergedOverlay, merge_rows
+from dnadesign.usr.storage.key_index import Ordinals, digests_of
+from dnadesign.usr.storage.staging import Staged, Staging
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,19 +99,10 @@ class SetValues:
         Raises:
             MissingKeyError: An id is not in the base.
         """
-        where = f"{mutation.store.dir}"
-        ids = pa.array(self.wanted, pa.string())
-        places = mutation.index.base.find(digests_of(ids, where="ids"))
-        missing = np.flatnonzero(places < 0).tolist()
-        if missing and not self.allow_missing:
-            raise MissingKeyError(
-                f"{where}: {len(missing)} of {len(ids)} ids are not there: {shown_keys(ids, missing)}",
-                mend="look the ids up in the dataset, or pass allow_missing=True to leave these out",
-            )
-        there = places >= 0
-        ids, places = ids.filter(pa.array(there)), places[there]
+        ids, places = self._known(mutation)
+        missing = len(self.wanted) - len(ids)
         if not len(ids):
-            return RecordsResult(0, len(missing), 0)
+            return RecordsResult(0, missing, 0)
         values = dict(self.values) | ({self.timed: mutation.moment} if self.timed is not None else {})
         columns = self.contract.ordered(set(values))
         arrays = [pa.array([values[name]] * len(ids), self.contract.types[name]) for name in columns]
@@ -125,25 +116,42 @@ class SetValues:
             known_only=self.known_only,
         )
         rows = merged.rows_new + merged.rows_changed
-        result = RecordsResult(rows, len(missing), len(ids) - rows)
+        result = RecordsResult(rows, missing, len(ids) - rows)
         if merged.staged is not None:
-            staged = merged.staged
-            mutation.publishes.append(staged.publish(merged.path))
-            mutation.note(
-                Draft(
-                    action=self.action,
-                    args={"namespace": self.namespace, "allow_missing": self.allow_missing, **self.args},
-                    metrics={
-                        "namespace": self.namespace,
-                        **result.to_dict(),
-                        "rows_total": merged.rows,
-                        "bytes": staged.bytes,
-                    },
-                    added=[{"path": merged.path, "bytes": staged.bytes, "sha256": staged.sha256}],
-                    fingerprint=Fingerprint(merged.rows, 1 + len(merged.columns), staged.bytes),
-                )
-            )
+            self._publish(mutation, merged, merged.staged, result)
         return result
+
+    def _known(self, mutation: Mutation) -> tuple[pa.Array, Ordinals]:
+        """The ids that the base has, and their places in it."""
+        ids = pa.array(self.wanted, pa.string())
+        places = mutation.index.base.find(digests_of(ids, where="ids"))
+        missing = np.flatnonzero(places < 0).tolist()
+        if missing and not self.allow_missing:
+            raise MissingKeyError(
+                f"{mutation.store.dir}: {len(missing)} of {len(ids)} ids are not there: {shown_keys(ids, missing)}",
+                mend="look the ids up in the dataset, or pass allow_missing=True to leave these out",
+            )
+        there = places >= 0
+        return ids.filter(pa.array(there)), places[there]
+
+    def _publish(
+        self, mutation: Mutation, merged: MergedOverlay, staged: Staged, result: RecordsResult
+    ) -> None:
+        mutation.publishes.append(staged.publish(merged.path))
+        mutation.note(
+            Draft(
+                action=self.action,
+                args={"namespace": self.namespace, "allow_missing": self.allow_missing, **self.args},
+                metrics={
+                    "namespace": self.namespace,
+                    **result.to_dict(),
+                    "rows_total": merged.rows,
+                    "bytes": staged.bytes,
+                },
+                added=[{"path": merged.path, "bytes": staged.bytes, "sha256": staged.sha256}],
+                fingerprint=Fingerprint(merged.rows, 1 + len(merged.columns), staged.bytes),
+            )
+        )
 
     def replay(self, event: Event) -> RecordsResult:
         """The result of the same change, committed before."""
