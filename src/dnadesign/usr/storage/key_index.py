@@ -142,7 +142,11 @@ class KeySet:
     ) -> None:
         low = np.searchsorted(run.prefixes, prefixes, side="left")
         high = np.searchsorted(run.prefixes, prefixes, side="right")
-        for i in np.flatnonzero(high > low).tolist():
+        one = np.flatnonzero(high - low == 1)  # nearly all: two keys seldom share their first 64 bits
+        ordinals = run.ordinals[low[one]]
+        same = (self._digests[ordinals] == digests[one]).all(axis=1)
+        found[one[same]] = ordinals[same]
+        for i in np.flatnonzero(high - low > 1).tolist():
             for ordinal in run.ordinals[low[i] : high[i]].tolist():
                 if bytes(self._digests[ordinal]) == bytes(digests[i]):
                     found[i] = ordinal
