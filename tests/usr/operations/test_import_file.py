@@ -25,6 +25,7 @@ from dnadesign.usr import (
 from dnadesign.usr.storage.filesystem import REAL, opened
 from dnadesign.usr.storage.parquet import read_footer
 from tests.usr.conftest import add
+from tests.usr.operations.maintained import contents
 
 WHEN = datetime(2025, 5, 1, 12, tzinfo=UTC)
 ROWS = [
@@ -44,10 +45,6 @@ ORIGIN
 def last_event(dataset: Dataset) -> dict:
     found: dict = json.loads(dataset.events_path.read_bytes().splitlines()[-1])
     return found
-
-
-def contents(dataset: Dataset) -> dict[str, bytes]:
-    return {str(p): p.read_bytes() for p in sorted(dataset.dir.rglob("*")) if p.is_file()}
 
 
 def sequences(dataset: Dataset) -> list[str]:

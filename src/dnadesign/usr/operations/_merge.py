@@ -163,7 +163,8 @@ def _handed_out(name: str, stored: pa.DataType | None, registry: Registry) -> pa
 def _can_be(stored: pa.DataType, wanted: pa.DataType, name: str) -> bool:
     if name in TOMBSTONE_TYPES and pa.types.is_timestamp(stored) and pa.types.is_timestamp(wanted):
         return True  # older tools wrote nanoseconds
-    return same_stored_type(stored, wanted, arrow_schema=False)  # the values decide, when they are cast
+    # with or without Arrow's own schema in the file; the values decide, when they are cast
+    return any(same_stored_type(stored, wanted, arrow_schema=known) for known in (True, False))
 
 
 def overlay_columns(version: Version, overlay: Overlay) -> dict[str, pa.DataType]:

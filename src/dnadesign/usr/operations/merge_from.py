@@ -54,6 +54,7 @@ class MergeResult:
         columns_left_out: Those of the other dataset that did not.
         snapshot: The automatic copy of the base of before, relative to the dataset; None where nothing was changed.
         dry_run: Whether nothing was changed.
+        ok: Whether the merge went through; for a dry run, whether it would.
     """
 
     source: str
@@ -66,6 +67,7 @@ class MergeResult:
     columns_left_out: tuple[str, ...]
     snapshot: str | None
     dry_run: bool
+    ok: bool = True
 
     def to_dict(self) -> dict[str, Any]:
         """For machine-readable output."""
@@ -80,6 +82,7 @@ class MergeResult:
             "columns_left_out": list(self.columns_left_out),
             "snapshot": self.snapshot,
             "dry_run": self.dry_run,
+            "ok": self.ok,
         }
 
 
@@ -181,7 +184,8 @@ class MergeFrom:
                 for namespace, columns in source.wanted.columns.items()
                 if (count := sum(t.num_rows for t in source.rows(namespace, columns, taken)))
             }
-        return replace(result, overlay_rows=rows)
+        conflicts = bool(result.rows_known) and self.on_duplicate == "error"
+        return replace(result, overlay_rows=rows, ok=not conflicts)
 
     def _check_other(self, store: Store) -> None:
         if self.other.dir.resolve() == store.dir.resolve():
