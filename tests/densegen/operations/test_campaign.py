@@ -13,10 +13,11 @@ from dnadesign.densegen.adapters.solvers.processes import SolverProcesses
 from dnadesign.densegen.contract.batches import Shard
 from dnadesign.densegen.contract.config import DesignConfig
 from dnadesign.densegen.contract.design import Design
+from dnadesign.densegen.contract.metadata import design_row
 from dnadesign.densegen.contract.ports import PlanProgress
 from dnadesign.densegen.contract.solving import EndReason, JobEnd, Solution, SolveRequest
 from dnadesign.densegen.operations.campaign import Campaign, PlanOutcome, StopReason
-from tests.densegen.design_cases import config, other_strand, pools
+from tests.densegen.design_cases import assert_keeps_promises, config, other_strand, pools
 from tests.densegen.memory_store import MemoryStore
 
 WHOLE = Shard()
@@ -267,3 +268,65 @@ def test_crashes_and_timeouts_of_the_solver_do_not_stop_the_run(tmp_path: Path) 
         outcomes = run(config(), store, tmp_path, solvers=Unlucky(real))
     assert [outcome.done for outcome in outcomes] == [6, 5]
     assert {"crashed", "timeout"} <= set(outcomes[0].failures)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"target.mode": "exact", "target.length": 26, "plans.0.promoters": []},
+        {"target.mode": "max"},
+        {"target.strands": "single"},
+        {"final.pad.end": "both", "target.length": 60},
+        {"library.solutions_per_library": 3, "solver.strategy": "diverse"},
+        {"solver.backend": "SCIP", "solver.reproducible": False},
+        {"library.strategy": "coverage"},
+        {"library.strategy": "uniform"},
+    ],
+    ids=str,
+)
+def test_each_way_to_design_reaches_the_quota_with_designs_that_hold_what_they_say(
+    tmp_path: Path, change: dict[str, Any]
+) -> None:
+    made, store = config(**change), MemoryStore()
+    outcomes = run(made, store, tmp_path)
+    assert [outcome.reason for outcome in outcomes] == [StopReason.QUOTA, StopReason.QUOTA]
+    for design in store.designs:
+        row = design_row(design, run_id="run", config_sha256="c")
+        length = len(design.sequence) if made.target.mode == "max" else made.target.length
+        assert_keeps_promises(design.sequence, row["densegen__used_tfbs_detail"], length=length)
+        assert len(design.sequence) <= made.target.length
+        if made.target.mode == "exact":
+            assert design.pad.left == design.pad.right == 0
+        if made.target.strands == "single":
+            assert {one.orientation for one in design.used_tfbs_detail if one.role == "site"} == {"fwd"}
+
+
+def test_greedy_packs_plans_without_rules(tmp_path: Path) -> None:
+    free = {"plans": [{"name": "free", "quota": 5, "inputs": ["sites"]}], "solver.strategy": "greedy"}
+    store = MemoryStore()
+    run(config(**free), store, tmp_path)
+    assert {design.solver.status for design in store.designs} == {"greedy"}
+    assert len(store.designs) == 5
+
+
+def test_a_promoter_keeps_to_its_positions_also_where_sites_are_biased_to_a_side(tmp_path: Path) -> None:
+    promoter = {
+        "name": "p",
+        "upstream": "TTGACA",
+        "downstream": "TATAAT",
+        "spacer": [16, 18],
+        "positions": {"upstream": [0, 9]},
+    }
+    biased = {"left": ["F0"], "right": ["F1"]}
+    store = MemoryStore()
+    run(
+        config(**{"plans.0.promoters": [promoter], "plans.0.side_biases": biased, "plans.1.quota": 1}),
+        store,
+        tmp_path,
+    )
+    firsts = [design for design in store.designs if design.plan == "first"]
+    assert len(firsts) == 6
+    for design in firsts:
+        assert 0 <= design.promoters[0].upstream_offset <= 9
+        at = {one.tf: one.offset for one in design.used_tfbs_detail if one.role == "site"}
+        assert {"F0", "F1"} <= set(at)
