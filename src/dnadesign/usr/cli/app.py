@@ -16,8 +16,8 @@ from typer.main import get_command, get_group
 
 from dnadesign._version import __version__
 from dnadesign.usr.cli.errors import INTERRUPTED, UsageProblem, is_told, tell
-from dnadesign.usr.cli.options import Session, session_of
 from dnadesign.usr.cli.plain_help import PlainGroup, examples
+from dnadesign.usr.cli.session import Session, session_of
 from dnadesign.usr.contract.errors import SequencesError
 
 _PACKAGE = "dnadesign.usr.cli"

@@ -17,8 +17,9 @@ from dnadesign.usr.cli.cells import cell, cut, printable
 from dnadesign.usr.cli.checks import show_report, tell_outcome
 from dnadesign.usr.cli.context import open_dataset
 from dnadesign.usr.cli.errors import CHECK_FAILED, UsageProblem
-from dnadesign.usr.cli.options import DataFormat, DatasetName, Root, session_of, split_names
+from dnadesign.usr.cli.options import DataFormat, DatasetName, Root, split_names
 from dnadesign.usr.cli.output import Output, terminal_width
+from dnadesign.usr.cli.session import session_of
 from dnadesign.usr.contract.errors import ValidationError
 from dnadesign.usr.contract.events import LIBRARY_ACTIONS
 from dnadesign.usr.contract.moments import parse_moment

@@ -3,33 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from dnadesign.usr.cli.context import dataset_names, namespace_names
-from dnadesign.usr.cli.output import Format
-
-
-@dataclass(slots=True)
-class Session:
-    """What one run of the program was told outside of the command itself.
-
-    Attributes:
-        root: ``usr --root DIR ...``, before the command.
-        format: The command's ``--format``, once it is read.
-    """
-
-    root: str | None = None
-    format: Format = "table"
-
-
-def session_of(ctx: typer.Context) -> Session:
-    """The session that a context belongs to."""
-    found = ctx.find_root().obj
-    return found if isinstance(found, Session) else Session()
+from dnadesign.usr.cli.session import Format, session_of
 
 
 def _root(ctx: typer.Context, value: str | None) -> str | None:

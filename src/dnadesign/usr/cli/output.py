@@ -14,15 +14,14 @@ import textwrap
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from dnadesign.usr.cli.cells import cell, printable
+from dnadesign.usr.cli.session import Format
 from dnadesign.usr.cli.tables import GAP, Grid, draw, plain_lines
 
 if TYPE_CHECKING:
     import pyarrow as pa
-
-Format = Literal["table", "json", "jsonl", "csv"]
 
 _MUST_BE_QUOTED = frozenset(',"\r\n')
 
