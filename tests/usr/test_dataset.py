@@ -607,3 +607,35 @@ def test_recovery_tells_what_it_did_and_leaves_damage_alone(dataset: Dataset) ->
     assert not report.ok
     assert "offset 0" in report.damage[0] or "byte 0" in report.damage[0]
     assert dataset.events_path.read_bytes() == damaged
+
+
+class _DiesAfterCommit(RealFileSystem):
+    """A file system on which nothing can be renamed once the event is on the disk."""
+
+    def rename(self, source: Path, target: Path) -> None:
+        if target.name.startswith(("part-", "records.parquet")) or "_archived" in str(target):
+            raise OSError(5, "Input/output error", str(target))
+        super().rename(source, target)
+
+
+def test_a_change_whose_renames_are_not_done_is_read_validated_and_finished_by_the_next_writer(
+    dataset: Dataset,
+) -> None:
+    ids = add(dataset, "AAAA", "CCCC")
+    dataset.write_overlay_part("score", scores(ids[:1], [1.0]))
+    dying = Dataset(dataset.root, dataset.name, fs=_DiesAfterCommit())
+    with dying.transaction() as tx:
+        tx.add_sequences(["GGGG"], bio_type="dna", alphabet="dna_4")
+        tx.write_overlay_part("score", scores(ids[1:], [2.0]))
+    assert (dataset.dir / ".usr" / "intent.synced.json").exists()
+    assert dataset.to_arrow(["score__x"]).column(0).to_pylist() == [1.0, 2.0, None]
+    assert dataset.validate().ok
+    assert dataset.verify_events(deep=True).ok
+    assert "finished change" in dataset.recover().done[0]
+    assert dataset.to_arrow(["score__x"]).column(0).to_pylist() == [1.0, 2.0, None]
+    with dataset.maintenance(reason="test"):
+        Dataset(dataset.root, dataset.name, fs=_DiesAfterCommit()).compact_overlay("score", layout="part")
+    assert dataset.to_arrow(["score__x"]).column(0).to_pylist() == [1.0, 2.0, None]
+    assert dataset.verify_events(deep=True).ok
+    add(dataset, "TTTT")
+    assert dataset.validate().ok

@@ -13,10 +13,11 @@ from dnadesign.usr.contract.layout import ARTIFACTS, EVENTS, LOCK, META, PRIVATE
 from dnadesign.usr.operations._report import Report
 from dnadesign.usr.storage.event_log import read_all_events
 from dnadesign.usr.storage.filesystem import FileSystem
+from dnadesign.usr.storage.intent import Intent
 from dnadesign.usr.storage.staging import hash_file
 from dnadesign.usr.storage.store import Store
 from dnadesign.usr.storage.version import not_found
-from dnadesign.usr.storage.visibility import committed_log_end
+from dnadesign.usr.storage.visibility import CommittedLog, committed_log_end
 
 _IGNORED = frozenset({EVENTS, LOCK, PRIVATE})
 _SHOWN = 20
@@ -107,6 +108,14 @@ def fold(events: Iterable[Event]) -> Accounts:
     return accounts
 
 
+@dataclass(frozen=True, slots=True)
+class FilesNow:
+    """The files of a dataset: sizes in bytes by path, and where a file lies that has not got its name yet."""
+
+    sizes: dict[str, int]
+    places: dict[str, str] = field(default_factory=dict)
+
+
 def files_on_disk(fs: FileSystem, store: Store) -> dict[str, int]:
     """Every file of a dataset that is not private to the library, with its size in bytes."""
     found: dict[str, int] = {}
@@ -124,8 +133,10 @@ def files_on_disk(fs: FileSystem, store: Store) -> dict[str, int]:
     return found
 
 
-def consistent_files(store: Store) -> tuple[Accounts, dict[str, int]]:
+def consistent_files(store: Store) -> tuple[Accounts, FilesNow]:
     """The fold of the log and the files on the disk, of one and the same moment.
+
+    What a committed change still has to rename, because its writer died or is at it, counts as renamed.
 
     Raises:
         ConcurrentChangeError: There was no such moment, often enough.
@@ -135,23 +146,52 @@ def consistent_files(store: Store) -> tuple[Accounts, dict[str, int]]:
         if before.end == 0:
             raise not_found(store.dir)
         accounts = fold(read_all_events(store.fs, store.dir, end=before.end, log=before))
+        pending = before.intent is not None and before.intent.synced
         found = files_on_disk(store.fs, store)
+        settled = (
+            not pending or files_on_disk(store.fs, store) == found
+        )  # no rename happened while files were listed
         after = committed_log_end(store.fs, store.dir)
         same = (before.device, before.inode, before.end) == (after.device, after.inode, after.end)
-        if same and before.intent is None and after.intent is None:
-            return accounts, found
+        if same and settled and _synced_txid(before) == _synced_txid(after):
+            return accounts, _with_renames_done(store, found, before.intent if pending else None)
     raise ConcurrentChangeError(
         f"{store.dir}: changed each of the {_ATTEMPTS} times that its files were listed", mend="try again"
     )
 
 
-def check_accounts(
-    store: Store, accounts: Accounts, found: Mapping[str, int], report: Report, *, deep: bool
-) -> None:
+def _synced_txid(log: CommittedLog) -> str | None:
+    return log.intent.txid if log.intent is not None and log.intent.synced else None
+
+
+def _with_renames_done(store: Store, found: dict[str, int], intent: Intent | None) -> FilesNow:
+    places: dict[str, str] = {}
+    if intent is None:
+        return FilesNow(found, places)
+    for move in intent.moves:
+        if _within(found, move.target):
+            continue  # done; what lies at the source by now was published there since
+        for path in _within(found, move.source):
+            target = move.target + path[len(move.source) :]
+            found[target], places[target] = found.pop(path), path
+    for publish in intent.publishes:
+        if store.fs.stat(store.path(publish.staged)) is not None:
+            found[publish.target], places[publish.target] = publish.bytes, publish.staged
+    for remove in intent.removes:
+        found.pop(remove.target, None)
+    return FilesNow(found, {target: place for target, place in places.items() if target in found})
+
+
+def _within(found: Mapping[str, int], path: str) -> list[str]:
+    """The files at a path or in the folder there."""
+    return [p for p in found if p == path or p.startswith(f"{path}/")]
+
+
+def check_accounts(store: Store, accounts: Accounts, files: FilesNow, report: Report, *, deep: bool) -> None:
     """Check that every file is accounted for and every account has its file, with its size (and hash if deep)."""
-    problems = len(report.problems)
+    problems, found = len(report.problems), files.sizes
     for account in accounts.files.values():
-        _check_file(store, account, found, report, deep=deep)
+        _check_file(store, account, files, report, deep=deep)
     for path, entry in accounts.folders.items():
         _check_folder(path, entry, found, report)
     known = set(accounts.files) | {p for p in found for f in accounts.folders if p.startswith(f"{f}/")}
@@ -177,10 +217,8 @@ def check_accounts(
         )
 
 
-def _check_file(
-    store: Store, account: Account, found: Mapping[str, int], report: Report, *, deep: bool
-) -> None:
-    size = found.get(account.path)
+def _check_file(store: Store, account: Account, files: FilesNow, report: Report, *, deep: bool) -> None:
+    size = files.sizes.get(account.path)
     said = f"event {account.event_id}"
     if size is None:
         report.failed(
@@ -199,7 +237,7 @@ def _check_file(
             "it was changed outside usr: restore it from a backup or a snapshot",
         )
     elif deep and account.sha256 is not None and account.path != RECORDS:
-        digest = hash_file(store.fs, store.path(account.path))[1]
+        digest = hash_file(store.fs, store.path(files.places.get(account.path, account.path)))[1]
         if digest != account.sha256:
             report.failed(
                 "events.files",
