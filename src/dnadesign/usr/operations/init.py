@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from dnadesign.usr.contract.content import Digest, digest_text
-from dnadesign.usr.contract.errors import ValidationError
+from dnadesign.usr.contract.errors import CorruptFileError, ValidationError
 from dnadesign.usr.contract.events import Event, Fingerprint
 from dnadesign.usr.contract.layout import (
     EVENTS,
@@ -27,6 +27,7 @@ from dnadesign.usr.storage.filesystem import make_dirs, opened
 from dnadesign.usr.storage.parquet import encode
 from dnadesign.usr.storage.staging import Staging
 from dnadesign.usr.storage.store import Store
+from dnadesign.usr.storage.version import stored_overlays
 
 
 @dataclass
@@ -54,12 +55,14 @@ class Init:
 
         Raises:
             ValidationError: The dataset is there already.
+            CorruptFileError: Records or overlays are there, and no event that tells of them.
         """
         store = mutation.store
         if store.exists():
             raise ValidationError(
                 f"{store.dir}: the dataset is there already", mend="open it, or choose another name"
             )
+        _check_nothing_there(store)
         created = isoformat(mutation.moment)
         metadata = {
             META_SCHEMA_VERSION: SCHEMA_VERSION.encode(),
@@ -96,6 +99,17 @@ class Init:
             f"schema: USR v{SCHEMA_VERSION}",
         ]
         return ("\n".join(lines) + "\n").encode()
+
+
+def _check_nothing_there(store: Store) -> None:
+    """Refuse to write over a dataset that has lost its log; an init that was cut short leaves none of these files."""
+    found = [RECORDS] if store.fs.stat(store.path(RECORDS)) is not None else []
+    found += [path for paths in stored_overlays(store.fs, store.dir, None).values() for path in paths]
+    if found:
+        raise CorruptFileError(
+            f"{store.path(found[0])}: is there, but {EVENTS} has no event, so a new dataset would replace it",
+            mend=f"restore {EVENTS} from a backup, or move the old files away",
+        )
 
 
 def prepare_folder(store: Store) -> None:
