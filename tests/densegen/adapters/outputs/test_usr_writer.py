@@ -189,10 +189,10 @@ def after(root, whole):
     assert seen == ([0, 1, 2] if known else [0]), (known, seen)
     if not known:
         writer.commit('b:2', [design('AACC', attempt=1), design('AAGG', attempt=2)])
-    writer.log('densegen_completed', args={}, metrics={})
     dataset = Dataset(root, 'designs')
     if whole:
-        dataset.validate()
+        dataset.validate()  # also while the renames of a committed flush are not done
+    writer.log('densegen_completed', args={}, metrics={})
     rows = dataset.to_arrow(['sequence', 'densegen__attempt_id']).to_pylist()
     assert [tuple(row.values()) for row in rows] == [('ACGT', 0), ('AACC', 1), ('AAGG', 2)], rows
     return 0
