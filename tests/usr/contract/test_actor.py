@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import os
 import threading
+from typing import Any
 
 import pytest
 
@@ -100,3 +101,17 @@ def test_a_name_that_would_spoil_the_log_is_refused_where_it_is_given(name: str)
     if name:
         with pytest.raises(ValidationError, match="USR_ACTOR_TOOL"):
             resolve_actor(environ={"USR_ACTOR_TOOL": name})
+
+
+@pytest.mark.parametrize(
+    "given", [{"host": "a\nb"}, {"host": 5}, {"pid": "12"}, {"pid": -1}, {"pid": 1 << 63}, {"pid": True}]
+)
+def test_an_actor_that_could_not_be_read_back_is_refused(given: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError, match="actor"):
+        resolve_actor(Actor(**given), environ=NOTHING)
+
+
+def test_an_actor_given_as_text_is_refused() -> None:
+    actor: Any = "densegen"
+    with pytest.raises(ValidationError, match="expected an Actor"):
+        resolve_actor(actor, environ=NOTHING)

@@ -75,17 +75,33 @@ def resolve_actor(actor: Actor | None = None, *, environ: Mapping[str, str] | No
         environ: Environment to read instead of the process's own.
 
     Raises:
-        ValidationError: A name is empty, longer than 256 characters or not printable.
+        ValidationError: A name is empty, longer than 256 characters or not printable, or the pid is no number: no
+            event may be written that cannot be read back.
     """
+    if actor is not None and not isinstance(actor, Actor):
+        raise ValidationError(
+            f"actor: expected an Actor, found {type(actor).__name__}",
+            mend="pass Actor(tool='densegen', run_id='r7')",
+        )
     given, current = actor or Actor(), _current.get() or Actor()
     environment = os.environ if environ is None else environ
     tool = _first("tool", given.tool, current.tool, environment, TOOL_VARIABLE)
     return Actor(
         tool=tool if tool is not None else DEFAULT_TOOL,
         run_id=_first("run_id", given.run_id, current.run_id, environment, RUN_ID_VARIABLE),
-        host=given.host if given.host is not None else os.uname().nodename,
-        pid=given.pid if given.pid is not None else os.getpid(),  # asked each time: a fork has another
+        host=check_actor_name("host", given.host) if given.host is not None else os.uname().nodename,
+        pid=_check_pid(given.pid)
+        if given.pid is not None
+        else os.getpid(),  # asked each time: a fork has another
     )
+
+
+def _check_pid(pid: object) -> int:
+    if type(pid) is not int or not 0 <= pid < 1 << 63:
+        raise ValidationError(
+            f"actor pid {pid!r:.80}: expected a process id", mend="leave it out: it is filled in"
+        )
+    return pid
 
 
 def _first(

@@ -17,7 +17,7 @@ from typing import Any, Protocol
 
 import pyarrow as pa
 
-from dnadesign.usr.contract.actor import Actor
+from dnadesign.usr.contract.actor import Actor, resolve_actor
 from dnadesign.usr.contract.artifacts import artifact_lists
 from dnadesign.usr.contract.content import Digest
 from dnadesign.usr.contract.errors import BatchConflict
@@ -209,6 +209,7 @@ def run[Result](
     """
     if batch_id is not None:
         check_batch_id(batch_id)
+    who = resolve_actor(actor)
     registry = load_registry(store.root, fs=store.fs)
     if must_exist and not store.exists():
         raise not_found(store.dir)
@@ -217,8 +218,7 @@ def run[Result](
             for step in steps:
                 step.prepare(registry, staging)
             batch_sha256 = content_sha256(steps) if batch_id is not None else None
-            tool = actor.tool if actor is not None else None
-            with store.locked(tool=tool, must_exist=must_exist):
+            with store.locked(tool=who.tool, must_exist=must_exist):
                 known = store.batches().get(batch_id) if batch_id is not None else None
                 if known is not None:
                     return _replayed(known, steps, batch_sha256)
@@ -233,7 +233,7 @@ def run[Result](
                 with _index_kept_true(mutation), mutation.held:
                     results = [step.apply(mutation) for step in steps]
                     if mutation.drafts:
-                        finish(mutation, actor=actor, batch_id=batch_id, batch_sha256=batch_sha256)
+                        finish(mutation, actor=who, batch_id=batch_id, batch_sha256=batch_sha256)
                 return staging.txid, False, results
     except OSError as error:
         raise storage_error(error, store.dir) from error
