@@ -55,7 +55,7 @@ class Session:
             path.write_text(step.code, encoding="utf-8")
             return ""
         seen = self._run_shell(step) if step.kind == "sh" else self._run_python(step)
-        return seen.replace(str(self.folder), HOME)
+        return seen.replace(str(self.folder), HOME).replace(f'"host": "{os.uname().nodename}"', '"host": "laptop"')
 
     def _run_shell(self, step: Step) -> str:
         exported = self.folder.parent / f"{self.folder.name}.environment"
@@ -102,9 +102,11 @@ def _on_terminal(command: list[str], folder: Path, environment: dict[str, str]) 
 _VARYING = [
     (re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?(Z|\+00:00)?"), "<time>"),
     (re.compile(r"\d{8}T\d{12}Z"), "<ts>"),
-    (re.compile(r"\b[0-9a-f]{32}\b"), "<hex>"),
+    (re.compile(r"\b[0-9a-f]{32}\b|\b[0-9a-f]{8,31}…"), "<hex>"),
+    (re.compile(r"events-at-\d+"), "events-at-<n>"),
     (re.compile(r"\bprocess \d+ on [\w.-]+"), "process <pid> on <host>"),
     (re.compile(r'"pid": ?\d+'), '"pid": <pid>'),
+    (re.compile(r'"(\w*sha256)": ?"[0-9a-f]{64}"'), r'"\1": "<hash>"'),
     (re.compile(r'"host": ?"[^"]*"'), '"host": "<host>"'),
     (re.compile(r'("(?:size_)?bytes(?:_\w+)?"|\b\w*bytes\w*)(: ?|=| )\d+'), r"\1\2<n>"),
     (re.compile(r"\b\d+(\.\d+)? (B|kB|MB)\b"), "<size>"),
