@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
 from os import PathLike
@@ -15,6 +15,7 @@ from dnadesign.usr.contract.errors import DatasetNotFound, ValidationError
 from dnadesign.usr.contract.layout import EVENTS, RECORDS
 from dnadesign.usr.contract.names import STATE_NAMESPACE, nearest
 from dnadesign.usr.event_methods import EventMethods
+from dnadesign.usr.operations import _scan
 from dnadesign.usr.operations import describe as _describe
 from dnadesign.usr.operations import read as _read
 from dnadesign.usr.operations import validate as _validate
@@ -27,6 +28,7 @@ from dnadesign.usr.operations.init import Init, prepare_folder
 from dnadesign.usr.operations.register import ensure_registry
 from dnadesign.usr.operations.validate import RegistryMode, Report
 from dnadesign.usr.overlay_methods import OverlayMethods
+from dnadesign.usr.reading_methods import ReadingMethods
 from dnadesign.usr.state_methods import StateMethods
 from dnadesign.usr.storage.batch_index import BatchRecord
 from dnadesign.usr.storage.filesystem import REAL, FileSystem
@@ -41,7 +43,7 @@ if TYPE_CHECKING:  # only names in signatures; both libraries are loaded when th
     import pyarrow as pa
 
 
-class Dataset(BaseMethods, OverlayMethods, StateMethods, EventMethods):
+class Dataset(BaseMethods, OverlayMethods, StateMethods, ReadingMethods, EventMethods):
     """One dataset of sequences under a root.
 
     Args:
@@ -241,7 +243,7 @@ class Dataset(BaseMethods, OverlayMethods, StateMethods, EventMethods):
             SchemaError: A column or namespace is unknown.
             ConcurrentChangeError: Writers were too quick to get one version.
         """
-        return _read.scan(
+        return _scan.scan(
             self._store,
             columns,
             include_overlays=include_overlays,
@@ -286,9 +288,16 @@ class Dataset(BaseMethods, OverlayMethods, StateMethods, EventMethods):
 
     # -- checking -----------------------------------------------------------------------------------------------
 
-    def check(self, *, registry_mode: RegistryMode = "current") -> Report:
-        """Check everything and return the report: each check, its result, where, and what to do."""
-        return _validate.check(self._store, registry_mode=registry_mode)
+    def check(
+        self, *, registry_mode: RegistryMode = "current", progress: Callable[[int, int], None] | None = None
+    ) -> Report:
+        """Check everything and return the report: each check, its result, where, and what to do.
+
+        Args:
+            registry_mode: As for :meth:`validate`.
+            progress: Called now and then with the rows checked so far and the rows there are.
+        """
+        return _validate.check(self._store, registry_mode=registry_mode, progress=progress)
 
     def validate(self, *, registry_mode: RegistryMode = "current") -> Report:
         """Check everything.

@@ -23,6 +23,7 @@ _TRUTH = {"true": True, "1": True, "false": False, "0": False}
 _INFINITE = re.compile(r"[+-]?inf(inity)?", re.ASCII | re.IGNORECASE)
 _FLOAT_MAX = {pa.float16(): 65504.0, pa.float32(): 3.4028234663852886e38, pa.float64(): math.inf}
 _EXACT = 1 << 53
+_NO_NUMBERS = ("NaN", "Infinity", "-Infinity")  # which JSON has no other words for
 
 
 class _Misfit(Exception):
@@ -279,6 +280,8 @@ def _signed(bits: int) -> tuple[int, int]:
 
 
 def _plain_float(value: Any, kind: pa.DataType, path: str) -> float:
+    if isinstance(value, str) and value in _NO_NUMBERS:
+        return float(value)
     if type(value) is int:
         try:
             number = float(value)

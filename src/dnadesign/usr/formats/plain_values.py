@@ -1,0 +1,105 @@
+"""How values are written outside Arrow and Parquet: as plain JSON, and in fields of CSV."""
+
+from __future__ import annotations
+
+import base64
+import json
+import math
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pyarrow as pa
+
+type Convert = Callable[[Any], Any]
+
+_MUST_BE_QUOTED = frozenset(',"\r\n')
+
+
+def plain_rows(table: pa.Table | pa.RecordBatch) -> Iterator[dict[str, Any]]:
+    """The rows as plain values: times and dates as ISO 8601, bytes as base64, the rest as JSON has it.
+
+    JSON has no NaN and no infinity: they become the texts ``NaN``, ``Infinity`` and ``-Infinity``.
+    """
+    batches = table.to_batches() if isinstance(table, pa.Table) else [table]
+    names = table.schema.names
+    converts = [_converter(kind) for kind in table.schema.types]
+    for batch in batches:
+        columns = [_plain_column(batch.column(i), convert) for i, convert in enumerate(converts)]
+        for values in zip(*columns, strict=True):
+            yield dict(zip(names, values, strict=True))
+
+
+def _plain_column(column: pa.Array, convert: Convert | None) -> list[Any]:
+    # Arrow spells out times itself: Python has no nanoseconds, and no years after 9999.
+    values = column.cast(_times_as_text(column.type)).to_pylist()
+    return values if convert is None else [None if v is None else convert(v) for v in values]
+
+
+def _is_time(kind: pa.DataType) -> bool:
+    return pa.types.is_timestamp(kind) or pa.types.is_date(kind)
+
+
+def _times_as_text(kind: pa.DataType) -> pa.DataType:
+    """The same type with text in place of times, for a cast."""
+    if _is_time(kind):
+        return pa.string()
+    if pa.types.is_struct(kind):
+        return pa.struct([field.with_type(_times_as_text(field.type)) for field in kind.fields])
+    if pa.types.is_fixed_size_list(kind):
+        return pa.list_(kind.value_field.with_type(_times_as_text(kind.value_type)), kind.list_size)
+    if pa.types.is_list(kind) or pa.types.is_large_list(kind):
+        make = pa.large_list if pa.types.is_large_list(kind) else pa.list_
+        return make(kind.value_field.with_type(_times_as_text(kind.value_type)))
+    return kind
+
+
+def _converter(kind: pa.DataType) -> Convert | None:
+    """What makes a plain value of one of this type; None where it is plain already."""
+    if pa.types.is_timestamp(kind):
+        return _iso_time
+    if pa.types.is_binary(kind) or pa.types.is_large_binary(kind):
+        return lambda value: base64.b64encode(value).decode("ascii")
+    if pa.types.is_floating(kind):
+        return plain_float
+    if pa.types.is_struct(kind):
+        fields = {field.name: _converter(field.type) for field in kind.fields}
+        return lambda value: {name: _apply(fields[name], item) for name, item in value.items()}
+    if pa.types.is_nested(kind):
+        inner = _converter(kind.value_type)
+        return None if inner is None else lambda value: [_apply(inner, item) for item in value]
+    return None
+
+
+def _apply(convert: Convert | None, value: Any) -> Any:
+    return value if convert is None or value is None else convert(value)
+
+
+def _iso_time(text: str) -> str:
+    """``2026-11-22 20:26:32+0100`` as ``2026-11-22T20:26:32+01:00``."""
+    text = text.replace(" ", "T")
+    return f"{text[:-2]}:{text[-2:]}" if text[-5:-4] in {"+", "-"} and text[-4:].isdigit() else text
+
+
+def plain_float(value: float) -> float | str:
+    """A number as JSON has it; NaN and infinities as text."""
+    if math.isfinite(value):
+        return value
+    return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
+
+
+def json_text(value: Any) -> str:
+    """A plain value as JSON on one line."""
+    return json.dumps(value, ensure_ascii=False, allow_nan=False)
+
+
+def csv_field(value: Any) -> str:
+    """A plain value as in RFC 4180: a null is empty, an empty text quoted, nested values are JSON."""
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if not isinstance(value, str):
+        value = json_text(value)
+    if value and value == value.strip() and _MUST_BE_QUOTED.isdisjoint(value):
+        return value
+    return '"' + value.replace('"', '""') + '"'
