@@ -45,7 +45,7 @@ def validate_alphabet(alphabet: str, *, bio_type: str | None = None) -> str:
     """
     if bio_type is not None:
         validate_bio_type(bio_type)
-    if alphabet not in ALPHABETS:
+    if not isinstance(alphabet, str) or alphabet not in ALPHABETS:
         raise AlphabetError(f"{alphabet!r} is not an alphabet", mend=f"use one of {', '.join(ALPHABETS)}")
     if bio_type is not None and ALPHABETS[alphabet][0] != bio_type:
         fitting = [name for name, (kind, _) in ALPHABETS.items() if kind == bio_type]

@@ -88,19 +88,33 @@ def _problem(sequence: str, alphabet: str) -> tuple[str, str | None]:
     return symbol_problem(sequence, alphabet) or "unreadable", symbol_mend(alphabet)
 
 
-def constant(value: str, count: int) -> pa.Array:
-    """A string column of one value."""
-    return pa.repeat(pa.scalar(value, pa.string()), count)
+def constant(value: str, count: int, *, name: str) -> pa.Array:
+    """A string column of one value.
+
+    Raises:
+        SchemaError: The value is no text.
+    """
+    try:
+        if isinstance(value, str):
+            return pa.repeat(pa.scalar(value, pa.string()), count)
+    except UnicodeEncodeError:
+        pass  # a stray surrogate
+    raise SchemaError(f"{name}={value!r:.80}: expected a text", mend=f"give {name} as a string in UTF-8")
 
 
 def times(value: datetime | None, count: int) -> pa.Array:
     """An ingest-time column of one value, now when None.
 
     Raises:
-        SchemaError: The time has no time zone.
+        SchemaError: It is no time, or has no time zone.
     """
     if value is None:
         value = datetime.now(UTC)
+    elif not isinstance(value, datetime):
+        raise SchemaError(
+            f"created_at={value!r:.80}: expected a datetime, found {type(value).__name__}",
+            mend="pass an aware datetime, such as datetime.now(UTC)",
+        )
     elif value.tzinfo is None:
         raise SchemaError(
             f"created_at {value.isoformat()} has no time zone",

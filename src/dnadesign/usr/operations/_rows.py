@@ -28,7 +28,7 @@ def arrow_table(data: object, *, what: str) -> pa.Table:
         SchemaError: It has no such interface, or hands out something that is no table.
     """
     if isinstance(data, pa.Table):
-        return data
+        return _sound(data, what=what)
     if not is_tabular(data):
         raise SchemaError(
             f"{what}: a {type(data).__name__} cannot be read as a table",
@@ -36,10 +36,28 @@ def arrow_table(data: object, *, what: str) -> pa.Table:
         )
     try:
         if hasattr(data, "__arrow_c_stream__"):
-            return pa.RecordBatchReader.from_stream(data).read_all()
-        return pa.Table.from_batches([pa.record_batch(data)])
+            return _sound(pa.RecordBatchReader.from_stream(data).read_all(), what=what)
+        return _sound(pa.Table.from_batches([pa.record_batch(data)]), what=what)
     except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError, TypeError) as error:
         raise SchemaError(f"{what}: cannot be read as a table: {error}") from error
+
+
+def _sound(table: pa.Table, *, what: str) -> pa.Table:
+    """Refuse columns whose bytes are not what their type says, such as texts that are not UTF-8.
+
+    Arrow hands them on unseen, and what is written of them cannot be read by others.
+
+    Raises:
+        SchemaError: There is one.
+    """
+    for name, column in zip(table.column_names, table.columns, strict=True):
+        try:
+            column.validate(full=True)
+        except pa.ArrowInvalid as error:
+            raise SchemaError(
+                f"{what}, column {name!r}: {error}", mend="read the file that it comes from as UTF-8"
+            ) from error
+    return table
 
 
 def arrow_stream(data: object, *, what: str, rows: int) -> Iterator[pa.Table]:
@@ -60,7 +78,7 @@ def arrow_stream(data: object, *, what: str, rows: int) -> Iterator[pa.Table]:
             yield reader.schema.remove_metadata().empty_table()
             for batch in reader:
                 for start in range(0, batch.num_rows, rows):
-                    yield pa.Table.from_batches([batch.slice(start, rows)])
+                    yield _sound(pa.Table.from_batches([batch.slice(start, rows)]), what=what)
     except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError, TypeError) as error:
         raise SchemaError(f"{what}: cannot be read as a table: {error}") from error
 
@@ -92,7 +110,7 @@ def check_columns(found: Iterable[str], known: Sequence[str], *, what: str, mend
     """
     for name in found:
         if name not in known:
-            meant = nearest(name, known)
+            meant = nearest(str(name), known)
             hint = f"did you mean {meant!r}?" if meant else mend
             raise SchemaError(
                 f"{what}: column {name!r} is not known; known are {', '.join(known)}", mend=hint
@@ -117,11 +135,18 @@ def mappings_table(
             )
         check_columns(row, list(types), what=f"{what}, row {number}")
         names.update(dict.fromkeys(row))
-    columns = {name: _column([row.get(name) for row in rows], types[name], name, what) for name in names}
+    columns = {
+        name: typed_column([row.get(name) for row in rows], types[name], name, what=what) for name in names
+    }
     return pa.table(columns)
 
 
-def _column(values: list[Any], kind: pa.DataType, name: str, what: str) -> pa.Array:
+def typed_column(values: Sequence[Any], kind: pa.DataType, name: str, *, what: str) -> pa.Array:
+    """Values as a column of a type.
+
+    Raises:
+        ValidationError: A value is not of that type; its row (0-based) is named.
+    """
     if pa.types.is_timestamp(kind) and kind.tz is not None:  # Arrow would take a naive time for UTC
         for number, value in enumerate(values):
             if isinstance(value, datetime) and value.tzinfo is None:

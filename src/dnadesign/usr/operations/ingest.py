@@ -23,6 +23,7 @@ from dnadesign.usr.operations._rows import (
     check_columns,
     is_tabular,
     mappings_table,
+    typed_column,
     unique_columns,
 )
 from dnadesign.usr.storage.key_index import Digests, digests_of, repeated
@@ -182,11 +183,15 @@ def rows_table(rows: Rows) -> pa.Table:
         raise ValidationError("rows: expected several mappings, found one", mend="pass a list of mappings")
     if is_tabular(rows):
         return arrow_table(rows, what="rows")
+    if not isinstance(rows, Iterable):
+        raise ValidationError(
+            f"rows: expected sequences, found {type(rows).__name__}", mend="pass a list: [sequence]"
+        )
     listed: Sequence[Any] = list(rows)
-    if listed and all(isinstance(row, str) for row in listed):
-        return pa.table({"sequence": pa.array(listed, pa.string())})
     if not listed:
         return pa.table({"sequence": pa.array([], pa.string())})
+    if all(isinstance(row, str) for row in listed):
+        return pa.table({"sequence": typed_column(listed, pa.string(), "sequence", what="rows")})
     return mappings_table(listed, _INPUT_TYPES, what="rows")
 
 
@@ -203,9 +208,9 @@ def _normalise(
     if "sequence" not in table.column_names:
         raise SchemaError("rows: column 'sequence' is missing")
     defaults = {
-        "bio_type": constant(bio_type, count) if bio_type is not None else None,
-        "alphabet": constant(alphabet, count) if alphabet is not None else None,
-        "source": constant(source, count),
+        "bio_type": constant(bio_type, count, name="bio_type") if bio_type is not None else None,
+        "alphabet": constant(alphabet, count, name="alphabet") if alphabet is not None else None,
+        "source": constant(source, count, name="source"),
         "created_at": times(created_at, count),
     }
     columns = {name: _filled(table, name, default) for name, default in defaults.items()}
