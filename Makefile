@@ -14,12 +14,12 @@ export PYTHON
 BIN := .venv/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 SETUP := .venv/.package
-SOURCES := src tests scripts
+SOURCES := src tests scripts benchmarks
 
 COMPILE := .venv-tools/bin/uv pip compile --quiet --universal --python-version 3.12 --generate-hashes \
 	--no-header --no-emit-index-url --no-emit-find-links --strip-extras
 
-.PHONY: help setup setup-bench test lint types pytest demo docs format lock wheel clean distclean
+.PHONY: help setup setup-bench test lint types pytest demo docs bench format lock wheel clean distclean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -47,6 +47,9 @@ demo: $(SETUP) ## design sequences, store them, watch the notifications arrive
 docs: $(SETUP) ## write the generated pages anew, run what the others show and bring outputs up to date
 	$(BIN)/python -m scripts.docs
 
+bench: .venv/.bench ## measure usr beside what others would use, write docs/benchmarks.md (BENCH=--quick: small)
+	$(BIN)/python -m benchmarks $(BENCH)
+
 format: $(SETUP) ## sort imports, mend what can be mended, format
 	$(BIN)/ruff check --fix $(SOURCES)
 	$(BIN)/ruff format $(SOURCES)
@@ -67,7 +70,7 @@ setup-bench: .venv/.bench ## add what the benchmarks compare with
 
 clean: ## remove caches and builds
 	rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist
-	find src tests scripts -name __pycache__ -type d -prune -exec rm -rf {} +
+	find $(SOURCES) -name __pycache__ -type d -prune -exec rm -rf {} +
 
 distclean: clean ## remove .venv and the demo run as well
 	rm -rf .venv .venv-tools demo-run
