@@ -14,7 +14,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from random import Random
 
-from dnadesign.usr.contract.errors import CommitOutcomeUnknown, SequencesError
+from dnadesign.usr.contract.errors import (
+    CommitOutcomeUnknown,
+    DatasetNotFound,
+    LockTimeout,
+    SequencesError,
+)
 from dnadesign.usr.storage.journal import recover
 from dnadesign.usr.storage.lock import exclusive_lock
 from dnadesign.usr.testing.disk import os_error
@@ -134,6 +139,7 @@ class Search:
         self.plan = self.world.plan(self.name)
         self._rng = Random(zlib.crc32(f"{self.name} {self.world.number}".encode()))
         operations = self.crashes()
+        self.meet(operations)
         for operation in operations:
             for label, faults in ways_to_fail(operation):
                 self.fault(f"{self.name}, {label}", faults)
@@ -159,6 +165,33 @@ class Search:
             self.cut(f"{self.name}, before {label}", moment, self.world.expected.and_open(number))
         self.cut(f"{self.name}, done", fs, self.world.expected.and_done(number))
         return operations
+
+    def meet(self, operations: list[Operation]) -> None:
+        """Another writer comes in between, at every operation: both changes are made, or the lock keeps it out."""
+        for moment in operations:
+            self.tally.note(f"{self.name}, another writer before {shown(moment)}", self._met_at(moment.index))
+
+    def _met_at(self, index: int) -> list[str]:
+        fs, made = self.world.fs.clone(), list[int]()
+
+        def before(now: Operation) -> None:
+            if now.index == index:
+                fs.before = None
+                with contextlib.suppress(LockTimeout, DatasetNotFound):
+                    perform(fs, "log_event", log_event({}, NEXT), files={}, number=NEXT)
+                    made.append(NEXT)
+
+        fs.before = before
+        try:
+            self.perform(fs)
+        except (SequencesError, OSError) as error:
+            return [f"{type(error).__name__}: {error}"]
+        first, second = self.world.expected, self.world.expected.and_done(self.world.number)
+        for number in made:
+            first, second = first.and_done(number), second.and_done(number)
+        first = first.and_done(self.world.number)
+        found = [problems_of_reading(fs, e) + problems_of_settled(fs, e) for e in (first, second)]
+        return min(found, key=len)
 
     def cut(self, where: str, fs: SimulatedFileSystem, expected: Expected, *, most: int = 0) -> None:
         """The writer is killed now, or the power fails."""

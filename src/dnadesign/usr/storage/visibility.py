@@ -137,10 +137,16 @@ def open_log(fs: FileSystem, dataset_dir: Path) -> OpenFile | None:
     """The log, also while archiving has moved the old one and not yet published the new one; None without one."""
     path = dataset_dir / EVENTS
     found = _open(fs, path)
+    if found is not None:
+        return found
+    staged = _staged_log(fs, dataset_dir)
+    waiting = _open(fs, staged) if staged is not None else None
+    found = _open(fs, path)  # published meanwhile, and perhaps the intent was that of the next archiving already
     if found is None:
-        staged = _staged_log(fs, dataset_dir)
-        found = _open(fs, staged) if staged is not None else None
-    return found if found is not None else _open(fs, path)  # published between the two look-ups
+        return waiting
+    if waiting is not None:
+        waiting.close()
+    return found
 
 
 def _open(fs: FileSystem, path: Path) -> OpenFile | None:
@@ -153,8 +159,11 @@ def _open(fs: FileSystem, path: Path) -> OpenFile | None:
 def _log_stat(fs: FileSystem, path: Path, dataset_dir: Path | None) -> FileStat | None:
     """What lies where the log is, or will be as soon as archiving has published it."""
     found = fs.stat(path)
-    staged = _staged_log(fs, dataset_dir) if found is None and dataset_dir is not None else None
-    return fs.stat(staged) if staged is not None else found
+    if found is not None or dataset_dir is None:
+        return found
+    staged = _staged_log(fs, dataset_dir)
+    waiting = fs.stat(staged) if staged is not None else None
+    return fs.stat(path) or waiting  # published meanwhile, see open_log
 
 
 def _staged_log(fs: FileSystem, dataset_dir: Path) -> Path | None:
