@@ -46,8 +46,8 @@ def validate(
     """
     found = open_dataset(root, dataset)
     out = Output(format)
-    with out.working(f"checking {found.name}"):
-        report = found.check(registry_mode=registry_mode)
+    with out.progressing(f"checking {found.name}") as progress:
+        report = found.check(registry_mode=registry_mode, progress=progress)
     show_report(out, report)
     return tell_outcome(out, report, found.name, f"{report.rows} rows, registry mode {registry_mode}")
 

@@ -11,7 +11,7 @@ import os
 import shutil
 import sys
 import textwrap
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -151,6 +151,22 @@ class Output:
         console = Console(stderr=True, color_system="auto" if _may_be_coloured() else None, highlight=False)
         with console.status(printable(what)):
             yield
+
+    @contextmanager
+    def progressing(self, what: str) -> Iterator[Callable[[int, int], None]]:
+        """A function to tell how much of how much is done: a bar on a terminal, nothing elsewhere."""
+        if not sys.stderr.isatty():
+            yield lambda _done, _total: None
+            return
+        # Only a terminal needs Rich.
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+        console = Console(stderr=True, color_system="auto" if _may_be_coloured() else None, highlight=False)
+        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+        with Progress(*columns, console=console, transient=True) as bar:
+            task = bar.add_task(printable(what), total=None)
+            yield lambda done, total: bar.update(task, completed=done, total=total)
 
 
 def _may_be_coloured() -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import pyarrow as pa
@@ -28,8 +28,17 @@ _BATCH = 65_536
 _SHOWN = 5
 
 
-def check_base(version: Version, report: Report) -> KeySet:
-    """Check metadata, schema and every row of the base; the keys that it has."""
+type Progress = Callable[[int, int], None]
+
+
+def check_base(version: Version, report: Report, progress: Progress | None = None) -> KeySet:
+    """Check metadata, schema and every row of the base; the keys that it has.
+
+    Args:
+        version: The pinned files.
+        report: Where the findings go.
+        progress: Told how many rows are checked, and how many there are, now and then.
+    """
     keys = KeySet()
     where = version.base.path
     _check_metadata(version, report)
@@ -41,6 +50,8 @@ def check_base(version: Version, report: Report) -> KeySet:
         for batch in _batches(version):
             _check_batch(batch, row, where, report, keys)
             row += batch.num_rows
+            if progress is not None:
+                progress(row, version.base.footer.rows)
     except SequencesError as error:
         report.error("base.rows", where, error)
     report.rows = row

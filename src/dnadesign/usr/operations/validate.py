@@ -7,7 +7,7 @@ from typing import get_args
 from dnadesign.usr.contract.errors import SequencesError, ValidationError
 from dnadesign.usr.operations._accounts import check_accounts, consistent_files
 from dnadesign.usr.operations._check_artifacts import check_artifacts
-from dnadesign.usr.operations._check_base import check_base
+from dnadesign.usr.operations._check_base import Progress, check_base
 from dnadesign.usr.operations._check_overlays import check_overlays
 from dnadesign.usr.operations._check_registry import RegistryMode, check_registry
 from dnadesign.usr.operations._report import Finding, Report
@@ -17,12 +17,15 @@ from dnadesign.usr.storage.version import Version
 __all__ = ["Finding", "RegistryMode", "Report", "check"]
 
 
-def check(store: Store, *, registry_mode: RegistryMode = "current") -> Report:
+def check(
+    store: Store, *, registry_mode: RegistryMode = "current", progress: Progress | None = None
+) -> Report:
     """Check one committed version of a dataset.
 
     Args:
         store: The dataset.
         registry_mode: Which registry its files must match: current, frozen or either.
+        progress: Told how many rows of the base are checked, and how many there are, now and then.
 
     Raises:
         DatasetNotFound: There is no dataset.
@@ -34,7 +37,7 @@ def check(store: Store, *, registry_mode: RegistryMode = "current") -> Report:
     with store.pin() as version:
         if not _check_footers(version, report):
             return report
-        keys = check_base(version, report)
+        keys = check_base(version, report, progress)
         check_overlays(version, report, keys)
         check_artifacts(store, version, report)
         check_registry(store, version, registry_mode, report)
