@@ -106,21 +106,30 @@ if TYPE_CHECKING:  # the same names, for type checkers; at run time __getattr__ 
     from dnadesign.usr.operations._artifacts import ArtifactRef as ArtifactRef
     from dnadesign.usr.operations._datasets import list_datasets as list_datasets
     from dnadesign.usr.operations._record_values import RecordsResult as RecordsResult
+    from dnadesign.usr.operations._snapshots import PruneResult as PruneResult
+    from dnadesign.usr.operations._snapshots import SnapshotResult as SnapshotResult
+    from dnadesign.usr.operations.archive_events import ArchiveResult as ArchiveResult
     from dnadesign.usr.operations.artifacts import ArtifactInfo as ArtifactInfo
     from dnadesign.usr.operations.artifacts import PruneArtifactsResult as PruneArtifactsResult
     from dnadesign.usr.operations.attach import AttachResult as AttachResult
     from dnadesign.usr.operations.compact import CompactResult as CompactResult
     from dnadesign.usr.operations.coverage import OverlayCoverage as OverlayCoverage
+    from dnadesign.usr.operations.dedupe import DedupeResult as DedupeResult
     from dnadesign.usr.operations.describe import (
         DatasetInfo as DatasetInfo,
     )
     from dnadesign.usr.operations.describe import (
         OverlayInfo as OverlayInfo,
     )
+    from dnadesign.usr.operations.export import ExportResult as ExportResult
     from dnadesign.usr.operations.freeze import FreezeResult as FreezeResult
     from dnadesign.usr.operations.import_file import ImportReport as ImportReport
     from dnadesign.usr.operations.ingest import AddSequencesResult as AddSequencesResult
+    from dnadesign.usr.operations.manifest import Manifest as Manifest
+    from dnadesign.usr.operations.materialize import MaterializeResult as MaterializeResult
+    from dnadesign.usr.operations.merge_from import MergeResult as MergeResult
     from dnadesign.usr.operations.overlay_parts import OverlayPartResult as OverlayPartResult
+    from dnadesign.usr.operations.recover import RecoveryReport as RecoveryReport
     from dnadesign.usr.operations.register import (
         RegisterResult as RegisterResult,
     )
@@ -184,6 +193,14 @@ _HOMES = {
     "operations.registry_diff": ("BrokenOverlay", "RegistryDiff", "diff_registry", "preview_registration"),
     "operations.register": ("RegisterResult", "register_namespace"),
     "operations.remove": ("RemoveResult",),
+    "operations._snapshots": ("PruneResult", "SnapshotResult"),
+    "operations.archive_events": ("ArchiveResult",),
+    "operations.dedupe": ("DedupeResult",),
+    "operations.export": ("ExportResult",),
+    "operations.manifest": ("Manifest",),
+    "operations.materialize": ("MaterializeResult",),
+    "operations.merge_from": ("MergeResult",),
+    "operations.recover": ("RecoveryReport",),
     "operations.transaction": ("TransactionResult",),
     "operations.validate": ("Report",),
     "storage.batch_index": ("BatchRecord",),
