@@ -55,7 +55,9 @@ class Session:
             path.write_text(step.code, encoding="utf-8")
             return ""
         seen = self._run_shell(step) if step.kind == "sh" else self._run_python(step)
-        return seen.replace(str(self.folder), HOME).replace(f'"host": "{os.uname().nodename}"', '"host": "laptop"')
+        return seen.replace(str(self.folder), HOME).replace(
+            f'"host": "{os.uname().nodename}"', '"host": "laptop"'
+        )
 
     def _run_shell(self, step: Step) -> str:
         exported = self.folder.parent / f"{self.folder.name}.environment"
@@ -112,12 +114,12 @@ _VARYING = [
     (re.compile(r"\b\d+(\.\d+)? (B|kB|MB)\b"), "<size>"),
     (re.compile(r"─+"), "─"),
     (re.compile(r"[ \t]+"), " "),
-    (re.compile(r" +$", re.MULTILINE), ""),
+    (re.compile(r"^ *\n| +$", re.MULTILINE), ""),
 ]
 
 
 def same(shown: str, seen: str) -> bool:
-    """Whether a page shows what is seen, but for times, chance, and the number of blanks."""
+    """Whether a page shows what is seen, but for times, chance, and what is blank."""
     pieces = [_plain(piece) for piece in re.split(r"^\.\.\.\n", shown, flags=re.MULTILINE)]
     pattern = "(?:.*\n)*".join(re.escape(piece) for piece in pieces)
     return re.fullmatch(pattern, _plain(seen)) is not None

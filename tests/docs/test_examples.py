@@ -48,7 +48,8 @@ PAGE = """\
     echo unseen > c.txt
     -->
     ```python
-    n = len(open("c.txt").read())
+    import pathlib
+    n = len(pathlib.Path("c.txt").read_text())
     ```
 
     <!-- raises: KeyError -->
