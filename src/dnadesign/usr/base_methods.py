@@ -48,7 +48,7 @@ class BaseMethods:
             path: CSV, TSV, JSONL, FASTA, FASTQ, GenBank (each plain, .gz or .zst) or Parquet.
             bio_type: For rows that do not say; that of the alphabet when None.
             alphabet: For rows that do not say. It is never guessed.
-            source: For rows that do not say; the file's name when None.
+            source: For rows that do not say. When None that is the file's name, or empty if the file has this column.
             format: csv, tsv, jsonl, parquet, fasta, fastq or genbank; told by the file's ending when None.
             on_conflict: ``error`` refuses all when a row is in the dataset already or twice in the file, ``ignore``
                 skips those.

@@ -261,6 +261,16 @@ def test_duplicates_are_errors_that_name_all_their_rows_or_are_skipped(
         dataset.import_file(write(tmp_path / "y.csv", "sequence\nACGT\n"), alphabet="dna_4")
 
 
+def test_the_source_is_what_the_row_says_or_the_caller_or_the_name_of_the_file(
+    dataset: Dataset, tmp_path: Path
+) -> None:
+    dataset.import_file(write(tmp_path / "a.csv", "sequence,source\nA,lab\nC,\n"), alphabet="dna_4")
+    told = write(tmp_path / "b.csv", "sequence,source\nG,lab\nT,\n")
+    dataset.import_file(told, alphabet="dna_4", source="told")
+    dataset.import_file(write(tmp_path / "c.csv", "sequence\nAA\n"), alphabet="dna_4")
+    assert dataset.to_arrow(["source"]).column(0).to_pylist() == ["lab", "", "lab", "told", "c.csv"]
+
+
 def test_columns_of_other_names_can_be_mapped_and_the_rest_left_out(dataset: Dataset, tmp_path: Path) -> None:
     path = write(tmp_path / "x.csv", "Seq,gc,origin\nACGT,0.5,lab\n")
     with pytest.raises(SchemaError, match="has no column 'seq'"):

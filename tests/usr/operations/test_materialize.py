@@ -6,7 +6,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given, settings
+from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from dnadesign.usr import (
@@ -55,7 +55,7 @@ def test_the_base_has_the_merged_values_in_exactly_the_registered_types(
     assert_sound(filled)
 
 
-@settings(max_examples=12)
+@settings(max_examples=8, phases=(Phase.explicit, Phase.generate))  # each example takes long
 @given(data=st.data(), trees=st.lists(type_trees, min_size=6, max_size=6))
 def test_any_type_comes_through_materializing_as_it_is(
     tmp_path_factory: pytest.TempPathFactory, data: st.DataObject, trees: list[TypeTree]

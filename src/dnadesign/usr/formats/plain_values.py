@@ -16,7 +16,7 @@ _MUST_BE_QUOTED = frozenset(',"\r\n')
 
 
 def plain_rows(table: pa.Table | pa.RecordBatch) -> Iterator[dict[str, Any]]:
-    """The rows as plain values: times and dates as ISO 8601, bytes as base64, the rest as JSON has it.
+    """The rows as plain values: times and dates as ISO 8601 (those with a zone in UTC), bytes as base64, the rest as JSON has it.
 
     JSON has no NaN and no infinity: they become the texts ``NaN``, ``Infinity`` and ``-Infinity``.
     """
@@ -31,26 +31,29 @@ def plain_rows(table: pa.Table | pa.RecordBatch) -> Iterator[dict[str, Any]]:
 
 def _plain_column(column: pa.Array, convert: Convert | None) -> list[Any]:
     # Arrow spells out times itself: Python has no nanoseconds, and no years after 9999.
-    values = column.cast(_times_as_text(column.type)).to_pylist()
+    values = column.cast(_leaves(column.type, _in_utc)).cast(_leaves(column.type, _time_as_text)).to_pylist()
     return values if convert is None else [None if v is None else convert(v) for v in values]
 
 
-def _is_time(kind: pa.DataType) -> bool:
-    return pa.types.is_timestamp(kind) or pa.types.is_date(kind)
+def _in_utc(kind: pa.DataType) -> pa.DataType:
+    """Offsets of other zones are written in whole minutes, which before 1972 some were not."""
+    return pa.timestamp(kind.unit, "UTC") if isinstance(kind, pa.TimestampType) and kind.tz else kind
 
 
-def _times_as_text(kind: pa.DataType) -> pa.DataType:
-    """The same type with text in place of times, for a cast."""
-    if _is_time(kind):
-        return pa.string()
+def _time_as_text(kind: pa.DataType) -> pa.DataType:
+    return pa.string() if pa.types.is_timestamp(kind) or pa.types.is_date(kind) else kind
+
+
+def _leaves(kind: pa.DataType, change: Callable[[pa.DataType], pa.DataType]) -> pa.DataType:
+    """The same type with other types in it that are not nested, for a cast."""
     if pa.types.is_struct(kind):
-        return pa.struct([field.with_type(_times_as_text(field.type)) for field in kind.fields])
+        return pa.struct([field.with_type(_leaves(field.type, change)) for field in kind.fields])
     if pa.types.is_fixed_size_list(kind):
-        return pa.list_(kind.value_field.with_type(_times_as_text(kind.value_type)), kind.list_size)
+        return pa.list_(kind.value_field.with_type(_leaves(kind.value_type, change)), kind.list_size)
     if pa.types.is_list(kind) or pa.types.is_large_list(kind):
         make = pa.large_list if pa.types.is_large_list(kind) else pa.list_
-        return make(kind.value_field.with_type(_times_as_text(kind.value_type)))
-    return kind
+        return make(kind.value_field.with_type(_leaves(kind.value_type, change)))
+    return change(kind)
 
 
 def _converter(kind: pa.DataType) -> Convert | None:
@@ -75,9 +78,8 @@ def _apply(convert: Convert | None, value: Any) -> Any:
 
 
 def _iso_time(text: str) -> str:
-    """``2026-11-22 20:26:32+0100`` as ``2026-11-22T20:26:32+01:00``."""
-    text = text.replace(" ", "T")
-    return f"{text[:-2]}:{text[-2:]}" if text[-5:-4] in {"+", "-"} and text[-4:].isdigit() else text
+    """``2026-11-22 20:26:32Z`` as ``2026-11-22T20:26:32Z``."""
+    return text.replace(" ", "T")
 
 
 def plain_float(value: float) -> float | str:

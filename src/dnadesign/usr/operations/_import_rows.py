@@ -100,11 +100,12 @@ class Refusals:
 
 @dataclass(frozen=True, slots=True)
 class Defaults:
-    """What stands for rows that do not say: None where they have to."""
+    """What stands for rows that do not say, None where they have to; and for an empty cell of a column ``source``."""
 
     bio_type: str | None
     alphabet: str | None
     source: str
+    source_of_empty: str
     created_at: Any
 
 
@@ -203,10 +204,11 @@ def _cells(taken: _Taken, piece: Piece, name: str, column: str, start: int) -> p
 def _fill(taken: _Taken, defaults: Defaults) -> None:
     """Put the defaults where the file says nothing, and refuse rows that are left without a value."""
     count = len(taken.piece.numbers)
+    source = defaults.source_of_empty if "source" in taken.columns else defaults.source
     for name, default in (
         ("bio_type", defaults.bio_type),
         ("alphabet", defaults.alphabet),
-        ("source", defaults.source),
+        ("source", source),
         ("created_at", defaults.created_at),
         ("sequence", None),
     ):

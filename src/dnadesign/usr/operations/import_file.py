@@ -175,7 +175,7 @@ class ImportFile:
         if bio_type is None and self.alphabet is not None:
             bio_type = ALPHABETS[self.alphabet][0]
         source = self.source if self.source is not None else self.path.name
-        return Defaults(bio_type, self.alphabet, source, datetime.now(UTC))
+        return Defaults(bio_type, self.alphabet, source, self.source or "", datetime.now(UTC))
 
     def _refuse_line(self, line: int, fault: SchemaError) -> None:
         reason = fault.message.removeprefix(f"{self.path}, line {line}").lstrip(": ")
