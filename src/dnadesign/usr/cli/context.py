@@ -176,6 +176,15 @@ def dataset_and_file(words: Sequence[str]) -> tuple[str | None, str]:
     return _dataset_and(words, "FILE")
 
 
+def dataset_and_pattern(words: Sequence[str]) -> tuple[str | None, str]:
+    """``[DATASET] PATTERN`` likewise.
+
+    Raises:
+        UsageProblem: There are more words than that.
+    """
+    return _dataset_and(words, "PATTERN")
+
+
 def dataset_and_other(words: Sequence[str]) -> tuple[str | None, str]:
     """``[DATASET] OTHER`` likewise.
 

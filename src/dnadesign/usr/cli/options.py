@@ -89,6 +89,33 @@ DatasetAndFile = Annotated[
     ),
 ]
 
+DatasetAndTarget = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="[DATASET] FILE",
+        help="The dataset (may be left out inside its folder), and the file to write; - for the standard output.",
+        autocompletion=_complete_dataset_or_file,
+    ),
+]
+
+DatasetAndPattern = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="[DATASET] PATTERN",
+        help="The dataset (may be left out inside its folder), and what to look for.",
+        autocompletion=_complete_dataset,
+    ),
+]
+
+Where = Annotated[
+    str | None,
+    typer.Option(
+        "--where",
+        metavar="CONDITION",
+        help='Only records that fulfil this condition in SQL, such as "length > 60".',
+    ),
+]
+
 DatasetAndIds = Annotated[
     list[str] | None,
     typer.Argument(

@@ -1,0 +1,147 @@
+"""Commands that look for, summarise and hand out records."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import typer
+
+from dnadesign.usr.cli.context import dataset_and_file, dataset_and_pattern, open_dataset
+from dnadesign.usr.cli.options import (
+    Columns,
+    DataFormat,
+    DatasetAndPattern,
+    DatasetAndTarget,
+    DatasetName,
+    IncludeDeleted,
+    Root,
+    Where,
+    split_names,
+)
+from dnadesign.usr.cli.output import Output
+from dnadesign.usr.cli.plain_help import PlainCommand, examples
+
+app = typer.Typer(rich_markup_mode=None)
+
+
+@app.command(
+    cls=PlainCommand,
+    epilog=examples(
+        "usr grep lab/promoters 'TTGACA.{16,18}TATAAT'",
+        "usr grep lab/promoters TTGACWNNNNNNNNNNNNNNNNTATAAT --kind iupac --strand both",
+    ),
+)
+def grep(
+    words: DatasetAndPattern,
+    *,
+    kind: Annotated[
+        Literal["regex", "iupac", "literal"],
+        typer.Option("--kind", help="How the pattern is meant: iupac takes codes such as W, N and Y."),
+    ] = "regex",
+    strand: Annotated[
+        Literal["+", "-", "both"],
+        typer.Option("--strand", help="The stored strand, its reverse complement, or both."),
+    ] = "+",
+    ignore_case: Annotated[
+        bool | None,
+        typer.Option(
+            "--ignore-case/--match-case", help="Whether case does not count [default: it does not for iupac]."
+        ),
+    ] = None,
+    limit: Annotated[
+        int | None, typer.Option("--limit", "-n", min=1, metavar="N", help="At most so many matches.")
+    ] = None,
+    columns: Columns = None,
+    where: Where = None,
+    include_deleted: IncludeDeleted = False,
+    root: Root = None,
+    format: DataFormat = "table",
+) -> int:
+    """Find a pattern in the sequences, one row a match.
+
+    Places are 0-based and half-open, on the stored strand. The exit status is 1 if nothing matches.
+    """
+    given, pattern = dataset_and_pattern(words)
+    names = split_names(columns)
+    out = Output(format)
+    dataset = open_dataset(root, given)
+    with out.working(f"searching {dataset.name}"):
+        found = dataset.grep(
+            pattern,
+            kind=kind,
+            strand=strand,
+            ignore_case=ignore_case,
+            columns=names,
+            where=where,
+            include_deleted=include_deleted,
+            limit=limit,
+        )
+    out.rows(found, named=True)
+    return 0 if found.num_rows else 1
+
+
+@app.command(
+    cls=PlainCommand,
+    epilog=examples("usr describe lab/promoters", "usr describe lab/promoters -c length,densegen__gc_total"),
+)
+def describe(
+    dataset: DatasetName = None,
+    *,
+    columns: Columns = None,
+    where: Where = None,
+    include_deleted: IncludeDeleted = False,
+    root: Root = None,
+    format: DataFormat = "table",
+) -> None:
+    """Summarise the columns: how many values, how many differ, least, greatest, mean."""
+    found = open_dataset(root, dataset)
+    out = Output(format)
+    with out.working(f"summarising {found.name}"):
+        table = found.describe(split_names(columns), where=where, include_deleted=include_deleted)
+    out.rows(table, named=True)
+
+
+@app.command(
+    cls=PlainCommand,
+    epilog=examples(
+        "usr export lab/promoters promoters.csv",
+        "usr export lab/promoters promoters.fasta --where 'length = 60'",
+        "usr export lab/promoters - --file-format jsonl | head",
+    ),
+)
+def export(
+    words: DatasetAndTarget,
+    *,
+    file_format: Annotated[
+        Literal["csv", "jsonl", "parquet", "fasta"] | None,
+        typer.Option("--file-format", help="The file's format [default: by its ending]."),
+    ] = None,
+    columns: Columns = None,
+    where: Where = None,
+    namespaces: Annotated[
+        list[str] | None, typer.Option("--namespaces", metavar="A,B", help="Only these overlays.")
+    ] = None,
+    include_deleted: IncludeDeleted = False,
+    root: Root = None,
+    format: DataFormat = "table",
+) -> None:
+    """Write records to a file, whole or not at all; - is the standard output.
+
+    The file is compressed if its name ends in .gz or .zst.
+    """
+    given, target = dataset_and_file(words)
+    dataset = open_dataset(root, given)
+    out = Output(format)
+    with out.working(f"exporting {dataset.name}"):
+        result = dataset.export(
+            target,
+            format=file_format,
+            columns=split_names(columns),
+            where=where,
+            namespaces=split_names(namespaces),
+            include_deleted=include_deleted,
+        )
+    if target == "-":
+        out.say(f"{dataset.name}: {result.rows} records")
+        return
+    out.done(f"{dataset.name}: wrote {result.rows} records to {result.path}", result.to_dict())
