@@ -81,9 +81,9 @@ def parse_isoformat(text: str, *, fallback: datetime) -> datetime:
     """The inverse of :func:`isoformat`; ``fallback`` where older tools wrote nothing or something else."""
     try:
         moment = datetime.fromisoformat(text)
-    except ValueError:
+        return moment.astimezone(UTC) if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
+    except (ValueError, OverflowError):  # the first and last days there are have no time in UTC
         return fallback
-    return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
 
 
 def overlay_file(namespace: str) -> str:

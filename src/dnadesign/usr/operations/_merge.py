@@ -173,19 +173,29 @@ def overlay_columns(version: Version, overlay: Overlay) -> dict[str, pa.DataType
     Raises:
         SchemaError: Two files disagree about a column's type.
     """
-    found: dict[str, tuple[pa.DataType, str]] = {}
+    found: dict[str, tuple[pa.DataType, PinnedFile]] = {}
     for file in overlay.files:
         key = file_key(file)
         for field in file.footer.schema:
             if field.name == key:
                 continue
-            kind, path = found.setdefault(field.name, (field.type, file.path))
-            if kind != field.type and not same_logical_type(kind, field.type):
-                raise SchemaError(
-                    f"{version.dataset / file.path}: column {field.name!r} is {field.type}, in {path} it is {kind}",
-                    mend="the parts of a namespace must agree; set the part that is wrong aside",
-                )
+            kind, other = found.setdefault(field.name, (field.type, file))
+            if kind == field.type or same_logical_type(kind, field.type):
+                continue
+            if not _is_vaguer(field.type, file, kind):
+                if not _is_vaguer(kind, other, field.type):
+                    raise SchemaError(
+                        f"{version.dataset / file.path}: column {field.name!r} is {field.type}, in {other.path} it is "
+                        f"{kind}",
+                        mend="the parts of a namespace must agree; set the part that is wrong aside",
+                    )
+                found[field.name] = (field.type, file)
     return {name: kind for name, (kind, _) in found.items()}
+
+
+def _is_vaguer(kind: pa.DataType, file: PinnedFile, other: pa.DataType) -> bool:
+    """Whether a file without an Arrow schema gives a type that may have been the other one."""
+    return not file.footer.has_arrow_schema and same_stored_type(kind, other, arrow_schema=False)
 
 
 def file_key(file: PinnedFile) -> str:

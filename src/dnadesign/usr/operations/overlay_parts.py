@@ -12,11 +12,13 @@ from dnadesign.usr.contract.content import Digest, digest_table, digest_text
 from dnadesign.usr.contract.errors import (
     DuplicateKeyError,
     OverlayLayoutError,
+    SchemaError,
     ValidationError,
 )
 from dnadesign.usr.contract.events import Event, Fingerprint
 from dnadesign.usr.contract.layout import (
     META_OVERLAY_CREATED_AT,
+    is_part,
     overlay_dir,
     overlay_file,
     parse_isoformat,
@@ -24,6 +26,7 @@ from dnadesign.usr.contract.layout import (
 )
 from dnadesign.usr.contract.registry import Registry
 from dnadesign.usr.contract.type_values import cast_column
+from dnadesign.usr.contract.types import describe_type, same_stored_type
 from dnadesign.usr.operations._artifacts import (
     Artifact,
     check_all_used,
@@ -139,6 +142,7 @@ class WritePart:
             OverlayLayoutError: The namespace is stored in a form that a part cannot join.
         """
         where = f"{mutation.store.dir}, namespace {self.namespace!r}"
+        self._check_joins(mutation)
         promoted = self._join_file(mutation)
         ids, columns, missing = self._present_rows(mutation, where)
         digests = digests_of(ids, where=where)
@@ -159,6 +163,7 @@ class WritePart:
         path = part_file(self.namespace, moment=mutation.moment, uuid=uuid4().hex)
         mutation.publishes.append(staged.publish(path))
         mutation.add_overlay_keys(self.namespace, ordinals, digests)
+        mutation.index.add_columns(self.namespace, columns.schema, arrow_schema=True)
         result = OverlayPartResult(self.namespace, len(ids), missing, staged.bytes, path)
         part = {"path": path, "bytes": staged.bytes, "sha256": staged.sha256}
         fingerprint = Fingerprint(result.rows, 1 + columns.num_columns, staged.bytes)
@@ -230,6 +235,33 @@ class WritePart:
         present = pa.array([i for i, ordinal in enumerate(found.tolist()) if ordinal >= 0], pa.int64())
         return ids.take(present), self.columns.take(present), len(missing)
 
+    def _check_joins(self, mutation: Mutation) -> None:
+        """Refuse a part that could not be read together with what the namespace has already.
+
+        Raises:
+            OverlayLayoutError: That is keyed by sequence.
+            SchemaError: A column is stored in another type, from before it was registered anew.
+        """
+        store, index = mutation.store, mutation.index
+        if self.namespace in index.other_keys:
+            raise self._keyed_by_sequence(mutation)
+        for name, (kind, arrow_schema) in index.stored_types.get(self.namespace, {}).items():
+            wanted = self.contract.types.get(name)
+            if wanted is not None and not same_stored_type(kind, wanted, arrow_schema=arrow_schema):
+                raise SchemaError(
+                    f"{store.dir}: namespace {self.namespace!r} stores column {name!r} as {describe_type(kind)}, and it "
+                    f"is registered as {describe_type(wanted)} by now",
+                    mend="register it as it is stored, or remove the overlay and write it again: usr maintenance "
+                    f"overlay-remove {store.name} {self.namespace}",
+                )
+
+    def _keyed_by_sequence(self, mutation: Mutation) -> OverlayLayoutError:
+        store = mutation.store
+        return OverlayLayoutError(
+            f"{store.dir}: namespace {self.namespace!r} is keyed by sequence, so parts keyed by id cannot join it",
+            mend=f"convert it first: usr maintenance overlay-compact {store.name} {self.namespace}",
+        )
+
     def _join_file(self, mutation: Mutation) -> list[dict[str, Any]]:
         """Turn a single-file overlay into the first part; the artifact of that part, if there was one."""
         store = mutation.store
@@ -238,17 +270,16 @@ class WritePart:
             m.source == overlay_file(self.namespace) for m in mutation.moves
         ):
             return []
-        if store.fs.list(store.path(overlay_dir(self.namespace))):
+        parts = store.fs.list(store.path(overlay_dir(self.namespace)))
+        if any(is_part(entry.name) for entry in parts):
             raise layout_conflict(store.dir, self.namespace)
         with opened(store.fs, single, "read") as file:
             footer = read_footer(file)
             if not keyed_by_id(footer, str(single)):
-                raise OverlayLayoutError(
-                    f"{single}: is keyed by sequence, so parts keyed by id cannot join it",
-                    mend=f"convert it first: usr maintenance overlay-compact {store.name} {self.namespace}",
-                )
+                raise self._keyed_by_sequence(mutation)
         created = parse_isoformat(
-            footer.key_values.get(META_OVERLAY_CREATED_AT, b"").decode(), fallback=mutation.moment
+            footer.key_values.get(META_OVERLAY_CREATED_AT, b"").decode("utf-8", "replace"),
+            fallback=mutation.moment,
         )
         target = part_file(self.namespace, moment=created, uuid=uuid4().hex)
         mutation.moves.append(Move(source=overlay_file(self.namespace), target=target))

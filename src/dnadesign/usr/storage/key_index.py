@@ -8,9 +8,11 @@ tells of a change that it cannot follow.
 
 from __future__ import annotations
 
+from binascii import Error as HexError
+from binascii import unhexlify
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -29,8 +31,7 @@ Digests = npt.NDArray[np.uint8]
 ID_DIGITS = 40
 _DIGEST_BYTES = 20
 _RUN_FAN = 8
-_NIBBLES = np.full(256, 255, dtype=np.uint8)
-_NIBBLES[[ord(c) for c in "0123456789abcdef"]] = np.arange(16, dtype=np.uint8)
+_CHUNK_ROWS = 1 << 16  # rows that are looked at together, which bounds the memory of a look
 
 
 def digests_of(ids: pa.ChunkedArray | pa.Array, *, where: str) -> Digests:
@@ -45,23 +46,36 @@ def digests_of(ids: pa.ChunkedArray | pa.Array, *, where: str) -> Digests:
     """
     text = pc.cast(ids, pa.large_string())
     text = text.combine_chunks() if isinstance(text, pa.ChunkedArray) else text
+    digests = np.empty((len(text), _DIGEST_BYTES), dtype=np.uint8)
     if len(text) == 0:
-        return np.empty((0, _DIGEST_BYTES), dtype=np.uint8)
-    wrong = pc.fill_null(pc.not_equal(pc.binary_length(text), ID_DIGITS), fill_value=True)
-    bad = pc.indices_nonzero(wrong)
-    if len(bad):
-        raise _not_an_id(text, int(bad[0].as_py()), where)
+        return digests
+    sizes = pc.min_max(pc.binary_length(text)).as_py()
+    if text.null_count or sizes["min"] != ID_DIGITS or sizes["max"] != ID_DIGITS:
+        raise _not_an_id(text, where)
     offsets, data = text.buffers()[1:3]
     start = int(np.frombuffer(offsets, dtype=np.int64)[text.offset])
-    digits = np.frombuffer(data, dtype=np.uint8, count=len(text) * ID_DIGITS, offset=start)
-    values = _NIBBLES[digits.reshape(-1, ID_DIGITS)]
-    rows = np.flatnonzero((values == 255).any(axis=1))
-    if len(rows):
-        raise _not_an_id(text, int(rows[0]), where)
-    return cast(Digests, (values[:, ::2] << 4) | values[:, 1::2])
+    digits = memoryview(data)[start : start + len(text) * ID_DIGITS]
+    for row in range(0, len(text), _CHUNK_ROWS):
+        chunk = bytes(digits[row * ID_DIGITS : (row + _CHUNK_ROWS) * ID_DIGITS])
+        values = _from_hex(chunk)
+        if values is None:
+            raise _not_an_id(text, where)
+        digests[row : row + _CHUNK_ROWS] = np.frombuffer(values, dtype=np.uint8).reshape(-1, _DIGEST_BYTES)
+    return digests
 
 
-def _not_an_id(text: pa.Array, row: int, where: str) -> SchemaError:
+def _from_hex(digits: bytes) -> bytes | None:
+    """The bytes of lower-case hex digits, None if there is any other symbol among them."""
+    try:
+        values = unhexlify(digits)
+    except HexError:
+        return None
+    return values if values.hex().encode() == digits else None  # unhexlify takes upper case too
+
+
+def _not_an_id(text: pa.Array, where: str) -> SchemaError:
+    right = pc.match_substring_regex(text.cast(pa.large_binary()), f"^[0-9a-f]{{{ID_DIGITS}}}\\z")
+    row = int(pc.indices_nonzero(pc.invert(pc.fill_null(right, fill_value=False)))[0].as_py())
     return SchemaError(
         f"{where}: row {row}, column 'id': {text[row].as_py()!r} is not an id (40 lower-case hex digits)",
         mend="ids are computed by usr from bio_type and sequence; see compute_id",
@@ -132,32 +146,34 @@ class KeySet:
     def find(self, digests: Digests) -> Ordinals:
         """The ordinal of each key, -1 where it is not in the set."""
         found = np.full(len(digests), -1, dtype=np.int64)
-        prefixes = _prefixes(digests)
-        for run in self._runs:
-            self._find_in(run, prefixes, digests, found)
+        for first in range(0, len(digests), _CHUNK_ROWS):
+            rows = slice(first, first + _CHUNK_ROWS)
+            prefixes = _prefixes(digests[rows])
+            for run in self._runs:
+                self._find_in(run, prefixes, digests[rows], found[rows])
         return found
 
     def _find_in(
         self, run: _Run, prefixes: npt.NDArray[np.uint64], digests: Digests, found: Ordinals
     ) -> None:
-        low = np.searchsorted(run.prefixes, prefixes, side="left")
-        high = np.searchsorted(run.prefixes, prefixes, side="right")
-        one = np.flatnonzero(high - low == 1)  # nearly all: two keys seldom share their first 64 bits
-        ordinals = run.ordinals[low[one]]
-        same = (self._digests[ordinals] == digests[one]).all(axis=1)
-        found[one[same]] = ordinals[same]
-        for i in np.flatnonzero(high - low > 1).tolist():
-            for ordinal in run.ordinals[low[i] : high[i]].tolist():
-                if bytes(self._digests[ordinal]) == bytes(digests[i]):
-                    found[i] = ordinal
+        low = np.searchsorted(run.prefixes, prefixes)
+        hits = np.flatnonzero(run.prefixes[np.minimum(low, len(run) - 1)] == prefixes)
+        ordinals = run.ordinals[low[hits]]
+        same = (self._digests[ordinals] == digests[hits]).all(axis=1)
+        found[hits[same]] = ordinals[same]
+        for row in hits[~same].tolist():  # another id begins alike: the ones behind it may be this one
+            high = np.searchsorted(run.prefixes, prefixes[row], side="right")
+            for ordinal in run.ordinals[low[row] + 1 : high].tolist():
+                if bytes(self._digests[ordinal]) == bytes(digests[row]):
+                    found[row] = ordinal
 
 
 def repeated(digests: Digests) -> list[int]:
     """Rows (0-based) whose key stands in an earlier row of the same input."""
     if len(digests) < 2:
         return []
-    prefixes = _prefixes(digests)
-    if len(np.unique(prefixes)) == len(digests):
+    prefixes = np.sort(_prefixes(digests))
+    if not (prefixes[1:] == prefixes[:-1]).any():
         return []
     seen: set[bytes] = set()
     rows = []
@@ -200,13 +216,18 @@ class Coverage:
 
 @dataclass
 class KeyIndex:
-    """The keys of one dataset as of one committed end of its log; see :mod:`key_state` for how it follows."""
+    """The keys of one dataset as of one committed end of its log; see :mod:`key_state` for how it follows.
+
+    ``stored_types`` has, by namespace, the columns that its files store and a type that one of them stores each as
+    (and whether that file carries an Arrow schema, without which Parquet forgets some of a type).
+    """
 
     base: KeySet = field(default_factory=KeySet)
     namespaces: dict[str, Coverage] = field(default_factory=dict)
     other_keys: set[str] = field(
         default_factory=set
     )  # namespaces with files of older tools keyed by sequence
+    stored_types: dict[str, dict[str, tuple[pa.DataType, bool]]] = field(default_factory=dict)
 
     def add_base_rows(self, ids: pa.ChunkedArray | pa.Array, *, where: str) -> None:
         """Note rows appended to the base."""
@@ -216,6 +237,19 @@ class KeyIndex:
         """Note the rows of an overlay file."""
         digests = digests_of(ids, where=where)
         self.coverage(namespace).add(self.base.find(digests), digests)
+
+    def add_columns(self, namespace: str, schema: pa.Schema, *, arrow_schema: bool) -> None:
+        """Note the columns of an overlay file, and whether it carries an Arrow schema."""
+        known = self.stored_types.setdefault(namespace, {})
+        for column in schema:
+            if column.name.startswith(f"{namespace}__"):
+                known.setdefault(column.name, (column.type, arrow_schema))
+
+    def forget_namespace(self, namespace: str) -> None:
+        """Forget all that is known of a namespace."""
+        self.namespaces.pop(namespace, None)
+        self.stored_types.pop(namespace, None)
+        self.other_keys.discard(namespace)
 
     def coverage(self, namespace: str) -> Coverage:
         """The coverage of a namespace, empty if it has no rows yet."""

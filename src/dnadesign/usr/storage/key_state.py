@@ -135,8 +135,7 @@ def _apply(fs: FileSystem, dataset: Path, index: KeyIndex, tail: _Tail) -> None:
         if namespace not in tail.refill:
             _fill_file(fs, dataset, index, namespace, path)
     for namespace in sorted(tail.refill):
-        index.namespaces.pop(namespace, None)
-        index.other_keys.discard(namespace)
+        index.forget_namespace(namespace)
         _fill_namespace(fs, dataset, index, namespace)
 
 
@@ -154,6 +153,7 @@ def _fill_namespace(fs: FileSystem, dataset: Path, index: KeyIndex, namespace: s
 def _fill_file(fs: FileSystem, dataset: Path, index: KeyIndex, namespace: str, path: str) -> None:
     with opened(fs, dataset / path, "read") as file:
         footer = read_footer(file)
+        index.add_columns(namespace, footer.schema, arrow_schema=footer.has_arrow_schema)
         if not keyed_by_id(footer, str(file.path)):
             index.other_keys.add(namespace)
             return
