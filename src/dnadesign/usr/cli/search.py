@@ -93,7 +93,10 @@ def describe(
     root: Root = None,
     format: DataFormat = "table",
 ) -> None:
-    """Summarise the columns: how many values, how many differ, least, greatest, mean."""
+    """Summarise the columns.
+
+    Shows of each how many values it has, how many differ, the least, the greatest and the mean.
+    """
     found = open_dataset(root, dataset)
     out = Output(format)
     with out.working(f"summarising {found.name}"):
@@ -125,9 +128,9 @@ def export(
     root: Root = None,
     format: DataFormat = "table",
 ) -> None:
-    """Write records to a file, whole or not at all; - is the standard output.
+    """Write records to a file.
 
-    The file is compressed if its name ends in .gz or .zst.
+    The file is there whole or not at all; - is the standard output. It is compressed if its name ends in .gz or .zst.
     """
     given, target = dataset_and_file(words)
     dataset = open_dataset(root, given)
