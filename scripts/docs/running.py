@@ -18,7 +18,7 @@ from typing import Any
 from scripts.docs.pages import Step
 
 COLUMNS = 100
-HOME = "/home/you/lab"  # what pages show instead of the folder that they are run in
+HOME = "/srv/lab"  # what pages show instead of the folder that they are run in
 _SECONDS = 300
 
 
