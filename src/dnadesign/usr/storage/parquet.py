@@ -10,7 +10,7 @@ import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -144,12 +144,13 @@ def _options(schema: pa.Schema) -> dict[str, Any]:
     }
 
 
-def _leaf_paths(schema: pa.Schema) -> list[str]:
+@lru_cache(maxsize=64)  # a writer writes the same few schemas again and again
+def _leaf_paths(schema: pa.Schema) -> tuple[str, ...]:
     empty = pa.BufferOutputStream()
     with pq.ParquetWriter(empty, schema):
         pass
     parquet = pq.read_metadata(pa.BufferReader(empty.getvalue())).schema
-    return [parquet.column(i).path for i in range(len(parquet.names))]
+    return tuple(parquet.column(i).path for i in range(len(parquet.names)))
 
 
 def encode(table: pa.Table, key_values: Mapping[bytes, bytes]) -> bytes:
