@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from hashlib import sha1
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -11,7 +12,6 @@ from dnadesign.usr.contract.errors import AlphabetError, SchemaError
 from dnadesign.usr.contract.identity import (
     ALPHABETS,
     WHITE_SPACE,
-    compute_id,
     symbol_mend,
     symbol_problem,
     validate_alphabet,
@@ -56,10 +56,31 @@ def make_records(
     if problems:
         row, why, mend = problems[0]
         raise AlphabetError(f"row {row}, column 'sequence': {why}", mend=mend)
-    ids = [compute_id(b, s) for b, s in zip(bio_type.to_pylist(), sequence.to_pylist(), strict=True)]
+    ids = compute_ids(bio_type, sequence)
     lengths = pc.cast(pc.utf8_length(sequence), pa.int32())
-    columns = [pa.array(ids, pa.string()), bio_type, sequence, alphabet, lengths, source, created_at]
+    columns = [ids, bio_type, sequence, alphabet, lengths, source, created_at]
     return pa.Table.from_arrays(columns, schema=CORE_SCHEMA)
+
+
+def compute_ids(bio_type: pa.Array, sequence: pa.Array) -> pa.Array:
+    """The id of each normalised sequence, column by column; see :func:`compute_id` for one.
+
+    Args:
+        bio_type: string, no nulls.
+        sequence: string, no nulls.
+
+    Returns:
+        string, 40 hex digits each.
+    """
+    sequences = pc.cast(sequence, pa.binary()).to_pylist()  # bytes, as they are hashed
+    kinds = pc.unique(bio_type).to_pylist()
+    if len(kinds) == 1:
+        before = f"{kinds[0]}|".encode()
+        ids = [sha1(before + symbols, usedforsecurity=False).hexdigest() for symbols in sequences]
+    else:
+        rows = zip(pc.cast(bio_type, pa.binary()).to_pylist(), sequences, strict=True)
+        ids = [sha1(kind + b"|" + symbols, usedforsecurity=False).hexdigest() for kind, symbols in rows]
+    return pa.array(ids, pa.string())
 
 
 def find_problems(

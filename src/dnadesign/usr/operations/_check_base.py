@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from dnadesign.usr.contract.errors import SequencesError
-from dnadesign.usr.contract.identity import WHITE_SPACE, compute_id
+from dnadesign.usr.contract.identity import WHITE_SPACE
 from dnadesign.usr.contract.layout import (
     ID_HASH,
     META_CREATED_AT,
@@ -17,7 +17,7 @@ from dnadesign.usr.contract.layout import (
     META_SCHEMA_VERSION,
     SCHEMA_VERSION,
 )
-from dnadesign.usr.contract.records import CORE_COLUMNS, CORE_SCHEMA, find_problems
+from dnadesign.usr.contract.records import CORE_COLUMNS, CORE_SCHEMA, compute_ids, find_problems
 from dnadesign.usr.contract.types import same_logical_type
 from dnadesign.usr.operations._report import Report
 from dnadesign.usr.storage.key_index import KeySet, digests_of, repeated
@@ -136,24 +136,22 @@ def _check_sequences(columns: dict[str, pa.Array], first: int, where: str, repor
 
 
 def _check_ids(columns: dict[str, pa.Array], first: int, where: str, report: Report, keys: KeySet) -> None:
-    ids, pairs = columns["id"].to_pylist(), zip(columns["bio_type"].to_pylist(), columns["sequence"].to_pylist(), strict=True)  # fmt: skip
-    wrong = [
-        row for row, (found, pair) in enumerate(zip(ids, pairs, strict=True)) if found != compute_id(*pair)
-    ]
-    for row in wrong[:_SHOWN]:
+    ids = columns["id"]
+    wrong = pc.indices_nonzero(pc.not_equal(ids, compute_ids(columns["bio_type"], columns["sequence"])))
+    for row in wrong[:_SHOWN].to_pylist():
         report.failed(
             "base.ids",
             f"{where}, row {first + row}, column 'id'",
-            f"{ids[row]!r} is not the hash of its bio_type and sequence",
+            f"{ids[row].as_py()!r} is not the hash of its bio_type and sequence",
             "the row was changed outside usr: restore the file from a backup or a snapshot",
         )
-    digests = digests_of(columns["id"], where=where)
+    digests = digests_of(ids, where=where)
     twice = set(repeated(digests)) | set(np.flatnonzero(keys.find(digests) >= 0).tolist())
     for row in sorted(twice)[:_SHOWN]:
         report.failed(
             "base.ids",
             f"{where}, row {first + row}, column 'id'",
-            f"{ids[row]} is there twice",
+            f"{ids[row].as_py()} is there twice",
             "remove the copies: usr maintenance dedupe",
         )
     keys.add(digests)
