@@ -9,9 +9,11 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 type Convert = Callable[[Any], Any]
 
+_ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False)
 _MUST_BE_QUOTED = frozenset(',"\r\n')
 
 
@@ -22,14 +24,14 @@ def plain_rows(table: pa.Table | pa.RecordBatch) -> Iterator[dict[str, Any]]:
     """
     batches = table.to_batches() if isinstance(table, pa.Table) else [table]
     names = table.schema.names
-    converts = [_converter(kind) for kind in table.schema.types]
     for batch in batches:
-        columns = [_plain_column(batch.column(i), convert) for i, convert in enumerate(converts)]
+        columns = [_plain_column(column) for column in batch.columns]
         for values in zip(*columns, strict=True):
             yield dict(zip(names, values, strict=True))
 
 
-def _plain_column(column: pa.Array, convert: Convert | None) -> list[Any]:
+def _plain_column(column: pa.Array) -> list[Any]:
+    convert = _converter(column.type, finite=_is_finite(column))
     # Arrow spells out times itself: Python has no nanoseconds, and no years after 9999.
     values = column.cast(_leaves(column.type, _in_utc)).cast(_leaves(column.type, _time_as_text)).to_pylist()
     return values if convert is None else [None if v is None else convert(v) for v in values]
@@ -56,19 +58,32 @@ def _leaves(kind: pa.DataType, change: Callable[[pa.DataType], pa.DataType]) -> 
     return change(kind)
 
 
-def _converter(kind: pa.DataType) -> Convert | None:
+def _is_finite(column: pa.Array) -> bool:
+    """Whether there is no NaN and no infinity anywhere in a column, so that its numbers are plain already."""
+    if pa.types.is_struct(column.type):
+        return all(_is_finite(child) for child in column.flatten())
+    if pa.types.is_nested(column.type):
+        return _is_finite(column.flatten())
+    if not pa.types.is_floating(column.type):
+        return True
+    return pc.all(pc.is_finite(column.cast(pa.float64()))).as_py() is not False
+
+
+def _converter(kind: pa.DataType, *, finite: bool) -> Convert | None:
     """What makes a plain value of one of this type; None where it is plain already."""
     if pa.types.is_timestamp(kind):
         return _iso_time
     if pa.types.is_binary(kind) or pa.types.is_large_binary(kind):
         return lambda value: base64.b64encode(value).decode("ascii")
     if pa.types.is_floating(kind):
-        return plain_float
+        return None if finite else plain_float
     if pa.types.is_struct(kind):
-        fields = {field.name: _converter(field.type) for field in kind.fields}
+        fields = {field.name: _converter(field.type, finite=finite) for field in kind.fields}
+        if not any(fields.values()):
+            return None
         return lambda value: {name: _apply(fields[name], item) for name, item in value.items()}
     if pa.types.is_nested(kind):
-        inner = _converter(kind.value_type)
+        inner = _converter(kind.value_type, finite=finite)
         return None if inner is None else lambda value: [_apply(inner, item) for item in value]
     return None
 
@@ -91,7 +106,7 @@ def plain_float(value: float) -> float | str:
 
 def json_text(value: Any) -> str:
     """A plain value as JSON on one line."""
-    return json.dumps(value, ensure_ascii=False, allow_nan=False)
+    return _ENCODER.encode(value)
 
 
 def csv_field(value: Any) -> str:

@@ -45,7 +45,7 @@ def compressed(sink: BinaryIO, path: Path | None) -> Iterator[BinaryIO]:
     """The stream that compresses into ``sink`` what is written, as the ending of the path says."""
     suffix = path.suffix.lower() if path is not None else ""
     if suffix == ".gz":
-        with gzip.GzipFile(filename="", mode="wb", fileobj=sink, mtime=0) as stream:
+        with gzip.GzipFile(filename="", mode="wb", fileobj=sink, mtime=0, compresslevel=6) as stream:
             yield cast(BinaryIO, stream)
     elif suffix == ".zst":
         with pa.CompressedOutputStream(pa.PythonFile(sink, "w"), "zstd") as stream:
