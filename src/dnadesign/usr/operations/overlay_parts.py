@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import uuid4
 
+import numpy as np
 import pyarrow as pa
 
 from dnadesign.usr.contract.content import Digest, digest_table, digest_text
@@ -46,7 +47,7 @@ from dnadesign.usr.operations._overlay import (
 from dnadesign.usr.operations._rows import arrow_table, unique_columns
 from dnadesign.usr.storage.filesystem import opened
 from dnadesign.usr.storage.intent import Move
-from dnadesign.usr.storage.key_index import digests_of, keyed_by_id, repeated
+from dnadesign.usr.storage.key_index import Digests, Ordinals, digests_of, keyed_by_id, repeated
 from dnadesign.usr.storage.parquet import encode, read_footer
 from dnadesign.usr.storage.registry_file import registry_hash_of
 from dnadesign.usr.storage.staging import Staged, Staging
@@ -144,9 +145,8 @@ class WritePart:
         where = f"{mutation.store.dir}, namespace {self.namespace!r}"
         self._check_joins(mutation)
         promoted = self._join_file(mutation)
-        ids, columns, missing = self._present_rows(mutation, where)
-        digests = digests_of(ids, where=where)
-        ordinals = mutation.index.base.find(digests)
+        ids, columns, digests, ordinals = self._present_rows(mutation, where)
+        missing = len(self.keys) - len(ids)
         covered = mutation.index.coverage(self.namespace).has(ordinals).nonzero()[0].tolist()
         for rows, why in ((repeated(digests), "twice in the data"), (covered, "in the namespace already")):
             if rows:
@@ -223,17 +223,19 @@ class WritePart:
             )
         )
 
-    def _present_rows(self, mutation: Mutation, where: str) -> tuple[pa.Array, pa.Table, int]:
-        """Ids, columns and the number of rows left out because their key is not in the base."""
+    def _present_rows(self, mutation: Mutation, where: str) -> tuple[pa.Array, pa.Table, Digests, Ordinals]:
+        """The rows whose key is in the base: ids, columns, digests of the ids, and the base rows they belong to."""
         ids = resolve(mutation, self.key, self.keys)
-        found = mutation.index.base.find(digests_of(ids, where=where))
-        missing = [i for i, ordinal in enumerate(found.tolist()) if ordinal < 0]
-        if not missing:
-            return ids, self.columns, 0
+        digests = digests_of(ids, where=where)
+        ordinals = mutation.index.base.find(digests)
+        missing = np.flatnonzero(ordinals < 0)
+        if not len(missing):
+            return ids, self.columns, digests, ordinals
         if not self.allow_missing:
-            raise missing_keys(where, self.keys, missing, len(ids))
-        present = pa.array([i for i, ordinal in enumerate(found.tolist()) if ordinal >= 0], pa.int64())
-        return ids.take(present), self.columns.take(present), len(missing)
+            raise missing_keys(where, self.keys, missing.tolist(), len(ids))
+        rows = np.flatnonzero(ordinals >= 0)
+        present = pa.array(rows)
+        return ids.take(present), self.columns.take(present), digests[rows], ordinals[rows]
 
     def _check_joins(self, mutation: Mutation) -> None:
         """Refuse a part that could not be read together with what the namespace has already.
