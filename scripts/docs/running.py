@@ -31,14 +31,17 @@ class Session:
 
     Args:
         folder: Where everything happens; emptied by nobody.
+        programs: A folder with programs that go before those that are installed.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, programs: Path | None = None) -> None:
         self.folder = folder.resolve()
         self._names: dict[str, Any] = {"__name__": "__main__"}
         self._environment = {
             **{name: value for name, value in os.environ.items() if name != "USR_ROOT"},
-            "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+            "PATH": os.pathsep.join(
+                [*([str(programs)] if programs else []), str(Path(sys.executable).parent), os.environ["PATH"]]
+            ),
             "TERM": "dumb",
             "NO_COLOR": "1",
         }

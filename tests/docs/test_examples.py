@@ -1,18 +1,37 @@
 """What README.md and docs/usr show is what happens: every block is run, every output compared."""
 
+import tempfile
 import textwrap
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from scripts.docs.__main__ import RUN
+from scripts.docs.__main__ import ROOT, RUN
 from scripts.docs.pages import PageError, Step, read_page
 from scripts.docs.running import Session, StepFailed, same
+from scripts.docs.warm_usr import warm_usr
+
+
+@pytest.fixture(scope="module")
+def programs() -> Iterator[Path]:
+    """A usr that starts at once; its socket needs a short path."""
+    with tempfile.TemporaryDirectory(dir="/tmp") as folder, warm_usr(Path(folder)) as ready:
+        yield ready
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """A folder with a path so short that a terminal shows it whole."""
+    with tempfile.TemporaryDirectory(dir="/tmp") as path:
+        yield Path(path)
 
 
 @pytest.mark.parametrize("page", RUN, ids=lambda page: page.name)
-def test_a_reader_who_does_what_a_page_says_sees_what_it_shows(page: Path, tmp_path: Path) -> None:
-    session = Session(tmp_path)
+def test_a_reader_who_does_what_a_page_says_sees_what_it_shows(
+    page: Path, folder: Path, programs: Path
+) -> None:
+    session = Session(folder, programs=None if page.parent == ROOT else programs)  # README: what is installed
     for step in read_page(page):
         seen = session.take(step)
         if step.output is not None:
