@@ -18,6 +18,7 @@ from dnadesign.usr.operations.archive_events import ArchiveEvents, ArchiveResult
 from dnadesign.usr.operations.recover import RecoveryReport
 from dnadesign.usr.operations.tool_event import ToolEvent
 from dnadesign.usr.storage.event_log import read_all_events
+from dnadesign.usr.storage.filesystem import told_unreadable
 from dnadesign.usr.storage.log_file import LogLine
 from dnadesign.usr.storage.maintenance import require
 from dnadesign.usr.storage.store import Store
@@ -47,9 +48,16 @@ class EventMethods:
         run(self._store, [step], actor=actor)
 
     def events(self) -> Iterator[Event]:
-        """Every committed event, oldest first, archived ones included, each once."""
-        log = committed_log_end(self._store.fs, self._store.dir)
-        return read_all_events(self._store.fs, self._store.dir, end=log.end, log=log)
+        """Every committed event, oldest first, archived ones included, each once.
+
+        Raises:
+            EventLogError: A line is no event; the message names file and offset.
+            StorageError: The log cannot be read.
+        """
+        store = self._store
+        with told_unreadable(store.dir):
+            log = committed_log_end(store.fs, store.dir)
+            yield from read_all_events(store.fs, store.dir, end=log.end, log=log)
 
     def tail_events(
         self,

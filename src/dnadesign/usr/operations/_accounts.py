@@ -12,7 +12,7 @@ from dnadesign.usr.contract.events import LIBRARY_ACTIONS, Event
 from dnadesign.usr.contract.layout import ARTIFACTS, EVENTS, LOCK, META, PRIVATE, RECORDS
 from dnadesign.usr.operations._report import Report
 from dnadesign.usr.storage.event_log import read_all_events
-from dnadesign.usr.storage.filesystem import FileSystem
+from dnadesign.usr.storage.filesystem import FileSystem, told_unreadable
 from dnadesign.usr.storage.intent import Intent
 from dnadesign.usr.storage.staging import hash_file
 from dnadesign.usr.storage.store import Store
@@ -140,7 +140,13 @@ def consistent_files(store: Store) -> tuple[Accounts, FilesNow]:
 
     Raises:
         ConcurrentChangeError: There was no such moment, often enough.
+        StorageError: A file or folder cannot be read.
     """
+    with told_unreadable(store.dir):
+        return _consistent_files(store)
+
+
+def _consistent_files(store: Store) -> tuple[Accounts, FilesNow]:
     for _ in range(_ATTEMPTS):
         before = committed_log_end(store.fs, store.dir)
         if before.end == 0:

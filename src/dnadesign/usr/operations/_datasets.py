@@ -7,24 +7,31 @@ from pathlib import Path
 from dnadesign.usr.contract.errors import NamespaceError
 from dnadesign.usr.contract.layout import EVENTS
 from dnadesign.usr.contract.names import check_dataset_id
-from dnadesign.usr.storage.filesystem import REAL, FileSystem
+from dnadesign.usr.storage.filesystem import REAL, FileSystem, told_unreadable
 
 
 def list_datasets(root: str | Path, *, fs: FileSystem = REAL) -> list[str]:
-    """The ids of the datasets under a root, sorted; a folder is one if it has an event log."""
+    """The ids of the datasets under a root, sorted; a folder is one if it has an event log.
+
+    Raises:
+        StorageError: A folder cannot be read.
+    """
+    with told_unreadable(Path(root)):
+        return _datasets(Path(root), fs)
+
+
+def _datasets(root: Path, fs: FileSystem) -> list[str]:
     found: list[str] = []
-    for entry in fs.list(Path(root)):
+    for entry in fs.list(root):
         if not entry.is_dir or not _is_id(entry.name):
             continue
-        if _has_log(fs, Path(root) / entry.name):
+        if _has_log(fs, root / entry.name):
             found.append(entry.name)
             continue
         found += [
             name
-            for inner in fs.list(Path(root) / entry.name)
-            if inner.is_dir
-            and _is_id(name := f"{entry.name}/{inner.name}")
-            and _has_log(fs, Path(root) / name)
+            for inner in fs.list(root / entry.name)
+            if inner.is_dir and _is_id(name := f"{entry.name}/{inner.name}") and _has_log(fs, root / name)
         ]
     return sorted(found)
 

@@ -24,6 +24,7 @@ from dnadesign.usr.contract.records import CORE_SCHEMA
 from dnadesign.usr.contract.registry import Registry
 from dnadesign.usr.operations._mutation import Draft, Mutation
 from dnadesign.usr.storage.filesystem import make_dirs, opened
+from dnadesign.usr.storage.journal import storage_error
 from dnadesign.usr.storage.parquet import encode
 from dnadesign.usr.storage.staging import Staging
 from dnadesign.usr.storage.store import Store
@@ -113,8 +114,15 @@ def _check_nothing_there(store: Store) -> None:
 
 
 def prepare_folder(store: Store) -> None:
-    """Make the dataset's folders and its empty log, each durable; repeating it changes nothing."""
-    make_dirs(store.fs, store.dir / STAGING, sure_below=store.root)
-    with opened(store.fs, store.dir / EVENTS, "open_or_create") as log:
-        log.sync()
-    store.fs.sync_dir(store.dir)
+    """Make the dataset's folders and its empty log, each durable; repeating it changes nothing.
+
+    Raises:
+        StorageError: The disk refused.
+    """
+    try:
+        make_dirs(store.fs, store.dir / STAGING, sure_below=store.root)
+        with opened(store.fs, store.dir / EVENTS, "open_or_create") as log:
+            log.sync()
+        store.fs.sync_dir(store.dir)
+    except OSError as error:
+        raise storage_error(error, store.dir) from error

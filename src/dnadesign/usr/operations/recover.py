@@ -70,7 +70,7 @@ def _damage(store: Store) -> list[str]:
     try:
         for _ in read_all_events(store.fs, store.dir, end=log.end, log=log):
             pass
-        with store.pin() as version:
+        with store.pin(known_only=False) as version:
             for file in version.files():
                 _ = file.footer
     except SequencesError as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import get_args
 
 from dnadesign.usr.contract.errors import SequencesError, ValidationError
@@ -34,25 +35,33 @@ def check(
     if registry_mode not in get_args(RegistryMode):
         raise ValidationError(f"registry_mode {registry_mode!r}: expected current, frozen or either")
     report = Report(dataset=str(store.dir), registry_mode=registry_mode)
-    with store.pin() as version:
-        if not _check_footers(version, report):
-            return report
-        keys = check_base(version, report, progress)
-        check_overlays(version, report, keys)
-        check_artifacts(store, version, report)
-        check_registry(store, version, registry_mode, report)
+    with store.pin(known_only=False) as version:
+        readable = _readable(version, report)
+        if readable is not None:
+            keys = check_base(readable, report, progress)
+            check_overlays(readable, report, keys)
+            check_artifacts(store, readable, report)
+            check_registry(store, readable, registry_mode, report)
         _check_log(store, report)
     return report
 
 
-def _check_footers(version: Version, report: Report) -> bool:
-    """Whether every file can be read at all."""
+def _readable(version: Version, report: Report) -> Version | None:
+    """What of a version can be read at all: without the overlay files that cannot, None where the base cannot."""
+    broken: set[str] = set()
     for file in version.files():
         try:
             _ = file.footer.schema
         except SequencesError as error:
             report.error("file", file.path, error)
-    return report.ok
+            broken.add(file.path)
+    if version.base.path in broken:
+        return None
+    overlays = {
+        namespace: replace(overlay, files=tuple(f for f in overlay.files if f.path not in broken))
+        for namespace, overlay in version.overlays.items()
+    }
+    return replace(version, overlays={n: overlay for n, overlay in overlays.items() if overlay.files})
 
 
 def _check_log(store: Store, report: Report) -> None:

@@ -19,6 +19,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol
 
+from dnadesign.usr.contract.errors import StorageError
+
 Mode = Literal["read", "create", "write", "open_or_create"]
 
 _FLAGS: dict[Mode, int] = {
@@ -242,6 +244,33 @@ class RealFileSystem:
 
 
 REAL = RealFileSystem()
+
+
+def unreadable(error: OSError, where: Path) -> StorageError:
+    """An error of the operating system while reading as ours, with what to do about it."""
+    path = error.filename if isinstance(error.filename, str) else str(error.filename or where)
+    mends = {
+        errno.EACCES: "see who may read the file and enter its folder",
+        errno.EMFILE: "this process has too many files open: raise 'ulimit -n'",
+        errno.ENFILE: "this machine has too many files open",
+        errno.ENOTDIR: "a file is where a folder should be: move it away",
+        errno.EISDIR: "a folder is where a file should be: move it away",
+    }
+    mend = mends.get(error.errno or 0, "look at the disk and the system's log")
+    return StorageError(f"{path}: cannot be read: {error.strerror or error}", mend=mend)
+
+
+@contextlib.contextmanager
+def told_unreadable(where: Path) -> Iterator[None]:
+    """Tell errors of the operating system while reading as ours; ``where`` is named if the system names no file.
+
+    Raises:
+        StorageError: The operating system did not let a file be read.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise unreadable(error, where) from error
 
 
 def write_all(file: OpenFile, offset: int, data: bytes) -> None:

@@ -13,11 +13,20 @@ from dnadesign.usr.contract.events import DatasetRef
 from dnadesign.usr.contract.layout import EVENTS, RECORDS
 from dnadesign.usr.contract.names import check_dataset_id
 from dnadesign.usr.storage.batch_index import BatchIndex
-from dnadesign.usr.storage.filesystem import REAL, FileSystem
+from dnadesign.usr.storage.filesystem import REAL, FileStat, FileSystem, opened, told_unreadable
 from dnadesign.usr.storage.journal import log_length, recover
 from dnadesign.usr.storage.key_state import KeyState, follow
 from dnadesign.usr.storage.lock import DEFAULT_TIMEOUT, check_locks_exclude, exclusive_lock
-from dnadesign.usr.storage.version import Version, not_found, open_version
+from dnadesign.usr.storage.version import (
+    PinnedFile,
+    Version,
+    check_base_is_known,
+    check_log_is_known,
+    check_log_is_sound,
+    gone,
+    not_found,
+    open_version,
+)
 from dnadesign.usr.storage.visibility import committed_log_end
 
 
@@ -32,6 +41,7 @@ class Store:
     _keys: KeyState | None = field(default=None, repr=False)
     _batches: BatchIndex = field(default_factory=BatchIndex, repr=False)
     _locks_checked: bool = False
+    _base_checked: FileStat | None = None
     _guard: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     def __post_init__(self) -> None:
@@ -54,21 +64,35 @@ class Store:
 
     def exists(self) -> bool:
         """Whether the dataset has its first event."""
-        found = self.fs.stat(self.dir / EVENTS)
-        if found is not None and found.size > 0 and self.fs.stat(self.dir / RECORDS) is not None:
-            return (
-                True  # else it may be just committed, or another writer is archiving the log this very moment
-            )
-        return committed_log_end(self.fs, self.dir).end > 0
+        with told_unreadable(self.dir):
+            found = self.fs.stat(self.dir / EVENTS)
+            if found is not None and found.size > 0 and self.fs.stat(self.dir / RECORDS) is not None:
+                return True  # else it may be just committed, or another writer is archiving the log this very moment
+            return committed_log_end(self.fs, self.dir).end > 0
 
-    def pin(self) -> Version:
+    def pin(self, *, known_only: bool = True) -> Version:
         """The newest committed version, its files open.
+
+        Args:
+            known_only: Refuse what a newer library has written; otherwise the caller looks at that.
 
         Raises:
             DatasetNotFound: There is no dataset.
             ConcurrentChangeError: Writers were too quick for it.
+            SchemaError: The base is of an unknown schema version.
+            EventLogError: The last event is of an unknown version.
+            StorageError: The operating system did not let a file be read.
         """
-        return open_version(self.fs, self.dir)
+        with told_unreadable(self.dir):
+            version = open_version(self.fs, self.dir)
+        try:
+            if known_only:
+                check_log_is_known(self.dir, version.log)
+                check_base_is_known(self.dir, version.base)
+        except BaseException:
+            version.close()
+            raise
+        return version
 
     @contextmanager
     def locked(self, *, tool: str | None = None, must_exist: bool = True) -> Iterator[None]:
@@ -91,6 +115,24 @@ class Store:
             if must_exist and not self.exists():
                 raise not_found(self.dir)
             yield
+
+    def check_writable(self) -> None:
+        """Refuse to write to what is damaged at its end, or was written by a newer library; the lock is held.
+
+        Raises:
+            EventLogError: The log's last line is no event, or of an unknown version.
+            CorruptFileError: The base is gone or damaged.
+            SchemaError: The base is of an unknown schema version.
+        """
+        log = committed_log_end(self.fs, self.dir)
+        check_log_is_sound(self.dir, log)
+        found = self.fs.stat(self.dir / RECORDS)
+        if found is None:
+            raise gone(self.fs, self.dir)
+        if found != self._base_checked:
+            with opened(self.fs, self.dir / RECORDS, "read") as file:
+                check_base_is_known(self.dir, PinnedFile(RECORDS, file))
+            self._base_checked = found
 
     @contextmanager
     def _guard_of_threads(self) -> Iterator[None]:
@@ -125,5 +167,6 @@ class Store:
 
     def batches(self) -> BatchIndex:
         """The committed batches as of the log's committed end now; no lock is needed."""
-        self._batches.follow(self.fs, self.dir)
+        with told_unreadable(self.dir):
+            self._batches.follow(self.fs, self.dir)
         return self._batches

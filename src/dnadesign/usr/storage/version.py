@@ -26,14 +26,21 @@ from dnadesign.usr.contract.errors import (
     ConcurrentChangeError,
     CorruptFileError,
     DatasetNotFound,
+    EventLogError,
     NamespaceError,
     OverlayLayoutError,
+    SchemaError,
     StorageError,
 )
+from dnadesign.usr.contract.event_fields import check_version, parse_object
+from dnadesign.usr.contract.events import EVENT_VERSION, Event
 from dnadesign.usr.contract.layout import (
     DERIVED,
     DERIVED_ARCHIVE,
+    EVENTS,
+    META_SCHEMA_VERSION,
     RECORDS,
+    SCHEMA_VERSION,
     is_part,
     overlay_dir,
     overlay_file,
@@ -134,6 +141,60 @@ class Version:
         self.close()
 
 
+def check_log_is_known(dataset: Path, log: CommittedLog) -> None:
+    """Refuse a log that a newer library has written to: what its events mean is not known here.
+
+    The last event tells, at a cost that does not grow; whoever reads all events checks each.
+
+    Raises:
+        EventLogError: The last event is of another version.
+    """
+    try:
+        found = parse_object(log.last.raw) if log.last is not None else {}
+    except EventLogError:
+        return  # damage, which is told where events are read
+    if "event_version" in found:
+        try:
+            check_version(found, expected=EVENT_VERSION)
+        except EventLogError as error:
+            raise _at_last_line(dataset, log, error) from error
+
+
+def check_log_is_sound(dataset: Path, log: CommittedLog) -> None:
+    """Refuse to write behind a line that is no event: no crash leaves one.
+
+    Raises:
+        EventLogError: The last line is none.
+    """
+    try:
+        if log.last is not None:
+            Event.from_json_line(log.last.raw)
+    except EventLogError as error:
+        raise _at_last_line(dataset, log, error) from error
+
+
+def _at_last_line(dataset: Path, log: CommittedLog, error: EventLogError) -> EventLogError:
+    offset = log.last.offset if log.last is not None else 0
+    mend = "restore the log from a backup; 'usr maintenance recover' tells what can be read of it"
+    return EventLogError(f"{dataset / EVENTS}, byte {offset}: {error.message}", mend=error.mend or mend)
+
+
+def check_base_is_known(dataset: Path, base: PinnedFile) -> None:
+    """Refuse a base of a schema version that is not known here.
+
+    Raises:
+        SchemaError: It is of one.
+    """
+    found = base.footer.key_values.get(META_SCHEMA_VERSION, SCHEMA_VERSION.encode()).decode(
+        "utf-8", "replace"
+    )
+    if found != SCHEMA_VERSION:
+        raise SchemaError(
+            f"{dataset / base.path}: usr:schema_version is {found!r}, expected {SCHEMA_VERSION!r}",
+            mend="use the version of dnadesign that wrote it, or a newer one",
+        )
+
+
 def open_version(fs: FileSystem, dataset: Path) -> Version:
     """Pin the newest committed version of a dataset.
 
@@ -158,7 +219,7 @@ def open_version(fs: FileSystem, dataset: Path) -> Version:
                 version.base.file.close()
             missing = missing + 1 if version is None and unchanged else 0
             if missing >= _MISSING_ATTEMPTS:
-                raise _gone(fs, dataset)
+                raise gone(fs, dataset)
             time.sleep(min(0.02, 0.0005 * attempt) * random.random())  # noqa: S311 - spreads readers, no secret
     except BaseException:
         _close_all(kept)
@@ -176,7 +237,8 @@ def not_found(dataset: Path) -> DatasetNotFound:
     )
 
 
-def _gone(fs: FileSystem, dataset: Path) -> CorruptFileError:
+def gone(fs: FileSystem, dataset: Path) -> CorruptFileError:
+    """The error for a dataset that lacks a file which its log tells of."""
     base = dataset / RECORDS
     what = (
         f"{base}: the base table is gone" if fs.stat(base) is None else f"{dataset}: a committed file is gone"

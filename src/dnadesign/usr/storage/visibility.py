@@ -75,6 +75,7 @@ class CommittedLog:
         end: Bytes below this offset are committed and will not change; a line end.
         intent: The intent that was there, pending or synced: what a reader of the dataset's files needs to know.
         finished: Another log has taken the file's place; nothing will be added to it.
+        last: The last line that counts, where one was read.
     """
 
     device: int
@@ -83,6 +84,7 @@ class CommittedLog:
     end: int
     intent: Intent | None
     finished: bool = False
+    last: RawLine | None = None
 
 
 def committed_log_end(fs: FileSystem, dataset_dir: Path) -> CommittedLog:
@@ -141,7 +143,9 @@ def open_log(fs: FileSystem, dataset_dir: Path) -> OpenFile | None:
         return found
     staged = _staged_log(fs, dataset_dir)
     waiting = _open(fs, staged) if staged is not None else None
-    found = _open(fs, path)  # published meanwhile, and perhaps the intent was that of the next archiving already
+    found = _open(
+        fs, path
+    )  # published meanwhile, and perhaps the intent was that of the next archiving already
     if found is None:
         return waiting
     if waiting is not None:
@@ -198,13 +202,14 @@ def _committed(fs: FileSystem, log: OpenFile, dataset_dir: Path | None) -> Commi
     if intent is not None:
         bound = intent.log_offset + (len(intent.event_bytes) if intent.synced else 0)
         end = last_line_end(log, min(seen.size, bound))
+        last = _last_line(log, end)
     elif last is None:
         end = 0
     elif not _is_whole(last) or log.read_at(last.offset, len(last.raw)) != last.raw:
         return None
     else:
         end = last.end
-    return CommittedLog(seen.device, seen.inode, seen.size, end, intent)
+    return CommittedLog(seen.device, seen.inode, seen.size, end, intent, last=last)
 
 
 def _last_line(log: OpenFile, size: int) -> RawLine | None:
