@@ -51,7 +51,9 @@ def warm_usr(folder: Path) -> Iterator[Path]:
     """Put a ``usr`` into an empty folder (its path a short one) that works as long as the block."""
     address = folder / "socket"
     alone = {**os.environ, "OPENBLAS_NUM_THREADS": "1"}  # numpy's threads would not survive the fork
-    server = subprocess.Popen([sys.executable, "-m", "scripts.docs.warm_usr", str(address)], env=alone)
+    # Arrow's jemalloc has a thread as well, but settles it at a fork by itself.
+    python = [sys.executable, "-W", "ignore:This process:DeprecationWarning"]
+    server = subprocess.Popen([*python, "-m", "scripts.docs.warm_usr", str(address)], env=alone)
     try:
         deadline = time.monotonic() + _SECONDS
         while not address.exists():
