@@ -33,7 +33,9 @@ def part_costs(root: Path, *, rows: int, parts: int) -> tuple[dict[str, int], in
     """Calls, bytes read and bytes written of a part that is not the first of its process."""
     dataset, fs = counted(root, rows=rows, parts=parts)
     tables = new_parts(dataset, rows, parts, PART_ROWS)
-    dataset.log_event("bench_padding", args={"text": "x" * 200_000})  # a look at the log's end reads a block of it
+    dataset.log_event(
+        "bench_padding", args={"text": "x" * 200_000}
+    )  # a look at the log's end reads a block of it
     dataset.write_overlay_part(NAMESPACE, next(tables))
     table = next(tables)
     calls = cost(lambda: dataset.write_overlay_part(NAMESPACE, table), fs)
