@@ -61,7 +61,8 @@ def _by_hand(path: Path, target: Path) -> None:
             target, schema, compression="zstd", write_page_checksum=True, use_dictionary=[BASE_LEAVES[0]]
         ) as writer,
     ):
-        while block := [record.sequence for record in islice(records, _BLOCK)]:
+        following = iter(records)
+        while block := [record.sequence for record in islice(following, _BLOCK)]:
             ids = [compute_id("dna", sequence) for sequence in block]
             columns = [pa.array(ids), pa.repeat("dna", len(block)), pa.array(block)]
             writer.write_table(pa.Table.from_arrays(columns, schema=schema))
