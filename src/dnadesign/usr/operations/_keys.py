@@ -50,7 +50,7 @@ def key_column(table: pa.Table, *, key: Key, key_col: str | None, what: str) -> 
     if name not in table.column_names:
         raise SchemaError(
             f"{what}: key column {name!r} is missing; there are {', '.join(table.column_names) or 'no columns'}",
-            mend="name the column that holds the key with key_col",
+            mend="name the column that holds the key with key_col (--key-column)",
         )
     values = cast_column(table.column(name), pa.string(), where=f"{what}, column {name!r}").combine_chunks()
     if values.null_count:
@@ -151,7 +151,7 @@ def missing_keys(where: str, values: pa.Array, rows: list[int], total: int) -> M
     """The error for keys that the base does not have; ``rows`` are their row numbers (0-based)."""
     return MissingKeyError(
         f"{where}: {len(rows)} of {total} keys are not in the base: {shown_keys(values, rows)}",
-        mend="add their sequences first, or pass allow_missing=True to leave these rows out",
+        mend="add their sequences first, or pass allow_missing=True (--allow-missing) to leave these rows out",
     )
 
 

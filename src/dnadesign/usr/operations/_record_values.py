@@ -129,7 +129,7 @@ class SetValues:
         if missing and not self.allow_missing:
             raise MissingKeyError(
                 f"{mutation.store.dir}: {len(missing)} of {len(ids)} ids are not there: {shown_keys(ids, missing)}",
-                mend="look the ids up in the dataset, or pass allow_missing=True to leave these out",
+                mend="look the ids up in the dataset, or pass allow_missing=True (--allow-missing) to leave these out",
             )
         there = places >= 0
         return ids.filter(pa.array(there)), places[there]

@@ -150,7 +150,7 @@ class Attach:
             raise SchemaError(
                 f"{self.what}: key column {self._key_name!r} is missing; there are "
                 f"{', '.join(piece.names) or 'no columns'}",
-                mend="name the column that holds the key with key_col",
+                mend="name the column that holds the key with key_col (--key-column)",
             )
         given = self.columns if self.columns is not None else [n for n in piece.names if n != self._key_name]
         renamed = given.items() if isinstance(given, Mapping) else zip(given, given, strict=True)
@@ -346,7 +346,7 @@ class _Incoming:
             raise MissingKeyError(
                 f"{self._where}: {self.missing} of {total} keys are not in the base: {', '.join(self._missing_shown)}"
                 f"{', ...' if self.missing > SHOWN else ''}",
-                mend="add their sequences first, or pass allow_missing=True to leave these rows out",
+                mend="add their sequences first, or pass allow_missing=True (--allow-missing) to leave these rows out",
             )
         if self._again:
             raise DuplicateKeyError(

@@ -160,7 +160,7 @@ class AddRows:
                 raise DuplicateIDError(
                     f"{len(rows)} of {self.records.num_rows} rows are {where}: {shown}"
                     f"{', ...' if len(rows) > _SHOWN else ''}",
-                    mend="leave them out, or pass on_conflict='ignore' to skip them",
+                    mend="leave them out, or pass on_conflict='ignore' (--on-conflict ignore) to skip them",
                 )
 
 

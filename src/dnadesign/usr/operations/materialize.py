@@ -118,7 +118,7 @@ class Materialize:
             if namespace in _OWN:
                 raise NamespaceError(
                     f"{namespace!r} is kept by usr as an overlay, and never written into the base",
-                    mend="deleted records are removed with drop_deleted=True",
+                    mend="deleted records are removed with drop_deleted=True (--drop-deleted)",
                 )
             check_namespace(namespace)
             registry.namespace(namespace)

@@ -203,7 +203,7 @@ class MergeFrom:
             raise DuplicateIDError(
                 f"{where}: has {len(both)} of the {int(source.alive.sum())} records of {self.other.dir} already: "
                 f"{shown}{', ...' if len(both) > _SHOWN else ''}",
-                mend="pass on_duplicate='skip' to leave them out, or 'replace' to take their derived values",
+                mend="pass on_duplicate='skip' (--on-duplicate skip) to leave them out, or 'replace' to take their derived values",
             )
         return known
 

@@ -134,7 +134,7 @@ def _named(root: Path, dataset: str | None, name: str, fs: FileSystem) -> Regist
     if dataset is None:
         raise ValidationError(
             f"registry {name!r} is a dataset's own",
-            mend="name the dataset: usr namespace diff --dataset ID (or compare inside its folder)",
+            mend="name the dataset: usr namespace diff ID",
         )
     store = Store(root=root, name=dataset, fs=fs)
     if name != FROZEN_NAME:
