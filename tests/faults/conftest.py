@@ -1,6 +1,15 @@
 """Prints how many states and interleavings were looked at, from whichever process looked."""
 
+from collections.abc import Callable
 from typing import Any
+
+import pytest
+
+
+@pytest.fixture
+def note(request: pytest.FixtureRequest) -> Callable[[str, int], None]:
+    """Adds to a number that is printed in the end."""
+    return lambda name, value: request.node.user_properties.append((name, value))
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:

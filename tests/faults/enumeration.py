@@ -167,7 +167,10 @@ class Search:
         return operations
 
     def meet(self, operations: list[Operation]) -> None:
-        """Another writer comes in between, at every operation: both changes are made, or the lock keeps it out."""
+        """Another writer comes in between, at every operation, and again once the change is staged.
+
+        All changes are made, or the lock keeps the others out.
+        """
         for moment in operations:
             self.tally.note(f"{self.name}, another writer before {shown(moment)}", self._met_at(moment.index))
 
@@ -175,11 +178,13 @@ class Search:
         fs, made = self.world.fs.clone(), list[int]()
 
         def before(now: Operation) -> None:
-            if now.index == index:
-                fs.before = None
+            staged = now.kind == "sync_dir" and now.path.name == "staging" and now.index > index
+            if now.index == index or (staged and len(made) == 1):
+                fs.before, counted, number = None, fs.operations, NEXT + len(made)
                 with contextlib.suppress(LockTimeout, DatasetNotFound):
-                    perform(fs, "log_event", log_event({}, NEXT), files={}, number=NEXT)
-                    made.append(NEXT)
+                    perform(fs, "log_event", log_event({}, number), files={}, number=number)
+                    made.append(number)
+                fs.before, fs.operations = before, counted
 
         fs.before = before
         try:

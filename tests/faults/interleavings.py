@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from random import Random
 from unittest import mock
 
-from dnadesign.usr.contract.errors import ConcurrentChangeError, DatasetNotFound
+from dnadesign.usr.contract.errors import SequencesError
 from dnadesign.usr.contract.layout import EVENTS
 from dnadesign.usr.storage.event_follow import EventFollower
 from dnadesign.usr.storage.version import open_version, overlay_of
@@ -27,11 +27,13 @@ class Recording:
 
     Attributes:
         states: The files before each changing operation of the writers, and in the end.
+        next_steps: Those operations.
         least: For each state, how many events are acknowledged in it.
         versions: The events in the order in which they were committed, all of them by the end.
     """
 
     states: list[SimulatedFileSystem] = field(default_factory=list)
+    next_steps: list[Operation] = field(default_factory=list)
     least: list[int] = field(default_factory=list)
     versions: list[dict[str, str]] = field(default_factory=list)
     ids: list[str] = field(default_factory=list)
@@ -53,6 +55,7 @@ def record(world: World, write: Callable[[SimulatedFileSystem, Callable[[], None
     def before(operation: Operation) -> None:
         if operation.changes:
             found.states.append(fs.clone())
+            found.next_steps.append(operation)
             found.least.append(acknowledged)
 
     count()
@@ -134,7 +137,7 @@ def problems_of_version(recording: Recording, schedule: Schedule) -> tuple[list[
         with mock.patch("time.sleep"), open_version(replay.fs, DATASET) as version:
             seen = {f.path: digest(f.file.read_at(0, f.file.stat().size)) for f in version.files()}
             end, inode = version.log.end, version.log.inode
-    except (ConcurrentChangeError, DatasetNotFound) as error:
+    except SequencesError as error:
         return [f"{type(error).__name__}: {error}"], replay.fs.operations
     taken = replay.fs.operations
     fits = [n for n, files in enumerate(recording.versions) if files == seen]
@@ -174,8 +177,11 @@ def problems_of_follower(recording: Recording, schedule: Schedule) -> tuple[list
     with EventFollower(DATASET / EVENTS, fs=replay.fs) as follower:
         for _ in range(4):
             least = replay.now()
-            while lines := follower.poll():
-                got += [line.event.event_id or "" for line in lines if line.event is not None]
+            try:
+                while lines := follower.poll():
+                    got += [line.event.event_id or "" for line in lines if line.event is not None]
+            except SequencesError as error:
+                return [f"a follower is refused: {error}"], replay.fs.operations
             if got != recording.ids[: len(got)]:
                 return [f"a follower got {got}, committed were {recording.ids}"], replay.fs.operations
             if len(got) < least:

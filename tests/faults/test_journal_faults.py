@@ -36,14 +36,14 @@ CASES: list[tuple[str, tuple[str, ...], int]] = [
     ("name", "before", "least"), CASES, ids=["-after-".join((c[0], *c[1][-1:])) for c in CASES]
 )
 def test_every_crash_and_fault_of_a_change_leaves_all_or_nothing_of_it(
-    name: str, before: tuple[str, ...], least: int, record_property: Callable[[str, object], None]
+    name: str, before: tuple[str, ...], least: int, note: Callable[[str, int], None]
 ) -> None:
     tally = Tally()
     with repeatable_ids():
         Search(prepared(*before) if name != "init" else new_world(), name, tally, EFFORT).run()
-    record_property("distinct states recovered and checked", len(tally.states))
-    record_property("changes made with a fault", tally.runs)
-    record_property("violations", len(tally.violations))
+    note("distinct states recovered and checked", len(tally.states))
+    note("changes made with a fault", tally.runs)
+    note("violations", len(tally.violations))
     assert tally.violations == []
     assert len(tally.states) >= least
 

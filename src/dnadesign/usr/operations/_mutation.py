@@ -214,6 +214,7 @@ def run[Result](
     if must_exist and not store.exists():
         raise not_found(store.dir)
     try:
+        store.keep_registry(registry_hash_of(registry))
         with open_staging(store.fs, store.dir) as staging:
             for step in steps:
                 step.prepare(registry, staging)

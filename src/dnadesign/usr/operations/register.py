@@ -6,7 +6,7 @@ import contextlib
 from dataclasses import dataclass
 from pathlib import Path
 
-from dnadesign.usr.contract.errors import RegistryError, StorageError
+from dnadesign.usr.contract.errors import CommitOutcomeUnknown, RegistryError, StorageError
 from dnadesign.usr.contract.layout import REGISTRY_FILE
 from dnadesign.usr.contract.names import check_namespace
 from dnadesign.usr.contract.registry import (
@@ -84,6 +84,7 @@ def register_namespace(
         RegistryError: Another contract is registered and ``overwrite`` is not set, or the registry breaks a rule.
         LockTimeout: The root stayed locked.
         StorageError: The registry cannot be read or written.
+        CommitOutcomeUnknown: It is written, but may not survive a power cut.
     """
     wanted = Namespace(
         name=check_namespace(namespace),
@@ -120,6 +121,7 @@ def _register(
     after = base.with_namespace(wanted)
     diff = diff_namespaces(had, wanted)
     if before is not None and not diff:
+        _keep(fs, path)
         unchanged = registry_hash_of(before)
         return RegisterResult(wanted.name, False, unchanged, unchanged, ())
     if had is not None and not overwrite:
@@ -163,10 +165,28 @@ def _write(fs: FileSystem, path: Path, data: bytes) -> None:
     except OSError as error:
         with contextlib.suppress(OSError):
             fs.unlink(hidden)
+        if read_registry_bytes(path, fs=fs) == data:
+            raise _unsure(path, error) from error
         raise StorageError(
             f"{path}: cannot be written: {error.strerror}",
             mend="see free space and permissions, then register again",
         ) from error
+
+
+def _keep(fs: FileSystem, path: Path) -> None:
+    """Have the registry that is there on the disk: whoever wrote it may have been killed before it was."""
+    try:
+        with contextlib.suppress(PermissionError):  # the root may be open to its owner only
+            fs.sync_dir(path.parent)
+    except OSError as error:
+        raise _unsure(path, error) from error
+
+
+def _unsure(path: Path, error: OSError) -> CommitOutcomeUnknown:
+    return CommitOutcomeUnknown(
+        f"{path}: the registration is made, but may not survive a power cut ({error.strerror})",
+        mend="register it again: nothing is changed then, and what is there is made durable",
+    )
 
 
 def ensure_registry(root: str | Path, *, fs: FileSystem = REAL) -> None:

@@ -60,7 +60,7 @@ def commit(fs: FileSystem, dataset: Path, staging: Staging, intent: Intent) -> N
     except BaseException:
         _drop_intent(fs, dataset, intent.txid)
         raise
-    staging.keep()  # from here on the intent names the staged files; recovery drops or publishes them
+    staging.keep(intent.publishes)  # recovery drops or publishes them from here on
     _write_events(fs, dataset, intent)
     _tell_readers(fs, dataset, intent)
     try:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from uuid import uuid4
@@ -43,7 +43,7 @@ class Staging:
         self._lease = lease
         self._count = 0
         self._unsealed = False
-        self._kept = False
+        self._kept: frozenset[str] = frozenset()
         self._names: list[str] = []
 
     def write(self, data: bytes) -> Staged:
@@ -85,14 +85,14 @@ class Staging:
             self.fs.sync_dir(self.dataset / STAGING)
             self._unsealed = False
 
-    def keep(self) -> None:
-        """Leave the staged files to the intent that names them now."""
-        self._kept = True
+    def keep(self, publishes: Iterable[Publish]) -> None:
+        """Leave the staged files that an intent names now to that intent."""
+        self._kept = frozenset(publish.staged for publish in publishes)
 
     def close(self) -> None:
         """Drop what was not committed, and the lease."""
-        if not self._kept:
-            for name in self._names:
+        for name in self._names:
+            if name not in self._kept:
                 with contextlib.suppress(OSError):  # what stays has no live owner and is dropped by recovery
                     self.fs.unlink(self.dataset / name)
         with contextlib.suppress(OSError):  # likewise

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -41,6 +42,7 @@ class Store:
     _keys: KeyState | None = field(default=None, repr=False)
     _batches: BatchIndex = field(default_factory=BatchIndex, repr=False)
     _locks_checked: bool = False
+    _registry_kept: str | None = None
     _base_checked: FileStat | None = None
     _guard: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
@@ -147,6 +149,13 @@ class Store:
         finally:
             self._guard.release()
 
+    def keep_registry(self, registry_hash: str) -> None:
+        """Have the registry in force on the disk before a change relies on it: its writer may not have come to that."""
+        if self._registry_kept != registry_hash:
+            with contextlib.suppress(PermissionError):  # the root may be open to its owner only
+                self.fs.sync_dir(self.root)
+            self._registry_kept = registry_hash
+
     def keys(self) -> KeyState:
         """The key index as of now; the dataset's lock is held."""
         try:
@@ -159,7 +168,10 @@ class Store:
     def keys_are_current(self) -> None:
         """Say that the index has the keys of the commit just made; the dataset's lock is held."""
         if self._keys is not None:
-            self._keys.end = log_length(self.fs, self.dir)
+            try:
+                self._keys.end = log_length(self.fs, self.dir)
+            except OSError:  # no reason to call a change failed that is committed
+                self._keys = None
 
     def forget_keys(self) -> None:
         """Fill the index anew when it is needed next."""

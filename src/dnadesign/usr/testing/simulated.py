@@ -98,15 +98,15 @@ class SimulatedFileSystem:
 
     def open(self, path: Path, mode: Mode, *, like: FileStat | None = None) -> SimulatedFile:
         """Open a file as ``RealFileSystem.open`` does."""
-        there = self._disk.lookup(path)
-        makes = there is None and mode in ("create", "open_or_create")
-        fault = self._step("create" if makes else "open", path)
+        creates = mode in ("create", "open_or_create")
+        fault = self._step("create" if creates and self._disk.lookup(path) is None else "open", path)
+        there = self._disk.lookup(path)  # only now: the step may have let time pass
         if there is not None and mode == "create":
             raise os_error(errno.EEXIST, path)
         if there is not None and self._disk.nodes[there].is_dir:
             raise os_error(errno.EISDIR, path)
         if there is None:
-            if not makes:
+            if not creates:
                 raise os_error(errno.ENOENT, path)
             there = self._disk.add(path, is_dir=False, like=like)
         _raise(fault)

@@ -1,0 +1,143 @@
+"""Real datasets with real Parquet files on the simulated disk, and every verb that changes one.
+
+A new verb is one more line in ``VERBS``.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from dnadesign.usr import Dataset, compute_id, register_namespace
+from dnadesign.usr.contract.errors import DatasetNotFound
+from dnadesign.usr.testing.simulated import SimulatedFileSystem
+from tests.faults.changes import DATASET, NAME, ROOT, empty_disk
+
+SEQUENCES = ["ACGTACGTAA", "ACGTACGTCC", "ACGTACGTGG", "ACGTACGTTT", "acgtacgtaa", "GGGGCCCCAA"]
+IDS = [compute_id("dna", sequence) for sequence in SEQUENCES]
+
+
+def rows_of(namespace: str, which: slice, value: int = 0) -> pa.Table:
+    ids = IDS[which]
+    columns = {
+        f"{namespace}__x": [value + i for i in range(len(ids))],
+        f"{namespace}__y": [f"y{value}"] * len(ids),
+    }
+    return pa.table({"id": ids, **columns})
+
+
+def dataset(fs: SimulatedFileSystem, name: str = NAME) -> Dataset:
+    return Dataset(ROOT, name, lock_timeout=0, fs=fs)
+
+
+def with_registry() -> SimulatedFileSystem:
+    fs = empty_disk()
+    for namespace in ("alpha", "beta", "single"):
+        spec = f"{namespace}__x:int64,{namespace}__y:string"
+        register_namespace(ROOT, namespace=namespace, columns=spec, fs=fs)
+    pointer = (
+        "arrays__npz_ref:string,arrays__npz_sha256:string,arrays__npz_bytes:int64,"
+        "arrays__npz_arrays:list<struct<name:string,dtype:string,shape:list<int64>>>"
+    )
+    register_namespace(ROOT, namespace="arrays", columns=pointer, fs=fs)
+    return fs
+
+
+def with_dataset() -> SimulatedFileSystem:
+    """A dataset with six rows, an overlay in parts, a single-file one, state, a tombstone, and another dataset."""
+    fs = with_registry()
+    found = dataset(fs).init()
+    found.add_sequences(SEQUENCES, source="test", bio_type="dna", alphabet="dna_4")
+    found.write_overlay_part("alpha", rows_of("alpha", slice(0, 2)))
+    found.write_overlay_part("alpha", rows_of("alpha", slice(2, 4), 10))
+    found.write_overlay("single", rows_of("single", slice(0, 3)))
+    found.tombstone(IDS[3], reason="test")
+    found.set_state(IDS[:2], qc_status="pass")
+    found.snapshot(automatic=True)
+    with_arrays(found, IDS[0])
+    other = dataset(fs, "other").init()
+    other.add_sequences(["TTTTTTTTTT", SEQUENCES[0]], source="other", bio_type="dna", alphabet="dna_4")
+    return fs
+
+
+def with_arrays(found: Dataset, key: str) -> None:
+    with found.transaction() as tx:
+        ref = tx.write_artifact("arrays", {"a": np.arange(4)})
+        tx.write_overlay_part("arrays", pa.Table.from_pylist([{"id": key, **ref.columns("arrays")}]))
+
+
+def transact(found: Dataset) -> None:
+    with found.transaction(batch_id="run:1") as tx:
+        tx.add_sequences(["CCCCCCCCCC"], bio_type="dna", alphabet="dna_4")
+        tx.write_overlay_part("alpha", rows_of("alpha", slice(4, 6), 30))
+        tx.write_overlay_part("beta", rows_of("beta", slice(0, 6), 40))
+
+
+Verb = Callable[[Dataset], Any]
+
+VERBS: dict[str, Verb] = {
+    "add_sequences": lambda d: d.add_sequences(["TTTTTTTTTT", "AAAAAAAAAA"], bio_type="dna", alphabet="dna_4"),
+    "write_overlay_part": lambda d: d.write_overlay_part("alpha", rows_of("alpha", slice(4, 6), 20)),
+    "transaction": transact,
+    "artifacts": lambda d: with_arrays(d, IDS[1]),
+    "write_overlay": lambda d: d.write_overlay("single", rows_of("single", slice(1, 5), 50), allow_overwrite=True),
+    "promotion": lambda d: d.write_overlay_part("single", rows_of("single", slice(4, 6), 60)),
+    "compact_overlay": lambda d: d.compact_overlay("alpha", maintenance=True),
+    "compact_overlay to a part": lambda d: d.compact_overlay("alpha", layout="part", maintenance=True),
+    "materialize": lambda d: d.materialize(overlays="archive", maintenance=True),
+    "materialize without deleted": lambda d: d.materialize(drop_deleted=True, maintenance=True),
+    "dedupe": lambda d: d.dedupe(key="sequence_ci", maintenance=True),
+    "merge_from": lambda d: d.merge_from(
+        dataset(d._store.fs, "other"), on_duplicate="skip", maintenance=True  # type: ignore[arg-type]
+    ),
+    "remove_overlay": lambda d: d.remove_overlay("alpha", mode="delete", maintenance=True),
+    "archive_overlay": lambda d: d.remove_overlay("single", mode="archive", maintenance=True),
+    "freeze_registry": lambda d: d.freeze_registry(maintenance=True),
+    "snapshot": lambda d: d.snapshot(),
+    "snapshot_prune": lambda d: d.snapshot_prune(keep=0, maintenance=True),
+    "tombstone": lambda d: d.tombstone(IDS[0]),
+    "restore": lambda d: d.restore(IDS[3]),
+    "set_state": lambda d: d.set_state(IDS[:3], split="train"),
+    "clear_state": lambda d: d.clear_state(IDS[0]),
+    "log_event": lambda d: d.log_event("tool_ran", metrics={"n": 1}),
+    "archive_events": lambda d: d.archive_events(maintenance=True),
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What a reader sees: the rows, and the events' actions."""
+
+    rows: tuple[tuple[tuple[str, str], ...], ...]
+    actions: tuple[str, ...]
+
+
+def seen(fs: SimulatedFileSystem) -> Seen | None:
+    """What a reader sees now; None where there is no dataset."""
+    found = dataset(fs)
+    try:
+        table = found.to_arrow(include_deleted=True)
+    except DatasetNotFound:
+        return None
+    hidden = {"created_at", "usr__deleted_at"}  # filled in by the library at each run
+    rows = tuple(
+        tuple((name, repr(value)) for name, value in row.items() if name not in hidden)
+        for row in table.to_pylist()
+    )
+    return Seen(rows, tuple(event.action for event in found.events()))
+
+
+def problems_of(fs: SimulatedFileSystem) -> list[str]:
+    """What validation, the log's account of the files, and a look at what lies about find wrong."""
+    found = dataset(fs)
+    problems = [str(p) for p in found.check().problems] + [
+        str(p) for p in found.verify_events(deep=True).problems
+    ]
+    left = [
+        p
+        for p, c in fs.files(DATASET / ".usr").items()
+        if c is not None and p.startswith(("staging/", "intent", "."))
+    ]
+    return problems + [f"left behind: {path}" for path in left]

@@ -1,0 +1,274 @@
+"""The tests for crashes, faults and races fail when any single step of the protocol is left out or swapped."""
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from random import Random
+
+import pytest
+
+from dnadesign.usr.contract.errors import SequencesError
+from dnadesign.usr.contract.layout import EVENTS, INTENT, INTENT_SYNCED
+from dnadesign.usr.operations import init
+from dnadesign.usr.storage import filesystem, intent, journal, staging, version, visibility
+from tests.faults.changes import repeatable_ids
+from tests.faults.enumeration import Effort, Search, Tally, TooManyViolations, new_world, prepared
+from tests.faults.interleavings import look_at_all, problems_of_follower
+from tests.faults.mutants import STAGED, Step, leaving_out, rewritten
+from tests.faults.test_readers import (
+    die_then_recover,
+    fail_then_write,
+    two_failures,
+    write_one_after_the_other,
+)
+
+Mutation = Callable[[], AbstractContextManager[None]]
+
+PENDING, SYNCED = INTENT.rsplit("/", 1)[-1], INTENT_SYNCED.rsplit("/", 1)[-1]
+EFFORT = Effort(crashes=24, nested_every=6, nested_crashes=6, after_faults=4)
+FOLDERS = ("_derived", "alpha", "single", "set", "_registry", "_snapshots", "_events", "_archived")
+
+
+def skip(which: Callable[[Step], bool]) -> Mutation:
+    return lambda: leaving_out(which)
+
+
+def code(function: object, old: str, new: str, times: int = 1) -> Mutation:
+    return lambda: rewritten(function, old, new, times=times)
+
+
+# What is left out -> how, and changes whose search finds it: the last one is searched, on a dataset after the others.
+IN_COMMITS: dict[str, tuple[Mutation, tuple[str, ...]]] = {
+    "sync of staged files": (
+        skip(lambda s: s.kind == "sync" and STAGED.fullmatch(s.name) is not None),
+        ("write_part",),
+    ),
+    "sync of the staging folder": (
+        skip(lambda s: s.kind == "sync_dir" and s.name == "staging"),
+        ("write_part",),
+    ),
+    "sync of the intent": (skip(lambda s: s.kind == "sync" and s.name.startswith(".intent-")), ("append",)),
+    "sync of the intent's folder": (
+        skip(lambda s: s.kind == "sync_dir" and s.last_target == PENDING),
+        ("append",),
+    ),
+    "sync of the log": (
+        skip(lambda s: s.kind == "sync" and s.name == EVENTS and s.last_kind == "write"),
+        ("append",),
+    ),
+    "sync of the intent's synced name": (
+        skip(lambda s: s.kind == "sync_dir" and s.last_target == SYNCED),
+        ("append",),
+    ),
+    "sync of a parent after mkdir": (
+        skip(lambda s: s.kind == "sync_dir" and s.last_kind == "mkdir"),
+        ("first_part",),
+    ),
+    "sync of the folders that files get their names in": (
+        skip(lambda s: s.kind == "sync_dir" and s.last_kind != "mkdir" and s.name in FOLDERS),
+        ("append",),
+    ),
+    "cutting the log back after a failed write": (
+        code(journal._roll_back, "log.truncate(intent.log_offset)", "pass"),
+        ("append",),
+    ),
+    "sync of the log after cutting it back": (
+        code(journal._roll_back, "log.sync()", "pass"),
+        ("append",),
+    ),
+    "keeping staged files that an intent names": (
+        code(journal.commit, "staging.keep(intent.publishes)", "pass"),
+        ("append",),
+    ),
+    "files get their names before the event is written": (
+        code(
+            journal.commit,
+            "_write_events(fs, dataset, intent)",
+            "apply(fs, dataset, intent, again=False); _write_events(fs, dataset, intent)",
+        ),
+        ("append",),
+    ),
+    "the intent goes before files have their names": (
+        code(
+            journal.commit,
+            "apply(fs, dataset, intent, again=False)\n        fs.unlink(dataset / INTENT_SYNCED)",
+            "fs.unlink(dataset / INTENT_SYNCED)\n        apply(fs, dataset, intent, again=False)",
+        ),
+        ("transaction",),
+    ),
+    "the event is written before the intent": (
+        code(
+            journal.commit,
+            "_write_intent(fs, dataset, intent)",
+            "_write_events(fs, dataset, intent); _write_intent(fs, dataset, intent)",
+        ),
+        ("append",),
+    ),
+    "readers are told before the event is on the disk": (
+        code(
+            journal.commit,
+            "_write_events(fs, dataset, intent)\n    _tell_readers(fs, dataset, intent)",
+            "_tell_readers(fs, dataset, intent)\n    _write_events(fs, dataset, intent)",
+        ),
+        ("append",),
+    ),
+    "a commit that readers may not count is taken for a success": (
+        code(journal._tell_readers, "        raise Commit", "        if False: raise Commit"),
+        ("append",),
+    ),
+    "a killed init's folders are trusted": (
+        code(init.prepare_folder, ", sure_below=store.root", ""),
+        ("init",),
+    ),
+    "a killed init's log is trusted": (
+        code(
+            init.prepare_folder,
+            "store.fs.sync_dir(store.dir)",
+            "store.fs.list(store.dir)",
+        ),
+        ("init",),
+    ),
+    "a write that takes less than all is not continued": (
+        code(filesystem.write_all, "while done < len(data):", "if done < len(data):"),
+        ("append",),
+    ),
+}
+IN_RECOVERY: dict[str, tuple[Mutation, tuple[str, ...]]] = {
+    "writing the event's bytes again": (
+        code(
+            journal._landed,
+            "write_all(\n                log, intent.log_offset, intent.event_bytes\n            )",
+            "()",
+        ),
+        ("append",),
+    ),
+    "syncing the log": (
+        code(journal._landed, "log.sync()\n        elif", "pass\n        elif"),
+        ("append",),
+    ),
+    "cutting off an event that did not land": (
+        code(journal._landed, "log.truncate(intent.log_offset)", "pass"),
+        ("append",),
+    ),
+    "syncing the intent's synced name": (
+        code(journal._settle, "fs.sync_dir(dataset / PRIVATE)", "pass"),
+        ("transaction",),
+    ),
+    "syncing folders that a killed writer made": (
+        code(journal.apply, "sure_below=dataset if again else None", "sure_below=None", times=2),
+        ("first_part",),
+    ),
+    "seeing that a file has its name already": (
+        code(journal.apply, "if not again or fs.stat(dataset / publish.staged) is not None:", "if True:"),
+        ("write_part",),
+    ),
+    "seeing that a file was moved already": (
+        code(journal.apply, "if not again or fs.stat(target) is None:", "if True:"),
+        ("write_part", "compact"),
+    ),
+    "seeing that a file was removed already": (
+        code(journal.apply, "with contextlib.suppress(FileNotFoundError):", "with contextlib.nullcontext():"),
+        ("attach", "remove"),
+    ),
+    "seeing that the log was archived already": (
+        code(journal._log_was_moved, "return any(", "return False and any("),
+        ("archive_log",),
+    ),
+    "removing half an intent": (
+        code(journal.recover, 'entry.name.startswith(".intent-")', "False"),
+        ("append",),
+    ),
+    "removing what dead writers staged": (
+        code(journal.recover, "dead = remove_dead_staging(fs, dataset)", "dead = 0"),
+        ("append",),
+    ),
+    "sparing what live writers staged": (
+        code(
+            staging._remove_if_dead,
+            "lease is not None and not lease.try_lock()",
+            "lease is not None and False",
+        ),
+        ("append",),
+    ),
+    "noticing that a lease was removed before it was locked": (
+        code(
+            staging._take_lease,
+            "there is not None and (there.device, there.inode) == (here.device, here.inode)",
+            "here or there",
+        ),
+        ("append",),
+    ),
+}
+IN_READERS: dict[str, Mutation] = {
+    "looking at the pending intent first": code(
+        intent.read_intent,
+        "((INTENT, False), (INTENT_SYNCED, True))",
+        "((INTENT_SYNCED, True), (INTENT, False))",
+    ),
+    "looking at the log again after opening": code(
+        version.open_version, "_same(log, committed_log_end(fs, dataset))", "True"
+    ),
+    "counting a synced intent as done": code(
+        version._try_pin, "log.intent if log.intent is not None and log.intent.synced else None", "None"
+    ),
+    "taking a file that is gone meanwhile for a change": code(
+        version._open, "with contextlib.suppress(FileNotFoundError):", "if True:"
+    ),
+    "leaving out what a synced intent sets aside": code(
+        version._count_as_done,
+        "paths[:] = [p for p in paths if not",
+        "paths[:] = [p for p in paths if p or not",
+    ),
+    "opening a replaced overlay again": code(
+        version._open_kept, 'not is_part(path.rsplit("/", 1)[-1])', "False"
+    ),
+    "leaving out what a pending intent writes": code(
+        visibility._committed, "min(seen.size, bound)", "seen.size"
+    ),
+    "noticing that what was read was taken back": code(
+        visibility._committed,
+        "not _is_whole(last) or log.read_at(last.offset, len(last.raw)) != last.raw",
+        "False",
+    ),
+    "finding the log while it is archived": code(
+        visibility._staged_log, "intent is not None and intent.synced", "False"
+    ),
+}
+
+
+def search(names: tuple[str, ...]) -> Tally:
+    tally = Tally(stop_after=1)
+    with repeatable_ids():
+        world = prepared(*names[:-1]) if names != ("init",) else new_world()
+        Search(world, names[-1], tally, EFFORT).run()
+    return tally
+
+
+@pytest.mark.parametrize(
+    ("mutation", "names"), [*IN_COMMITS.values(), *IN_RECOVERY.values()], ids=[*IN_COMMITS, *IN_RECOVERY]
+)
+def test_the_search_finds_out_that_a_commit_or_recovery_lacks(
+    mutation: Mutation, names: tuple[str, ...], note: Callable[[str, int], None]
+) -> None:
+    with mutation(), pytest.raises((TooManyViolations, SequencesError, OSError)):
+        search(names)
+    note("mutants caught", 1)
+
+
+@pytest.mark.parametrize("mutation", IN_READERS.values(), ids=IN_READERS)
+def test_the_interleavings_find_out_that_a_reader_lacks(
+    mutation: Mutation, note: Callable[[str, int], None]
+) -> None:
+    with repeatable_ids():
+        world = prepared("write_part", "attach", "append")
+        recordings = [
+            lambda: write_one_after_the_other(("write_part", "transaction", "attach", "compact"), world),
+            lambda: write_one_after_the_other(("archive_log", "append"), world),
+            lambda: fail_then_write("transaction", "sync", world),
+            lambda: die_then_recover("transaction", "unlink", world),
+        ]
+        with mutation():
+            found = any(look_at_all(make(), random=Random(1), most=1500)[1] for make in recordings) or any(
+                problems_of_follower(*each)[0] for each in two_failures(world)
+            )
+    assert found
+    note("mutants caught", 1)
