@@ -6,6 +6,7 @@ sides; the readers check that this held (see ``_merge``).
 
 from __future__ import annotations
 
+import errno
 import os
 import tempfile
 from collections.abc import Iterator
@@ -80,6 +81,11 @@ def told_as_ours(where: str) -> Iterator[None]:
     except (duckdb.ConversionException, duckdb.OutOfRangeException, duckdb.InvalidInputException) as error:
         raise ValidationError(f"{where}: {first_line(error)}") from error
     except (duckdb.IOException, duckdb.SerializationException) as error:
+        if os.strerror(errno.EMFILE) in str(error):
+            raise StorageError(
+                f"{where}: has more files than this process may open",
+                mend="merge the parts of its overlays (usr maintenance overlay-compact), or raise 'ulimit -n'",
+            ) from error
         raise CorruptFileError(
             f"{where}: a file cannot be read: {first_line(error)}", mend="'usr validate' names the file"
         ) from error

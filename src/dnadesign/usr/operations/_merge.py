@@ -381,13 +381,18 @@ def _check_order(view: View, rows: pa.Array, last: int, where: str) -> int:
     if rows[0].as_py() > last and smallest > 0:
         return int(rows[-1].as_py())
     if smallest == 0 or rows[0].as_py() == last:
-        raise DuplicateKeyError(
-            f"{where}: a key has several rows in one of the namespaces {', '.join(view.version.overlays)}",
-            mend="'usr validate' names the keys; 'usr maintenance overlay-compact' with --on-duplicate keep-newest "
-            "keeps the newest row of each",
-        )
+        raise duplicate_keys(view)
     raise SequencesError(
         f"{where}: rows came out of order", mend="this is a fault of the library: please report it"
+    )
+
+
+def duplicate_keys(view: View) -> DuplicateKeyError:
+    """The error for a view in which a base row comes twice."""
+    return DuplicateKeyError(
+        f"{view.version.dataset}: a key has several rows in one of the namespaces {', '.join(view.version.overlays)}",
+        mend="'usr validate' names the keys; 'usr maintenance overlay-compact' with --on-duplicate keep-newest "
+        "keeps the newest row of each",
     )
 
 

@@ -36,7 +36,7 @@ from dnadesign.usr.storage.parquet import corrupt, read_footer, write_stream
 from dnadesign.usr.storage.registry_file import contract_form_hash, contract_hash_of
 from dnadesign.usr.storage.staging import Staged, hash_range
 from dnadesign.usr.storage.store import Store
-from dnadesign.usr.storage.version import Overlay, PinnedFile, stored_overlays
+from dnadesign.usr.storage.version import Overlay, PinnedFile, raise_descriptor_limit, stored_overlays
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +136,7 @@ def stored_overlay(store: Store, namespace: str) -> Iterator[Overlay]:
         OverlayLayoutError: The namespace is both a file and parts.
     """
     paths = stored_overlays(store.fs, store.dir, None).get(namespace, [])
+    raise_descriptor_limit(len(paths))
     with ExitStack() as stack:
         files = []
         for path in paths:

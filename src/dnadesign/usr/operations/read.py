@@ -12,7 +12,15 @@ import pyarrow as pa
 from dnadesign.usr.contract.errors import MissingKeyError, ValidationError
 from dnadesign.usr.operations._duck import connect as duck_connect
 from dnadesign.usr.operations._duck import told_as_ours
-from dnadesign.usr.operations._merge import KEEP, ROW, Query, View, merge_sql, merged_batches
+from dnadesign.usr.operations._merge import (
+    KEEP,
+    ROW,
+    Query,
+    View,
+    duplicate_keys,
+    merge_sql,
+    merged_batches,
+)
 from dnadesign.usr.operations._scan import BATCH_ROWS, open_view
 from dnadesign.usr.storage.event_log import read_all_events
 from dnadesign.usr.storage.key_index import digests_of
@@ -72,13 +80,19 @@ def schema(store: Store) -> pa.Schema:
 
 
 def connect(store: Store, *, include_deleted: bool) -> duckdb.DuckDBPyConnection:
-    """A DuckDB connection with the views ``records`` and ``events`` of one pinned version."""
+    """A DuckDB connection with the views ``records`` and ``events`` of one pinned version.
+
+    Raises:
+        DuplicateKeyError: A key has several rows in a namespace, so that its record would come twice.
+    """
     version, view, _ = open_view(store)
     try:
         connection = duck_connect(in_order=False)
         query = Query(columns=tuple(view.columns), include_deleted=include_deleted)
         with told_as_ours(str(store.dir)):
             inner = merge_sql(view, query)
+            if version.overlays:
+                _check_once(connection, view, inner)
             connection.execute(
                 f"CREATE VIEW records AS SELECT * EXCLUDE ({ROW}, {KEEP}) FROM ({inner}) WHERE {KEEP}"
             )
@@ -88,6 +102,13 @@ def connect(store: Store, *, include_deleted: bool) -> duckdb.DuckDBPyConnection
         raise
     weakref.finalize(connection, version.close)
     return connection
+
+
+def _check_once(connection: duckdb.DuckDBPyConnection, view: View, inner: str) -> None:
+    """Refuse a join that has more rows than the base."""
+    found = connection.execute(f"SELECT count(*) FROM ({inner})").fetchone()
+    if found is None or found[0] != view.version.base.footer.rows:
+        raise duplicate_keys(view)
 
 
 _EVENT_COLUMNS = (
