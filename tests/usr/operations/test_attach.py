@@ -328,7 +328,7 @@ def test_lines_of_a_jsonl_file_may_leave_out_columns(
 def test_parts_are_not_merged_into_and_the_way_out_is_named(dataset: Dataset, ids: tuple[str, ...]) -> None:
     dataset.write_overlay_part("score", scores(ids[:1], [1.0]))
     for leave in (False, True):
-        with pytest.raises(OverlayLayoutError, match="overlay-compact lab/promoters score"):
+        with pytest.raises(OverlayLayoutError, match="overlay-compact lab/promoters --namespace score"):
             dataset.write_overlay("score", scores(ids[1:2], [2.0]), allow_overwrite=leave)
     dataset.compact_overlay("score", maintenance=True)
     dataset.write_overlay("score", scores(ids[1:2], [2.0]), allow_overwrite=True)

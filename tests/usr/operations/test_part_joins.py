@@ -1,5 +1,6 @@
 """A part joins what its namespace has already, or is refused: it never makes the namespace unreadable."""
 
+import shlex
 from typing import Any
 from uuid import uuid4
 
@@ -8,6 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from dnadesign.usr import Dataset, OverlayLayoutError, SchemaError, register_namespace, registry_hash
+from dnadesign.usr.cli.app import run
 from tests.usr.conftest import COLUMNS, add, scores
 
 
@@ -95,3 +97,18 @@ def test_a_hidden_file_beside_a_single_file_overlay_is_no_part(dataset: Dataset)
     dataset.write_overlay_part("score", scores(ids[1:], [2.0]))
 
     assert dataset.to_arrow(["score__x"]).column(0).to_pylist() == [1.0, 2.0]
+
+
+def test_the_way_out_that_an_error_names_is_a_command_that_works(
+    dataset: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ids = add(dataset, "ACGT", "CCCC")
+    put(dataset, pa.table({"sequence": ["ACGT"], "score__x": [1.0]}), path="score.parquet", key="sequence")
+    with pytest.raises(OverlayLayoutError) as refused:
+        dataset.write_overlay_part("score", scores(ids[1:], [2.0]))
+
+    command = str(refused.value.mend).partition("usr ")[2]
+    monkeypatch.setenv("USR_ROOT", str(dataset.root))
+    assert run(shlex.split(command)) == 0
+
+    dataset.write_overlay_part("score", scores(ids[1:], [2.0]))

@@ -97,7 +97,7 @@ def check_single_file(mutation: Mutation, overlay: Overlay) -> None:
             f"{store.path(overlay_dir(namespace))}: namespace {namespace!r} is stored as parts, which cannot be merged "
             "into",
             mend=f"write another part (write_overlay_part), or make one file of them first: "
-            f"usr maintenance overlay-compact {store.name} {namespace}",
+            f"usr maintenance overlay-compact {store.name} --namespace {namespace} --reason TEXT",
         )
 
 
@@ -177,7 +177,7 @@ def duplicate_keys(
         f"{mutation.store.dir}: namespace {namespace!r} has {count or len(rows)} rows whose key it has already: "
         f"{shown}{', ...' if (count or len(rows)) > SHOWN else ''}",
         mend="keep the newest row of each key: usr maintenance overlay-compact "
-        f"{mutation.store.name} {namespace} --on-duplicate keep-newest",
+        f"{mutation.store.name} --namespace {namespace} --on-duplicate keep-newest --reason TEXT",
     )
 
 

@@ -296,7 +296,8 @@ class MergeFrom:
         if covered.has(ordinals).any():
             raise OverlayLayoutError(
                 f"{mutation.store.dir}: namespace {namespace!r} is stored as parts, in which values cannot be replaced",
-                mend=f"make one file of them first: usr maintenance overlay-compact {mutation.store.name} {namespace}",
+                mend=f"make one file of them first: usr maintenance overlay-compact {mutation.store.name} --namespace "
+                f"{namespace} --reason TEXT",
             )
 
     def replay(self, event: Event) -> MergeResult:

@@ -254,14 +254,15 @@ class WritePart:
                     f"{store.dir}: namespace {self.namespace!r} stores column {name!r} as {describe_type(kind)}, and it "
                     f"is registered as {describe_type(wanted)} by now",
                     mend="register it as it is stored, or remove the overlay and write it again: usr maintenance "
-                    f"overlay-remove {store.name} {self.namespace}",
+                    f"overlay-remove {store.name} --namespace {self.namespace} --reason TEXT",
                 )
 
     def _keyed_by_sequence(self, mutation: Mutation) -> OverlayLayoutError:
         store = mutation.store
         return OverlayLayoutError(
             f"{store.dir}: namespace {self.namespace!r} is keyed by sequence, so parts keyed by id cannot join it",
-            mend=f"convert it first: usr maintenance overlay-compact {store.name} {self.namespace}",
+            mend=f"convert it first: usr maintenance overlay-compact {store.name} --namespace {self.namespace} --reason "
+            "TEXT",
         )
 
     def _join_file(self, mutation: Mutation) -> list[dict[str, Any]]:

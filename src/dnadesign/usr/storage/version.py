@@ -284,7 +284,8 @@ def _too_many(dataset: Path, paths: dict[str, list[str]]) -> StorageError:
     largest = max(paths, key=lambda namespace: len(paths[namespace]))
     return StorageError(
         f"{dataset}: namespace {largest!r} has {len(paths[largest])} parts, more files than this process may open",
-        mend=f"merge them: usr maintenance overlay-compact {dataset.name} {largest} (or raise 'ulimit -n')",
+        mend=f"merge them, in that folder: usr maintenance overlay-compact --namespace {largest} --reason TEXT (or "
+        "raise 'ulimit -n')",
     )
 
 
