@@ -113,3 +113,24 @@ def test_older_events_are_read_with_what_they_have(older: tuple[Dataset, dict[st
     assert [e.action for e in events] == [e["action"] for e in said]
     assert [dict(e.metrics) for e in events] == [e["metrics"] for e in said]
     assert all(e.event_id is None and e.txid is None for e in events)
+
+
+def test_they_can_be_compacted_and_materialized_with_every_value_kept(
+    older: tuple[Dataset, dict[str, Any]],
+) -> None:
+    dataset, manifest = older
+    namespace = NEW_COLUMNS[dataset.root.name][0]
+    before = dataset.to_arrow(include_deleted=True)
+    with dataset.maintenance(reason="test"):
+        dataset.compact_overlay(namespace, layout="part")
+        assert dataset.to_arrow(include_deleted=True).equals(before)
+        dataset.compact_overlay(namespace)
+        assert dataset.to_arrow(include_deleted=True).equals(before)
+        dataset.materialize(overlays="archive")
+    assert namespace not in [overlay.namespace for overlay in dataset.list_overlays()]
+    after = dataset.to_arrow(include_deleted=True)
+    assert after.select(before.column_names).equals(before)
+    check_values(dataset, manifest)
+    assert dataset.validate().ok
+    dataset.add_sequences(["ACGTACGTAA"], bio_type="dna", alphabet="dna_4")
+    assert dataset.validate().ok
