@@ -14,7 +14,7 @@ from dnadesign.usr.contract.layout import (
 )
 from dnadesign.usr.contract.names import TOMBSTONE_NAMESPACE
 from dnadesign.usr.contract.types import same_logical_type
-from dnadesign.usr.operations._merge import TOMBSTONE_TYPES, file_key, overlay_columns
+from dnadesign.usr.operations._merge import TOMBSTONE_TYPES, file_key, key_kind, overlay_columns
 from dnadesign.usr.operations._report import Report
 from dnadesign.usr.storage.key_index import KeySet, digests_of, read_ids, repeated
 from dnadesign.usr.storage.version import Overlay, PinnedFile, Version, layout_conflict
@@ -37,12 +37,23 @@ def check_overlays(version: Version, report: Report, base: KeySet) -> None:
             _check_file(file, overlay.namespace, report)
         if len(report.problems) == before:
             _check_types(version, overlay, report)
-            _check_keys(overlay, report, base)
+            if _check_key_kind(version, overlay, report):
+                _check_keys(overlay, report, base)
         _note_older(overlay, report)
         if len(report.problems) == before:
             rows = sum(f.footer.rows for f in overlay.files)
             files = "1 file" if len(overlay.files) == 1 else f"{len(overlay.files)} files"
             report.passed("overlay", f"_derived/{overlay.namespace}", f"{rows} rows in {files}")
+
+
+def _check_key_kind(version: Version, overlay: Overlay, report: Report) -> bool:
+    """Whether the files of an overlay have one kind of key, and one that is known."""
+    try:
+        key_kind(version, overlay)
+    except SequencesError as error:
+        report.error("overlay.keys", f"_derived/{overlay.namespace}", error)
+        return False
+    return True
 
 
 def _check_file(file: PinnedFile, namespace: str, report: Report) -> None:

@@ -7,7 +7,7 @@ from typing import Literal
 
 import pyarrow as pa
 
-from dnadesign.usr.contract.errors import RegistryError
+from dnadesign.usr.contract.errors import RegistryError, SchemaError
 from dnadesign.usr.contract.layout import (
     META_FROZEN_HASH,
     META_REGISTRY_HASH,
@@ -127,7 +127,11 @@ def _match(
     file: PinnedFile, stamped: str, candidates: list[_Candidate], report: Report
 ) -> tuple[str, bool, str] | None:
     """Where a file lies, whether it is of an older contract, and what it matches; None if nothing."""
-    stored = derived_columns(file)
+    try:
+        stored = derived_columns(file)
+    except SchemaError as error:  # a file without its key column
+        report.error("registry.match", file.path, error)
+        return None
     failures: list[tuple[_Candidate, list[ColumnMismatch]]] = []
     for candidate in candidates:
         mismatches = candidate.mismatches(file, stored)

@@ -211,12 +211,17 @@ def file_key(file: PinnedFile) -> str:
     return column
 
 
-def _key_kind(version: Version, overlay: Overlay) -> str:
+def key_kind(version: Version, overlay: Overlay) -> str:
+    """What the key column of an overlay's files holds.
+
+    Raises:
+        OverlayLayoutError: The files differ in that, or it is of no known kind.
+    """
     kinds = {f.footer.key_values.get(META_KEY, b"id").decode("utf-8", "replace") for f in overlay.files}
     if len(kinds) > 1 or not kinds <= set(_JOIN_KEYS):
         raise OverlayLayoutError(
             f"{version.dataset}: the files of namespace {overlay.namespace!r} are keyed by {', '.join(sorted(kinds))}",
-            mend="the parts of a namespace need one kind of key; set the part that is wrong aside",
+            mend="the parts of a namespace need one kind of key: usr maintenance overlay-compact makes it ids",
         )
     return kinds.pop()
 
@@ -300,7 +305,7 @@ _KEY = "__usr_key"
 
 
 def _joined(version: Version, overlay: Overlay) -> str:
-    column, normal = _JOIN_KEYS[_key_kind(version, overlay)]
+    column, normal = _JOIN_KEYS[key_kind(version, overlay)]
     key, alias = identifier(file_key(overlay.files[0])), _alias(overlay.namespace)
     source = f"read_parquet({_paths(overlay.files)}, union_by_name=true)"
     return (

@@ -7,10 +7,10 @@ from typing import Any
 
 from dnadesign.usr.contract.layout import (
     META_CREATED_AT,
-    META_FROZEN_HASH,
     META_REGISTRY_HASH,
     META_SCHEMA_VERSION,
 )
+from dnadesign.usr.operations._check_registry import frozen_hash
 from dnadesign.usr.storage.store import Store
 from dnadesign.usr.storage.version import Overlay
 
@@ -87,7 +87,7 @@ def info(store: Store) -> DatasetInfo:
             created_at=said.get(META_CREATED_AT),
             schema_version=said.get(META_SCHEMA_VERSION),
             registry_hash=said.get(META_REGISTRY_HASH),
-            frozen_registry_hash=said.get(META_FROZEN_HASH),
+            frozen_registry_hash=frozen_hash(store, version),
             events_bytes=version.log.end,
             overlays=tuple(_overlay_info(overlay) for overlay in version.overlays.values()),
         )

@@ -6,12 +6,14 @@ import hashlib
 from dataclasses import dataclass, field
 
 from dnadesign.usr.contract.content import Digest
+from dnadesign.usr.contract.errors import RegistryError
 from dnadesign.usr.contract.events import Event
 from dnadesign.usr.contract.layout import META_FROZEN_HASH, frozen_file
 from dnadesign.usr.contract.registry import Registry
 from dnadesign.usr.operations._mutation import Draft, Mutation
 from dnadesign.usr.storage.registry_file import load_snapshot, registry_bytes
 from dnadesign.usr.storage.staging import Staging
+from dnadesign.usr.storage.store import Store
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,17 +57,11 @@ class Freeze:
         digest.update(self.data)
 
     def apply(self, mutation: Mutation) -> FreezeResult:
-        """Stage the snapshot and have the base restamped.
-
-        Raises:
-            RegistryError: A snapshot of that name is there and damaged.
-        """
+        """Stage the snapshot and have the base restamped; a damaged snapshot of that name is replaced."""
         store, frozen = mutation.store, hashlib.sha256(self.data).hexdigest()
         path = frozen_file(frozen)
         before = mutation.footer.key_values.get(META_FROZEN_HASH)
-        there = store.fs.stat(store.path(path)) is not None
-        if there:
-            load_snapshot(store.dir, frozen, fs=store.fs)
+        there = _is_whole(store, frozen)
         previous = before.decode("ascii", "replace") if before is not None else None
         result = FreezeResult(frozen, previous, not (there and previous == frozen), path)
         if not result.changed:
@@ -91,3 +87,12 @@ class Freeze:
         """The result of the same freeze, committed before."""
         frozen = str(event.args.get("registry_hash"))
         return FreezeResult(frozen, None, changed=False, path=frozen_file(frozen))
+
+
+def _is_whole(store: Store, registry_hash: str) -> bool:
+    """Whether the snapshot of that hash is there as it was written."""
+    try:
+        load_snapshot(store.dir, registry_hash, fs=store.fs)
+    except RegistryError:
+        return False
+    return True
