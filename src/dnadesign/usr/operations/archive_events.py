@@ -45,7 +45,9 @@ class ArchiveEvents:
         result = ArchiveResult(archived_log(_moment(mutation)), log_length(store.fs, store.dir))
         mutation.moves.append(Move(source=EVENTS, target=result.path))
         mutation.with_events.append(
-            lambda data: mutation.publishes.append(mutation.staging.write(data).publish(EVENTS))
+            lambda data: mutation.publishes.append(
+                mutation.staging.write(data, like=store.path(EVENTS)).publish(EVENTS)
+            )
         )
         mutation.note(
             Draft(

@@ -46,9 +46,9 @@ class Staging:
         self._kept: frozenset[str] = frozenset()
         self._names: list[str] = []
 
-    def write(self, data: bytes) -> Staged:
-        """Stage these bytes."""
-        path, file = self._create()
+    def write(self, data: bytes, *, like: Path | None = None) -> Staged:
+        """Stage these bytes; ``like`` is a file that they will replace, whose mode and group they take."""
+        path, file = self._create(like=like)
         try:
             write_all(file, 0, data)
             file.sync()
