@@ -1,0 +1,73 @@
+"""Runs a Python program under strace, to see its system calls on files and to let some of them fail."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+STRACE = shutil.which("strace")
+
+KINDS = {
+    "mkdir": "mkdir", "mkdirat": "mkdir", "rmdir": "rmdir", "rename": "rename", "renameat": "rename",
+    "renameat2": "rename", "unlink": "unlink", "unlinkat": "unlink", "fsync": "sync", "fdatasync": "sync",
+    "pwrite64": "write", "pwritev": "write", "write": "write", "writev": "write", "ftruncate": "truncate",
+    "truncate": "truncate", "copy_file_range": "copy", "sendfile": "copy", "openat": "open", "open": "open",
+    "link": "link", "linkat": "link", "symlink": "link", "symlinkat": "link", "fallocate": "truncate",
+}  # fmt: skip
+
+_CALL = re.compile(r"^(?:\d+ +)?(\w+)\((.*)\) += ")
+_TEXT = re.compile(r'"((?:[^"\\]|\\.)*)"')
+_DESCRIPTOR = re.compile(r"^\d+<([^>]*)>")
+
+
+@dataclass(frozen=True)
+class SystemCall:
+    """One call on a file: what it does, to which path, with all its arguments as strace shows them."""
+
+    kind: str
+    path: str
+    arguments: str
+
+
+def run(program: list[str], *, log: Path, inject: str | None = None) -> subprocess.CompletedProcess[str]:
+    """Run ``python PROGRAM...`` under strace.
+
+    Args:
+        program: Arguments for Python.
+        log: Where strace writes.
+        inject: strace's own words, such as ``fsync:error=EIO:when=3``.
+    """
+    if STRACE is None:
+        raise FileNotFoundError("strace is not installed")
+    command = [STRACE, "-f", "-y", "-qq", "-s", "4096", "-o", str(log), "-e", f"trace={','.join(KINDS)}"]
+    if inject is not None:
+        command += ["-e", f"inject={inject}"]
+    environment = os.environ | {"PYTHONDONTWRITEBYTECODE": "1"}
+    return subprocess.run(
+        [*command, sys.executable, *program], capture_output=True, text=True, check=False, env=environment
+    )
+
+
+def calls_below(log: Path, root: Path) -> list[SystemCall]:
+    """The calls on files below a folder, in order; a call by descriptor has the path that it was opened under."""
+    found = []
+    for line in log.read_text(encoding="utf-8", errors="replace").splitlines():
+        match = _CALL.match(line)
+        if match is None or match[1] not in KINDS:
+            continue
+        descriptor, text = _DESCRIPTOR.match(match[2]), _TEXT.search(match[2])
+        if KINDS[match[1]] in ("sync", "write", "truncate", "copy"):
+            path = descriptor[1] if descriptor else ""
+            if KINDS[match[1]] == "copy":  # from one file to another: the second descriptor is written
+                path = re.findall(r"\d+<([^>]*)>", match[2])[1]
+        else:
+            path = text[1] if text else ""
+        path = path.removesuffix(" (deleted)")
+        if path == str(root) or path.startswith(f"{root}/"):
+            found.append(
+                SystemCall(KINDS[match[1]], path.removeprefix(f"{root}").lstrip("/") or ".", match[2])
+            )
+    return found

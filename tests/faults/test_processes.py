@@ -1,0 +1,96 @@
+"""Real processes on a real disk: killed, given errors by the kernel, and watched by strace."""
+
+import json
+import re
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from dnadesign.usr import Dataset, register_namespace
+from tests.architecture.source_tree import ROOT
+from tests.faults.single_writer import BATCH, ROWS
+from tests.faults.strace import STRACE, SystemCall, calls_below, run
+
+ROUNDS = 12
+STAGED = re.compile(r".*/staging/\.[0-9a-f]{32}\.\d+")
+
+# Where strace is missing these have nothing to do; `make soak` says so.
+INJECTIONS = (
+    "fsync:error=EIO:when=2",
+    "fsync:error=EIO:when=6",
+    "fsync:error=EIO:when=7+",
+    "fsync:error=ENOSPC:when=5",
+    "pwrite64:error=ENOSPC:when=3+",
+    "rename:error=EIO:when=2",
+    "rename:error=EIO:when=3+",
+    "fsync:signal=KILL:when=6",
+    "fsync:signal=KILL:when=7",
+    "rename:signal=KILL:when=3",
+)
+
+
+def small_dataset(root: Path) -> Dataset:
+    register_namespace(root, namespace="lab", columns="lab__x:int64")
+    found = Dataset(root, "set").init()
+    found.add_sequences(["GGGG"], bio_type="dna", alphabet="dna_4")
+    return found
+
+
+def test_killing_four_writers_at_random_moments_loses_and_halves_nothing(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "tests.faults.killing", str(tmp_path), "--rounds", str(ROUNDS)]
+    played = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert played.returncode == 0, played.stderr
+    rounds = re.fullmatch(r"(\d+) rounds, (\d+) transactions acknowledged\n", played.stdout)
+    assert rounds is not None
+    assert int(rounds[1]) == ROUNDS
+    assert int(rounds[2]) > 0
+
+
+@pytest.mark.parametrize("inject", INJECTIONS if STRACE else ())
+def test_a_system_call_that_fails_or_kills_leaves_all_or_nothing(inject: str, tmp_path: Path) -> None:
+    found = small_dataset(tmp_path)
+    played = run(
+        ["-m", "tests.faults.single_writer", str(tmp_path)], log=tmp_path / "strace.log", inject=inject
+    )
+    killed = "signal=KILL" in inject
+    assert (
+        played.returncode == (128 + signal.SIGKILL if killed else 0) or played.returncode == -signal.SIGKILL
+    )
+    assert killed or played.stdout in ("done", "failed", "unknown"), played.stderr
+    assert found.recover().ok
+    rows = found.to_arrow().num_rows
+    assert rows in (1, 1 + len(ROWS))
+    assert (found.batch(BATCH) is not None) == (rows > 1)
+    assert played.stdout != "done" or rows > 1
+    assert played.stdout != "failed" or rows == 1
+    assert found.check().ok
+    assert found.verify_events(deep=True).ok
+
+
+def from_trace(path: Path) -> list[tuple[str, str]]:
+    return [tuple(json.loads(line)) for line in path.read_text(encoding="utf-8").splitlines()]
+
+
+def by_seam(calls: list[SystemCall]) -> list[tuple[str, str]]:
+    """The system calls as the seam names its operations; opening what is there changes nothing."""
+    made = [c for c in calls if c.kind != "open" or "O_CREAT" in c.arguments]
+    return [("create" if c.kind == "open" else c.kind, c.path) for c in made]
+
+
+def but_staged_content(steps: list[tuple[str, str]]) -> list[tuple[str, str]]:
+    """Without what is written into staged files: Arrow does that by the descriptors that the seam gave it."""
+    return [s for s in steps if s[0] not in ("write", "copy", "truncate") or not STAGED.fullmatch(s[1])]
+
+
+@pytest.mark.parametrize("program", ["tests.faults.traced_writer"] if STRACE else ())
+def test_the_kernel_sees_what_the_seam_says_and_nothing_else(program: str, tmp_path: Path) -> None:
+    root = tmp_path / "root"
+    root.mkdir()
+    played = run(["-m", program, str(root), str(tmp_path / "seam")], log=tmp_path / "strace.log")
+    assert played.returncode == 0, played.stderr
+    seam = but_staged_content(from_trace(tmp_path / "seam"))
+    assert but_staged_content(by_seam(calls_below(tmp_path / "strace.log", root))) == seam
+    assert {kind for kind, _ in seam} == {"create", "write", "truncate", "sync", "mkdir", "rename", "unlink"}
