@@ -1,7 +1,8 @@
 # `make help` lists the targets. Every target does the set-up it needs, once.
 #
 #   PYTHON   interpreter for .venv (default: the first of 3.12 to 3.14 that is found; else uv fetches one)
-#   WORKERS  processes for pytest (default 2)
+#   WORKERS  processes for pytest and soak (default 2)
+#   MINUTES  how long to soak (default 120)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
@@ -9,6 +10,7 @@ MAKEFLAGS += --no-builtin-rules
 SHELL := /bin/sh
 
 WORKERS ?= 2
+MINUTES ?= 120
 export PYTHON
 
 BIN := .venv/bin
@@ -19,7 +21,7 @@ SOURCES := src tests scripts benchmarks
 COMPILE := .venv-tools/bin/uv pip compile --quiet --universal --python-version 3.12 --generate-hashes \
 	--no-header --no-emit-index-url --no-emit-find-links --strip-extras
 
-.PHONY: help setup setup-bench test lint types pytest demo docs bench format lock wheel clean distclean
+.PHONY: help setup setup-bench test lint types pytest soak demo docs bench format lock wheel clean distclean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -40,6 +42,9 @@ types: $(SETUP) ## check types, strictly
 
 pytest: $(SETUP) ## run the tests
 	$(BIN)/pytest -n $(WORKERS)
+
+soak: $(SETUP) ## look for crashes, faults and races that lose something, for MINUTES (default 120)
+	$(BIN)/python -m tests.faults.soak --minutes $(MINUTES) --processes $(WORKERS)
 
 demo: $(SETUP) ## design sequences, store them, watch the notifications arrive
 	$(BIN)/python -m dnadesign.demo
