@@ -100,6 +100,8 @@ class World:
 
     def after(self, name: str) -> "World":
         """The world after one more change, as its writer leaves it."""
+        if name != "init" and not possible(self.files, name):
+            raise ValueError(f"{name} needs what this dataset lacks")
         plan, fs = self.plan(name), self.fs.clone()
         perform(fs, name, plan, files=self.files, number=self.number)
         return World(fs, plan.apply(self.files), self.expected.and_done(self.number), self.number + 1)

@@ -16,7 +16,7 @@ CASES: list[tuple[str, tuple[str, ...], int]] = [
     ("init", (), 2500),
     ("append", ("write_part", "attach"), 1500),
     ("write_part", ("write_part",), 1500),
-    ("write_part", ("compact_to_part",), 1500),
+    ("write_part", ("write_part", "compact_to_part"), 1500),
     ("first_part", ("append",), 1500),
     ("transaction", ("write_part",), 3500),
     ("attach", ("attach",), 1500),

@@ -32,7 +32,7 @@ from dnadesign.usr.contract.layout import EVENTS, INTENT, INTENT_SYNCED, PRIVATE
 from dnadesign.usr.storage.filesystem import FileSystem, OpenFile, make_dirs, opened, write_all, write_file
 from dnadesign.usr.storage.intent import Intent, Publish, read_intent
 from dnadesign.usr.storage.log_lines import last_line_end
-from dnadesign.usr.storage.staging import Staging, remove_dead_staging
+from dnadesign.usr.storage.staging import Staging, hash_file, remove_dead_staging
 
 _log = logging.getLogger("dnadesign.usr")
 _SPARE_BYTES = 1 << 20  # free space that a commit leaves for its own log line, intent and folders
@@ -184,6 +184,8 @@ def apply(fs: FileSystem, dataset: Path, intent: Intent, *, again: bool) -> None
         target = dataset / move.target
         make_dirs(fs, target.parent, sure_below=dataset if again else None)
         if not again or fs.stat(target) is None:
+            if again and fs.stat(dataset / move.source) is None:
+                raise _lost(dataset, move.target, move.source, intent)
             fs.rename(dataset / move.source, target)
         touched |= {target.parent: None, (dataset / move.source).parent: None}
     for publish in sorted(intent.publishes, key=_base_first):
@@ -191,8 +193,8 @@ def apply(fs: FileSystem, dataset: Path, intent: Intent, *, again: bool) -> None
         make_dirs(fs, target.parent, sure_below=dataset if again else None)
         if not again or fs.stat(dataset / publish.staged) is not None:
             fs.rename(dataset / publish.staged, target)
-        elif fs.stat(target) is None:
-            raise _lost(dataset, publish, intent)
+        elif not _published(fs, target, publish):
+            raise _lost(dataset, publish.target, publish.staged, intent)
         touched[target.parent] = None
     for remove in intent.removes:
         with contextlib.suppress(FileNotFoundError):  # removed before the crash
@@ -206,10 +208,17 @@ def _base_first(publish: Publish) -> bool:
     return "/" in publish.target
 
 
-def _lost(dataset: Path, publish: Publish, intent: Intent) -> CorruptFileError:
+def _published(fs: FileSystem, target: Path, publish: Publish) -> bool:
+    """Whether a file is the one that was staged, and not one that it was to replace."""
+    found = fs.stat(target)
+    if found is None or found.size != publish.bytes:
+        return False
+    return publish.sha256 is None or hash_file(fs, target)[1] == publish.sha256
+
+
+def _lost(dataset: Path, target: str, source: str, intent: Intent) -> CorruptFileError:
     return CorruptFileError(
-        f"{dataset / publish.target}: change {intent.txid} is committed, but its file is neither there nor at "
-        f"{publish.staged}",
+        f"{dataset / target}: change {intent.txid} is committed, but what it names so is neither there nor at {source}",
         mend="run 'usr maintenance recover' in the dataset; it describes what it finds and guesses nothing",
     )
 
