@@ -14,6 +14,7 @@ from benchmarks.workloads import (
     lookup,
     memory,
     narrow_scan,
+    notify,
     part_write,
     scan,
     start_up,
@@ -34,6 +35,7 @@ WORKLOADS: dict[str, Workload] = {
     "validation": validation.measure,
     "import-fasta": import_fasta.measure,
     "tail": tail.measure,
+    "notify": notify.measure,
     "start-up": start_up.measure,
     "memory": memory.measure,
 }

@@ -161,4 +161,4 @@ def test_a_small_run_writes_page_chart_and_data_and_needs_no_peer(tmp_path: Path
 
 def test_every_workload_and_every_scale_can_be_named() -> None:
     assert set(NAMED) == {"full", "quick", "tiny"}
-    assert len(WORKLOADS) == 12
+    assert len(WORKLOADS) == 13

@@ -45,7 +45,8 @@ class UsrEventSource:
             lines = self._follower.poll(most)
         except (SequencesError, OSError) as error:
             raise self._translated(error) from None
-        return [_source_line(line, dataset=self._dataset) for line in lines]
+        paths = {path: str(path) for path in {line.path for line in lines}}
+        return [_source_line(line, dataset=self._dataset, path=paths[line.path]) for line in lines]
 
     def here(self) -> Mapping[str, object] | None:
         """The place where the next look goes on; None where nothing has been read and it is the beginning."""
@@ -89,11 +90,13 @@ def events_path_of(root: Path, dataset: str) -> Path:
         raise NotFound(error.message, mend=error.mend) from None
 
 
-def _source_line(line: LogLine, *, dataset: str) -> SourceLine:
+def _source_line(line: LogLine, *, dataset: str, path: str) -> SourceLine:
     # Known by its beginning where that will do: most events are counted or filtered out, and never read in full. What is no
     # event for usr may be one for us, that of a later version.
     event = skim_line(line.raw) if line.error is None else None
-    event = event or event_from_line(line.raw, dataset=dataset, event_id=_made_up_id(line))
+    if event is not None:
+        return SourceLine(event, None, path, line.offset, line.after)
+    event = event_from_line(line.raw, dataset=dataset, event_id=_made_up_id(line))
     problem = (
         line.error.message
         if line.error is not None
@@ -102,7 +105,7 @@ def _source_line(line: LogLine, *, dataset: str) -> SourceLine:
     return SourceLine(
         event=event,
         problem=None if event is not None else problem,
-        path=str(line.path),
+        path=path,
         offset=line.offset,
         after=line.after,
     )

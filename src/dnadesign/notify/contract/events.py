@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
+from typing import NamedTuple
 
 KNOWN_VERSION = 1
 
@@ -42,6 +43,7 @@ class RunEvent:
     version: object
     line: bytes
     _raw: Mapping[str, object] | None = None
+    _metrics: Mapping[str, object] | None = None
 
     @property
     def run_key(self) -> tuple[str, str, str]:
@@ -50,8 +52,12 @@ class RunEvent:
 
     @property
     def metrics(self) -> Mapping[str, object]:
-        """What came of it, true numbers."""
-        return _mapping(self.raw().get("metrics"))
+        """What came of it, true numbers; of a line that usr wrote, read without the rest of it."""
+        if self._metrics is None:
+            found = _METRICS.findall(self.line) if self._raw is None else []
+            alone = _object(found[0]) if len(found) == 1 else None
+            self._metrics = alone if alone is not None else _mapping(self.raw().get("metrics"))
+        return self._metrics
 
     @property
     def args(self) -> Mapping[str, object]:
@@ -69,8 +75,12 @@ class RunEvent:
         return bool(self.raw())
 
 
-@dataclass(frozen=True, slots=True)
-class SourceLine:
+# Metrics without anything nested in them, between the fields that usr writes around them. Where this stands more than once, one
+# of them is in an argument.
+_METRICS = re.compile(rb'\},"metrics":(\{[^{}\[\]\\]*\}),"artifacts":\{')
+
+
+class SourceLine(NamedTuple):
     """One committed line of an event log.
 
     Attributes:
@@ -161,7 +171,7 @@ def event_from_line(line: bytes, *, dataset: str, event_id: str) -> RunEvent | N
 # line is read in full. Quotes inside of texts are escaped, so that nothing in an argument can look like this.
 _TEXT = rb'"([^"\\]*)"'
 _TEXT_OR_NULL = rb'(?:"([^"\\]*)"|null)'
-_ANY_OR_NULL = rb'(?:"(?:[^"\\]|\\.)*"|null)'
+_ANY_OR_NULL = rb'(?:"[^"\\]*(?:\\.[^"\\]*)*"|null)'
 _BEGINNING = re.compile(
     rb'\{"event_version":1,"event_id":"([0-9a-f]{32})","txid":%b,"batch_id":%b,"batch_sha256":%b,'
     rb'"timestamp_utc":%b,"action":"([a-z][a-z0-9_]*)","dataset":\{"name":%b,"root":%b\},'

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from dnadesign.notify.contract.errors import StateFileError
 from dnadesign.notify.contract.events import Kind
-from dnadesign.notify.contract.secrets import Redactor
+from dnadesign.notify.contract.secrets import Redactor, texts_in
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +86,9 @@ def message_from_dict(raw: Mapping[str, object], *, path: str) -> Message:
 
 def redacted(message: Message, redactor: Redactor) -> Message:
     """The message with every secret in it replaced, in what people read and in what machines read."""
+    spoken = (message.title, message.text, message.source, message.subject or "", message.command or "")
+    if redactor.is_clean(texts_in((spoken, message.facts, message.data))):
+        return message
     data = redactor.value(message.data)
     return replace(
         message,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
 from urllib.parse import quote, unquote, urlsplit
@@ -125,6 +125,14 @@ class Redactor:
         # Longest first, so that a part never leaves the rest of the whole behind.
         self._known = sorted((text for text in known if len(text) >= _SHORTEST_VALUE), key=len, reverse=True)
 
+    def is_clean(self, texts: Iterable[str]) -> bool:
+        """Whether there is nothing to replace in any of these texts; much faster than replacing in each."""
+        # What stands in one of them stands in all of them joined.
+        joined = "\n".join(texts)
+        if any(known in joined for known in self._known):
+            return False
+        return not any(pattern.search(joined) for pattern, _ in _PATTERNS)
+
     def text(self, text: str) -> str:
         """The text with every secret replaced."""
         for known in self._known:
@@ -144,3 +152,16 @@ class Redactor:
         if isinstance(value, (list, tuple)):
             return [self.value(item) for item in value]
         return value
+
+
+def texts_in(value: object) -> Iterator[str]:
+    """Every string in a JSON value, keys too."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping):
+        for key, item in value.items():
+            yield str(key)
+            yield from texts_in(item)
+    elif isinstance(value, (list, tuple)):
+        for item in value:
+            yield from texts_in(item)

@@ -82,9 +82,7 @@ class Dispatcher:
         """Deliver the message or put it away safely; returns only when it is in one of the two places."""
         message = redacted(message, self._redactor)
         identifier = message_id(message.key, self._destination)
-        if self._disabled or not self._spool.is_empty():
-            self.drain_when_due()
-        if self._disabled or not self._spool.is_empty():
+        if self._must_wait():
             reason = "the destination is disabled" if self._disabled else "earlier messages are waiting"
             return self._put_away(message, identifier, Attempt(Outcome.AGAIN, reason))
         attempt = self._deliver(message, identifier)
@@ -93,6 +91,13 @@ class Dispatcher:
         self._report(f"not delivered: {message.title!r}: {attempt.reason}")
         self._back_off(attempt)
         return self._put_away(message, identifier, attempt)
+
+    def _must_wait(self) -> bool:
+        """Whether a new message would overtake others, or is not wanted at all."""
+        if not self._disabled and self._spool.is_empty():
+            return False
+        self.drain_when_due()
+        return self._disabled or not self._spool.is_empty()
 
     def drain_when_due(self) -> Drained | None:
         """One round over the spool, unless the last one failed too short a time ago."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from dnadesign.notify.contract.events import COUNTED_ACTIONS, Kind, RunEvent, kind_of_action
+from dnadesign.notify.contract.events import Kind, RunEvent, kind_of_action
 from dnadesign.notify.contract.messages import Message
 from dnadesign.notify.contract.watch_state import RunState, WatchState
 from dnadesign.notify.operations.compose import Include, event_message, progress_message, silence_message
@@ -33,13 +33,11 @@ class FoldPolicy:
 
     def wants(self, event: RunEvent) -> bool:
         """Whether an event is to be told at all."""
-        if self.only_actions and event.action not in self.only_actions:
-            return False
-        return not self.only_tools or (event.tool or "") in self.only_tools
+        return (not self.only_actions or event.action in self.only_actions) and self.knows(event)
 
-    def reads(self, event: RunEvent) -> bool:
-        """Whether more of an event is needed than the beginning of its line: to tell it, or to count its rows."""
-        return event.action in COUNTED_ACTIONS or self.wants(event)
+    def knows(self, event: RunEvent) -> bool:
+        """Whether the run that an event belongs to is one that may be told of."""
+        return not self.only_tools or (event.tool or "") in self.only_tools
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +54,8 @@ def hear(event: RunEvent, state: WatchState, policy: FoldPolicy, *, now: datetim
     Progress is kept while a message about its run is younger than ``progress_every``; anything else is told at
     once, together with what was kept before it.
     """
+    if not policy.knows(event):
+        return Heard()
     run = state.run_of(event)
     if run.last_id == event.event_id:
         # An archived log ends with the line that the new one begins with.

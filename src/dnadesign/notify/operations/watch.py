@@ -126,7 +126,7 @@ class Watcher:
 
     def _take(self, line: SourceLine) -> None:
         event = line.event
-        if event is None or (self._options.policy.reads(event) and not event.is_whole()):
+        if event is None or (self._options.policy.wants(event) and not event.is_whole()):
             self.counts.invalid += 1
             problem = line.problem or "it is not JSON to its end"
             self._report(f"{line.path}, byte {line.offset}: not an event: {problem}")
