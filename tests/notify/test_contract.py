@@ -24,7 +24,7 @@ from dnadesign.notify.contract.outcomes import (
 )
 from dnadesign.notify.contract.secrets import Redactor, Secret
 from dnadesign.notify.contract.signing import check_signing_secret, message_id
-from dnadesign.notify.operations.compose import duration_words
+from dnadesign.notify.operations._wording import duration_words
 from tests.notify.planted import KEY, PASSWORD, TOKEN, found_in_text
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)

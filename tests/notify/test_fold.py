@@ -195,5 +195,5 @@ def test_a_failure_says_why_in_a_word_and_keeps_longer_texts_to_itself() -> None
         assert one is not None
         message = hear(one, WatchState(), CHAT, now=NOW).message
         assert message is not None
-        assert (dict(message.facts).get("Reason") == reason) is told
+        assert (dict(message.facts).get("Reason") == reason.replace("_", " ")) is told
         assert "secret project" not in str(message.to_dict())

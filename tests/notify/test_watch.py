@@ -389,5 +389,6 @@ def test_the_log_of_a_real_dataset_is_told(notify: Notify, receiver: Receiver, t
     notify.run(*WATCH, "--dataset", "demo/lexA", "--root", root, HOOK=receiver.url())
     told = [request.json["data"] for request in receiver.accepted]
     assert [one["action"] for one in told] == ["init", "import_rows", "densegen_completed"]
-    assert told[-1]["title"].startswith("densegen run r1 completed: 2 of 2 sequences in ")
+    assert told[1]["title"] == "densegen run r1: 2 sequences added"
+    assert told[-1]["title"].startswith("densegen run r1 completed: 2 of 2 sequences")
     assert {one["run_id"] for one in told} == {"r1"}

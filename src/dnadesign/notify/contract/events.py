@@ -116,8 +116,7 @@ _LAST_WORDS = {
     Kind.PROGRESS: ("progress", "flushed", "heartbeat", "health", "running", "batch"),
 }
 _KIND_OF_WORD = {word: kind for kind, words in _LAST_WORDS.items() for word in words}
-COUNTED_ACTIONS = frozenset({"import_rows", "write_overlay_part", "attach"})
-_PROGRESS_ACTIONS = COUNTED_ACTIONS | {"state_set"}
+_PROGRESS_ACTIONS = frozenset({"import_rows", "write_overlay_part", "attach", "state_set", "state_clear"})
 
 
 def kind_of_action(action: str) -> Kind:

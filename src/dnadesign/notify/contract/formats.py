@@ -137,7 +137,7 @@ def teams_payload(message: Message) -> dict[str, object]:
         ]
         body.append({"type": "FactSet", "facts": facts})
     if message.command:
-        text = cut(message.command, 1000)
+        text = f"Look closer: {cut(message.command, 1000)}"
         body.append({"type": "TextBlock", "text": text, "fontType": "Monospace", "wrap": True})
     card = {
         "$schema": "http://adaptivecards.io/schemas/adaptive-card.json",

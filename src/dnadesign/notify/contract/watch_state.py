@@ -33,9 +33,12 @@ class RunState:
     """What is known of one run: the events of one dataset that share tool and run id.
 
     Attributes:
-        sequences: Base rows that the run added.
+        first_time: When it was first heard of since it was started or resumed.
+        added: Base rows that it added while we listened.
+        made: Those since it was started or resumed.
         overlay_rows: Overlay rows that it wrote.
         quotas: How many sequences it means to make, where it said so, by shard.
+        done: How many of them it has, where it said so, by shard.
         told_at: When (seconds since 1970) the last message about it was made; None before the first.
         alerted: The present silence has been told.
         ended: Its end or failure has been heard.
@@ -48,26 +51,39 @@ class RunState:
     last_time: datetime
     last_id: str = ""
     events: int = 0
-    sequences: int = 0
+    added: int = 0
+    made: int = 0
     overlay_rows: int = 0
     quotas: dict[str, int] = field(default_factory=dict)
+    done: dict[str, int] = field(default_factory=dict)
     told_at: float | None = None
     alerted: bool = False
     ended: bool = False
     folded: Folded | None = None
 
     def hear(self, event: RunEvent) -> None:
-        """Count one event in."""
+        """Count one event in; one after the end is the first of a run that was resumed."""
+        if self.ended:
+            self.first_time, self.made = event.time, 0
         self.events += 1
         self.last_id = event.event_id
         self.last_time = max(self.last_time, event.time)
         self.alerted = False
         if event.action == "import_rows":
-            self.sequences += count(event.metrics.get("rows"))
+            rows = count(event.metrics.get("rows"))
+            self.added += rows
+            self.made += rows
         elif event.action in ("write_overlay_part", "attach"):
             self.overlay_rows += count(event.metrics.get("rows"))
         elif b'"quota":' in event.line and (quota := _quota(event)):
-            self.quotas[str(event.args.get("shard", ""))[:100]] = quota
+            shard = str(event.args.get("shard", ""))[:100]
+            self.quotas[shard] = quota
+            self.done[shard] = count(event.metrics.get("done"))
+
+    @property
+    def sequences(self) -> int:
+        """How many it has made: those added while we listened, or more where it said so."""
+        return max(self.added, sum(self.done.values()))
 
     @property
     def quota(self) -> int | None:
@@ -94,9 +110,11 @@ class RunState:
             "last_time": self.last_time.isoformat(),
             "last_id": self.last_id,
             "events": self.events,
-            "sequences": self.sequences,
+            "added": self.added,
+            "made": self.made,
             "overlay_rows": self.overlay_rows,
             "quotas": self.quotas,
+            "done": self.done,
             "told_at": self.told_at,
             "alerted": self.alerted,
             "ended": self.ended,
@@ -184,9 +202,9 @@ def _run_from_dict(raw: Mapping[str, object]) -> RunState:
     first, last, folded = parse_time(raw["first_time"]), parse_time(raw["last_time"]), raw["folded"]
     if first is None or last is None:
         raise ValueError("time")
-    told_at, quotas = raw["told_at"], raw["quotas"]
-    if not isinstance(quotas, Mapping):
-        raise TypeError("quotas")
+    told_at, quotas, done = raw["told_at"], raw["quotas"], raw["done"]
+    if not isinstance(quotas, Mapping) or not isinstance(done, Mapping):
+        raise TypeError("quotas or done")
     return RunState(
         dataset=str(raw["dataset"]),
         tool=str(raw["tool"]),
@@ -195,9 +213,11 @@ def _run_from_dict(raw: Mapping[str, object]) -> RunState:
         last_time=last,
         last_id=str(raw["last_id"]),
         events=count(raw["events"]),
-        sequences=count(raw["sequences"]),
+        added=count(raw["added"]),
+        made=count(raw["made"]),
         overlay_rows=count(raw["overlay_rows"]),
         quotas={str(shard): count(quota) for shard, quota in quotas.items()},
+        done={str(shard): count(number) for shard, number in done.items()},
         told_at=float(told_at) if isinstance(told_at, (int, float)) else None,
         alerted=bool(raw["alerted"]),
         ended=bool(raw["ended"]),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -13,6 +12,15 @@ from dnadesign.notify.contract.events import Kind, RunEvent, kind_of_action
 from dnadesign.notify.contract.formats import cut
 from dnadesign.notify.contract.messages import Message
 from dnadesign.notify.contract.watch_state import Folded, RunState
+from dnadesign.notify.operations._telling import (
+    event_title,
+    failure_reason,
+    progress_title,
+    run_facts,
+    run_name,
+    run_span,
+)
+from dnadesign.notify.operations._wording import counted, duration_words, metric_facts, value_words
 
 _TYPE_PREFIX = "dnadesign.usr."
 _CONTEXT_KEYS = (
@@ -26,9 +34,6 @@ _CONTEXT_KEYS = (
     "version",
     "artifacts",
 )
-_MOST_METRICS = 8
-# Told in words by the message already.
-_TOLD_METRICS = frozenset({"rows", "quota", "namespace"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,18 +49,19 @@ def event_message(event: RunEvent, run: RunState, *, include: Include, folded: F
     """The message for one event; what was folded before it is told with it."""
     kind = kind_of_action(event.action)
     facts = [
-        *_run_facts(run, include=include, event=event),
-        *_reason_facts(event, kind),
-        *_metric_facts(event, kind),
+        *run_facts(run, event),
+        *(_place(event).items() if include.context else ()),
+        *([("Reason", reason)] if kind is Kind.FAILURE and (reason := failure_reason(event)) else []),
+        *metric_facts(event),
     ]
     if folded:
         facts.append(("Since the last message", _folded_words(folded)))
     if include.args and event.args:
-        facts.extend((f"args.{name}", _value_words(value)) for name, value in event.args.items())
+        facts.extend((f"args.{name}", value_words(value)) for name, value in event.args.items())
     return Message(
         key=event.event_id,
         kind=kind,
-        title=_event_title(event, run, kind),
+        title=event_title(event, run, kind),
         time=_iso(event.time),
         type=_TYPE_PREFIX + event.action,
         source=_source(event.dataset),
@@ -71,12 +77,12 @@ def progress_message(run: RunState, folded: Folded) -> Message:
     return Message(
         key=f"progress:{folded.first_id}:{folded.last_id}",
         kind=Kind.PROGRESS,
-        title=f"{_who(run)}: {_sequences(run)}",
+        title=progress_title(run, folded),
         time=_iso(run.last_time),
         type="dnadesign.notify.progress",
         source=_source(run.dataset),
         subject=run.dataset,
-        facts=(*_run_facts(run), ("Since the last message", _folded_words(folded))),
+        facts=(*run_facts(run), ("Since the last message", _folded_words(folded))),
         command=f"usr events tail {run.dataset} -n 20",
         data={**_run_data(run), "folded": folded.to_dict()},
     )
@@ -88,13 +94,13 @@ def silence_message(run: RunState, *, silent_for: timedelta) -> Message:
     return Message(
         key=f"silence:{run.last_id}",
         kind=Kind.ALERT,
-        title=f"Nothing heard from {_who(run)} for {words}",
+        title=f"Nothing heard from {run_name(run)} for {words}",
         time=_iso(run.last_time),
         type="dnadesign.notify.silence",
         source=_source(run.dataset),
         subject=run.dataset,
         text=f"Its last event was at {_iso(run.last_time)}. It may be stuck, killed, or busy with one hard design.",
-        facts=_run_facts(run),
+        facts=run_facts(run),
         command=f"usr events tail {run.dataset} -n 20",
         data={**_run_data(run), "silent_seconds": round(silent_for.total_seconds())},
     )
@@ -115,7 +121,7 @@ def note_message(
     who = " ".join(part for part in (tool, f"run {run_id}" if run_id else None) if part) or "note"
     facts = [("Status", status)]
     facts.extend((label, value) for label, value in (("Tool", tool), ("Run", run_id)) if value)
-    facts.extend((cut(name, 100), _value_words(value)) for name, value in meta.items())
+    facts.extend((cut(name, 100), value_words(value)) for name, value in meta.items())
     return Message(
         key=key,
         kind=Kind.NOTE if kind is Kind.NOTABLE else kind,
@@ -130,66 +136,6 @@ def note_message(
     )
 
 
-def duration_words(span: timedelta) -> str:
-    """A duration as people say it: 45 s, 12 min, 2 h 3 min, 3 d 4 h."""
-    seconds = max(0, round(span.total_seconds()))
-    if seconds < 60:
-        return f"{seconds} s"
-    minutes, hours, days = seconds // 60, seconds // 3600, seconds // 86400
-    if minutes < 60:
-        return f"{minutes} min"
-    if hours < 24:
-        return f"{hours} h {minutes % 60} min" if minutes % 60 else f"{hours} h"
-    return f"{days} d {hours % 24} h" if hours % 24 else f"{days} d"
-
-
-def _event_title(event: RunEvent, run: RunState, kind: Kind) -> str:
-    if kind is Kind.START:
-        return f"{_who(run)} started on {run.dataset}"
-    if kind is Kind.END:
-        return f"{_who(run)} completed: {_sequences(run)} in {duration_words(run.last_time - run.first_time)}"
-    if kind is Kind.FAILURE:
-        return f"{_who(run)} FAILED ({event.action}) after {duration_words(run.last_time - run.first_time)}"
-    if kind is Kind.PROGRESS:
-        return f"{_who(run)}: {event.action}, {_sequences(run)}"
-    return f"{event.dataset}: {event.action} by {_who(run)}"
-
-
-def _who(run: RunState) -> str:
-    name = run.tool or "unknown tool"
-    return f"{name} run {run.run_id}" if run.run_id else name
-
-
-def _sequences(run: RunState) -> str:
-    if run.quota:
-        return f"{run.sequences:,} of {run.quota:,} sequences"
-    return f"{run.sequences:,} sequence{'' if run.sequences == 1 else 's'}"
-
-
-def _run_facts(
-    run: RunState, *, include: Include | None = None, event: RunEvent | None = None
-) -> tuple[tuple[str, str], ...]:
-    facts = [("Dataset", run.dataset)]
-    if run.tool:
-        facts.append(("Tool", run.tool))
-    if run.run_id:
-        facts.append(("Run", run.run_id))
-    if include and include.context and event:
-        facts.extend((label, value) for label, value in _place(event).items())
-    if run.sequences:
-        facts.append(("Sequences", f"{run.sequences:,}"))
-    if run.quota:
-        facts.append(("Quota", f"{run.quota:,} ({100 * run.sequences / run.quota:.0f} % done)"))
-    if run.overlay_rows:
-        facts.append(("Overlay rows", f"{run.overlay_rows:,}"))
-    span = run.last_time - run.first_time
-    if span > timedelta(seconds=1):
-        facts.append(("Duration", duration_words(span)))
-        if run.sequences:
-            facts.append(("Rate", f"{run.sequences / (span.total_seconds() / 60):,.1f} sequences/min"))
-    return tuple(facts)
-
-
 def _place(event: RunEvent) -> dict[str, str]:
     raw = event.raw()
     actor, dataset = raw.get("actor"), raw.get("dataset")
@@ -198,37 +144,9 @@ def _place(event: RunEvent) -> dict[str, str]:
     return {label: str(value) for label, value in (("Host", host), ("Root", root)) if value}
 
 
-def _reason_facts(event: RunEvent, kind: Kind) -> list[tuple[str, str]]:
-    """Why it failed, where that is said in a word; a free text may say more than its reader should know."""
-    reason = event.args.get("reason")
-    told = kind is Kind.FAILURE and isinstance(reason, str) and re.fullmatch(r"[a-z][a-z0-9_]{0,63}", reason)
-    return [("Reason", str(reason))] if told else []
-
-
-def _metric_facts(event: RunEvent, kind: Kind) -> list[tuple[str, str]]:
-    if kind is Kind.PROGRESS:
-        return []
-    plain = [
-        (name, value)
-        for name, value in event.metrics.items()
-        if name not in _TOLD_METRICS and isinstance(value, (bool, int, float, str))
-    ]
-    return [(cut(name, 100), _value_words(value)) for name, value in plain[:_MOST_METRICS]]
-
-
-def _value_words(value: object) -> str:
-    if isinstance(value, bool) or value is None:
-        return str(value).lower()
-    if isinstance(value, int):
-        return f"{value:,}"
-    if isinstance(value, float):
-        return f"{value:,.4g}" if abs(value) < 1e4 else f"{value:,.0f}"
-    return cut(str(value), 500)
-
-
 def _folded_words(folded: Folded) -> str:
-    events = f"{folded.events:,} event{'' if folded.events == 1 else 's'}"
-    return f"{events}, {folded.rows:,} sequences" if folded.rows else events
+    events = counted(folded.events, "event")
+    return f"{events}, {counted(folded.rows, 'sequence')}" if folded.rows else events
 
 
 def _look_closer(event: RunEvent, *, include: Include) -> str:
@@ -236,8 +154,7 @@ def _look_closer(event: RunEvent, *, include: Include) -> str:
     return f"usr events tail {event.dataset} -n 20" + (f" --root {root}" if root else "")
 
 
-def _run_data(run: RunState) -> dict[str, object]:
-    span = (run.last_time - run.first_time).total_seconds()
+def _run_data(run: RunState, event: RunEvent | None = None) -> dict[str, object]:
     return {
         "dataset": run.dataset,
         "tool": run.tool or None,
@@ -247,7 +164,7 @@ def _run_data(run: RunState) -> dict[str, object]:
             "sequences": run.sequences,
             "overlay_rows": run.overlay_rows,
             "quota": run.quota,
-            "seconds": round(span, 3),
+            "seconds": round(run_span(run, event).total_seconds(), 3),
         },
     }
 
@@ -256,7 +173,7 @@ def _event_data(
     event: RunEvent, run: RunState, *, include: Include, folded: Folded | None
 ) -> dict[str, object]:
     data: dict[str, object] = {
-        **_run_data(run),
+        **_run_data(run, event),
         "event_id": event.event_id,
         "action": event.action,
         "metrics": _machine(event.metrics),
