@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from dnadesign.densegen.contract.design import Design
 from dnadesign.densegen.contract.ports import Json, StoredDesign, TakenError
@@ -15,6 +16,7 @@ class MemoryStore:
     run_id: str = "run"
     config_sha256: str = "c" * 64
     foreign: set[str] = field(default_factory=set)
+    deleted: set[str] = field(default_factory=set)
     batches: dict[str, list[Design]] = field(default_factory=dict)
     events: list[tuple[str, dict[str, Json], dict[str, Json]]] = field(default_factory=list)
 
@@ -29,7 +31,14 @@ class MemoryStore:
     def stored(self, run_id: str) -> list[StoredDesign]:
         assert run_id == self.run_id
         return [
-            StoredDesign(one.sequence, one.plan, one.library_index, one.attempt_id, self.config_sha256)
+            StoredDesign(
+                one.sequence,
+                one.plan,
+                one.library_index,
+                one.attempt_id,
+                self.config_sha256,
+                deleted=one.sequence in self.deleted,
+            )
             for one in self.designs
         ]
 
@@ -48,3 +57,6 @@ class MemoryStore:
 
     def log(self, action: str, *, args: Mapping[str, Json], metrics: Mapping[str, Json]) -> None:
         self.events.append((action, dict(args), dict(metrics)))
+
+    def logged(self, action: str) -> Iterable[Mapping[str, Any]]:
+        return [args for name, args, _ in self.events if name == action]

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
+
+from pydantic import ValidationError
 
 from dnadesign.densegen.adapters.inputs.config_file import LoadedConfig, config_sha256, identity, load_config
 from dnadesign.densegen.adapters.inputs.motif_file import read_motifs
@@ -17,10 +20,11 @@ from dnadesign.densegen.adapters.outputs.run_folder import RunFolder
 from dnadesign.densegen.adapters.outputs.usr_writer import UsrStore
 from dnadesign.densegen.adapters.solvers.processes import SolverProcesses
 from dnadesign.densegen.contract.batches import Shard
-from dnadesign.densegen.contract.config import BackgroundInput, DesignConfig, PwmInput, SitesInput
+from dnadesign.densegen.contract.config import BackgroundInput, DesignConfig, PwmInput, RunSection, SitesInput
 from dnadesign.densegen.contract.errors import ConfigError
 from dnadesign.densegen.contract.parts import Pool
 from dnadesign.densegen.contract.ports import ProgressDisplay, StoredDesign
+from dnadesign.densegen.contract.randomness import Stream
 from dnadesign.densegen.operations.background import draw_background
 from dnadesign.densegen.operations.campaign import Campaign, PlanOutcome
 from dnadesign.densegen.operations.checking import Finding, check_names, check_pools
@@ -90,6 +94,20 @@ class Project:
             unreferenced_artifacts=self.store().unreferenced_artifacts(),
         )
 
+    def repeated_run(self) -> str | None:
+        """Another run in the dataset with the same seed and config, if this one has no designs yet.
+
+        This run would pack the designs of that one again before it gets to new ones.
+        """
+        runs = self.store().runs()
+        if self.config.run.id in runs:
+            return None
+        for name, sha256 in runs.items():
+            other = self.config.model_copy(update={"run": RunSection(id=name, seed=self.config.run.seed)})
+            if config_sha256(other, self.input_sha256) == sha256:
+                return name
+        return None
+
     def preview(self, shard: Shard) -> tuple[PlanPreview, ...]:
         """What (a shard of) the run would do from here on."""
         stored = self.store().stored(self.config.run.id)
@@ -115,16 +133,32 @@ def open_project(path: Path, *, run_id: str | None = None) -> Project:
     """
     loaded = load_config(path)
     config = loaded.config
-    if run_id is not None:
-        config = DesignConfig.model_validate(
-            config.model_dump() | {"run": {"id": run_id, "seed": config.run.seed}}
-        )
+    if run_id is not None and run_id != config.run.id:
+        config = renamed(config, run_id)
+        loaded = replace(loaded, config=config)
     _raise_fatal(loaded, check_names(config))
     pools, input_sha256 = _read_inputs(loaded)
     findings = check_pools(config, pools)
     _raise_fatal(loaded, findings)
     warnings = tuple(f"{loaded.where(*one.loc)}: {one.message}" for one in findings if not one.fatal)
     return Project(loaded, config, pools, input_sha256, warnings)
+
+
+def renamed(config: DesignConfig, run_id: str) -> DesignConfig:
+    """The config as another run: that name, and a seed that follows from the config's seed and the name.
+
+    With the same seed the other run would draw the same libraries and so pack the same designs once more.
+
+    Raises:
+        ConfigError: It is no name for a run.
+    """
+    seed = Stream(config.run.seed, "run", run_id).below(2**63)
+    try:
+        run = RunSection(id=run_id, seed=seed)
+    except ValidationError as error:
+        fault = error.errors()[0]["msg"].removeprefix("Value error, ")
+        raise ConfigError(f"--run-id {run_id}: {fault}") from None
+    return config.model_copy(update={"run": run})
 
 
 def _raise_fatal(loaded: LoadedConfig, findings: list[Finding]) -> None:
@@ -184,19 +218,14 @@ def start_run(
         StoreError: The dataset refused.
     """
     folder, store = project.run_folder, project.store()
-    with (
-        folder.locked(shard),
-        SolverProcesses(
-            backend=project.config.solver.backend, workers=project.config.solver.workers
-        ) as solvers,
-    ):
+    solvers = SolverProcesses(backend=project.config.solver.backend, workers=project.config.solver.workers)
+    with folder.locked(shard), ExitStack() as stack:
         stored = _begin(project, folder, store, start=start, shard=shard)
-        solver_version = solvers.wait_ready().version
         store.prepare()
-        in_force = folder.write_manifest(manifest(project, shard, solver_version=solver_version))
-        check_manifest(
-            in_force, expected=manifest(project, shard, solver_version=""), path=folder.manifest_path
-        )
+        if any(plan.left for plan in preview(project.config, project.plan_pools(), stored, shard=shard)):
+            solver_version = stack.enter_context(solvers).wait_ready().version
+            folder.write_manifest(manifest(project, shard, solver_version=solver_version))
+        _check_manifest(project, folder, shard)
         campaign = Campaign(
             config=project.config,
             pools=project.plan_pools(),
@@ -215,6 +244,14 @@ def start_run(
             raise
         write_attempts(folder.path)
         return _end(project, store, shard, plans, campaign.elapsed)
+
+
+def _check_manifest(project: Project, folder: RunFolder, shard: Shard) -> None:
+    """Refuse to go on with another run's manifest; a run that reached its quotas may have lost its own."""
+    in_force = folder.manifest()
+    if in_force is not None:
+        expected = manifest(project, shard, solver_version="")
+        check_manifest(in_force, expected=expected, path=folder.manifest_path)
 
 
 def _begin(

@@ -130,23 +130,86 @@ def test_a_run_that_has_designs_is_not_started_again_without_saying_how(finished
     assert made(finished) == before
 
 
-def test_resuming_a_finished_run_changes_nothing(finished: Path) -> None:
-    before = made(finished)
-    assert dense(finished, "--resume").returncode == 0
+def test_resuming_a_finished_run_changes_nothing_and_tells_nobody(finished: Path) -> None:
+    before, log = made(finished), dataset(finished).events_path.read_bytes()
+    done = dense(finished, "--resume")
+    assert done.returncode == 0
+    assert "run run: nothing left to do" in done.stderr
     assert made(finished) == before
+    assert dataset(finished).events_path.read_bytes() == log
 
 
-def test_fresh_is_refused_under_the_same_id_and_works_under_another(tmp_path: Path) -> None:
+def test_a_run_killed_before_it_could_say_that_it_is_complete_says_so_later_without_a_time(
+    tmp_path: Path,
+) -> None:
+    config = write_workspace(tmp_path)
+    assert dense(config).returncode == 0
+    log = dataset(config).events_path
+    *lines, last = log.read_bytes().splitlines(keepends=True)
+    assert b"densegen_completed" in last
+    log.write_bytes(b"".join(lines))
+    for _ in range(2):
+        assert dense(config, "--resume").returncode == 0
+    told = [event for event in events(config) if event.action == "densegen_completed"]
+    assert [(event.metrics["done"], event.metrics["new"]) for event in told] == [(11, 0)]
+    assert "elapsed_seconds" not in told[0].metrics
+
+
+def test_deleted_designs_are_no_longer_shown_or_counted_and_a_resume_makes_others(tmp_path: Path) -> None:
+    config = write_workspace(tmp_path)
+    assert dense(config).returncode == 0
+    before = {row["id"] for row in rows(config)}
+    gone = rows(config)[0]["id"]
+    dataset(config).tombstone([gone], reason="did not clone")
+    first, second = json.loads(dense_status(config, complete=False))["plans"]
+    assert (first["done"], first["deleted"], second["done"]) == (5, 1, 5)
+    assert other_command("inspect", config, gone).returncode == 4
+    report = tmp_path / "report.html"
+    assert other_command("report", config, "-o", str(report)).returncode == 0
+    assert "10 designs" in report.read_text(encoding="utf-8")
+    assert dense(config, "--resume").returncode == 0
+    after = {row["id"] for row in rows(config)}
+    assert len(after - before) == 1
+    assert gone not in after
+    assert json.loads(dense_status(config))["complete"]
+    dataset(config).validate()
+
+
+def test_fresh_is_refused_under_the_same_id_and_makes_other_designs_at_once_under_another(
+    tmp_path: Path,
+) -> None:
     config = write_workspace(tmp_path)
     assert dense(config).returncode == 0
     refused = dense(config, "--fresh")
     assert refused.returncode == 3
     assert "--run-id" in refused.stderr
-    assert dense(config, "--fresh", "--run-id", "again").returncode == 0
+    again = dense(config, "--fresh", "--run-id", "again")
+    assert again.returncode == 0
+    assert "in_dataset" not in again.stderr
+    assert "warning" not in again.stderr
     found = rows(config)
     assert {row["densegen__run_id"] for row in found} == {"run", "again"}
     assert len(found) == len({row["sequence"] for row in found}) == 22
+    assert dense(config, "--resume", "--run-id", "again").returncode == 0
+    assert len(rows(config)) == 22
     dataset(config).validate()
+
+
+def test_a_run_under_another_name_with_the_same_seed_is_warned_that_it_repeats_work(tmp_path: Path) -> None:
+    config = write_workspace(tmp_path)
+    assert dense(config).returncode == 0
+    write_workspace(tmp_path, **{"run.id": "renamed"})
+    done = dense(config)
+    assert done.returncode == 0
+    assert "run 'run' is in the dataset with the same seed" in done.stderr
+    assert "in_dataset" in done.stderr
+    assert len(rows(config)) == 22
+
+
+def test_a_run_id_that_is_no_name_is_refused(finished: Path) -> None:
+    refused = dense(finished, "--fresh", "--run-id", "../x")
+    assert refused.returncode == 2
+    assert "Traceback" not in refused.stderr
 
 
 def test_going_on_with_another_config_is_refused_and_says_which_keys(finished: Path) -> None:
@@ -259,9 +322,15 @@ def _named(labels: Any) -> list[dict[str, str]]:
     return [{"tf": str(label)} for label in labels]
 
 
-def dense_status(config: Path) -> str:
-    command = [*COMMAND[:-1], "status", "-c", str(config), "--format", "json"]
-    return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+def other_command(name: str, config: Path, *options: str) -> subprocess.CompletedProcess[str]:
+    command = [*COMMAND[:-1], name, "-c", str(config), *options]
+    return subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, check=False)
+
+
+def dense_status(config: Path, *, complete: bool = True) -> str:
+    done = other_command("status", config, "--format", "json")
+    assert done.returncode == (0 if complete else 1), done.stderr
+    return done.stdout
 
 
 def test_sites_from_matrices_and_neutral_background_are_designed_with(tmp_path: Path) -> None:

@@ -163,6 +163,24 @@ def test_a_raised_quota_is_filled_up_and_keeps_what_is_there(
     assert len(made_by(store)) == 14
 
 
+@pytest.mark.parametrize("which", [0, -1])
+def test_a_deleted_design_is_replaced_by_another_and_never_made_again(
+    whole: list[tuple[str, int, str]], tmp_path: Path, which: int
+) -> None:
+    store = MemoryStore()
+    run(config(), store, tmp_path)
+    batches = dict(store.batches)
+    gone = [sequence for plan, _, sequence in whole if plan == "first"][which]
+    store.deleted.add(gone)
+    first, second = run(config(), store, tmp_path)
+    assert (first.done, first.new, second.new) == (6, 1, 0)
+    assert {name: store.batches[name] for name in batches} == batches
+    sequences = [one.sequence for one in store.designs]
+    assert len(sequences) == len(set(sequences)) == 12
+    store.deleted.clear()  # restored: one more than the quota, and none is made
+    assert [outcome.new for outcome in run(config(), store, tmp_path)] == [0, 0]
+
+
 def test_shards_split_the_quota_and_never_meet(tmp_path: Path) -> None:
     store = MemoryStore()
     for index in (2, 0, 1):

@@ -14,7 +14,7 @@ from dnadesign.densegen.contract.batches import Shard
 from dnadesign.densegen.contract.errors import ConfigError
 from dnadesign.densegen.operations.outcome import RunOutcome
 from dnadesign.densegen.operations.starting import Start
-from dnadesign.densegen.project import open_project, start_run
+from dnadesign.densegen.project import Project, open_project, start_run
 
 _INTERRUPTED = 130
 
@@ -28,12 +28,23 @@ def run_config(path: Path, *, resume: bool, fresh: bool, shard: str, run_id: str
     project = open_project(path, run_id=run_id)
     for warning in project.warnings:
         print(f"warning: {warning}", file=sys.stderr)
+    _warn_of_repeat(project)
     with _stop_on_signal() as stopping, display() as shown:
         outcome = start_run(project, start=start, shard=part, display=shown, stopping=stopping)
     _summary(outcome, project.root)
     if outcome.complete:
         return 0
     return _INTERRUPTED if outcome.interrupted else 1
+
+
+def _warn_of_repeat(project: Project) -> None:
+    """Say so where the run is about to make another run's designs once more."""
+    if project.config.output.existing == "skip" and (other := project.repeated_run()) is not None:
+        print(
+            f"warning: run {other!r} is in the dataset with the same seed and config: its designs will be packed "
+            "again and skipped, before new ones come; another run.seed saves the time",
+            file=sys.stderr,
+        )
 
 
 @contextmanager
@@ -58,7 +69,8 @@ def _stop_on_signal() -> Iterator[Callable[[], bool]]:
 def _summary(outcome: RunOutcome, root: Path) -> None:
     out = sys.stderr
     part = "" if outcome.shard == "0/1" else f", shard {outcome.shard}"
-    print(f"run {outcome.run_id}{part}: {outcome.seconds:.1f} s", file=out)
+    time = "nothing left to do" if outcome.idle else f"{outcome.seconds:.1f} s"
+    print(f"run {outcome.run_id}{part}: {time}", file=out)
     for plan in outcome.plans:
         print(
             f"  {plan.plan}: {plan.done} of {plan.quota} designs ({plan.new} new, {plan.attempts} tried, "
@@ -68,7 +80,8 @@ def _summary(outcome: RunOutcome, root: Path) -> None:
     if outcome.failures:
         counts = ", ".join(f"{count} {name}" for name, count in outcome.failures.items())
         print(f"  not used: {counts}", file=out)
-    print(f"  solver busy {100 * outcome.solver_share:.0f} % of the time", file=out)
+    if not outcome.idle:
+        print(f"  solver busy {100 * outcome.solver_share:.0f} % of the time", file=out)
     print(f"  dataset {outcome.dataset} in {root}", file=out)
     if not outcome.complete:
         print("  quota not reached; go on with --resume", file=out)

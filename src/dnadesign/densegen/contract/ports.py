@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from dnadesign.densegen.contract.batches import Position
 from dnadesign.densegen.contract.design import Design
@@ -23,13 +23,17 @@ class TakenError(DensegenError):
 
 @dataclass(frozen=True, slots=True)
 class StoredDesign:
-    """What the dataset knows of a design of this run."""
+    """What the dataset knows of a design of this run.
+
+    A deleted one counts for what has been tried and is never made again, but not towards a quota.
+    """
 
     sequence: str
     plan: str
     library_index: int
     attempt_id: int
     config_sha256: str
+    deleted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +66,7 @@ class DesignStore(Protocol):
     """The dataset that designs go into."""
 
     def stored(self, run_id: str) -> list[StoredDesign]:
-        """All designs of a run that are committed."""
+        """All designs of a run that are committed, deleted ones included."""
 
     def is_committed(self, batch_id: str) -> bool:
         """Whether a batch of that name is in the dataset."""
@@ -79,6 +83,9 @@ class DesignStore(Protocol):
 
     def log(self, action: str, *, args: Mapping[str, Json], metrics: Mapping[str, Json]) -> None:
         """Record an event of the run in the dataset's log."""
+
+    def logged(self, action: str) -> Iterable[Mapping[str, Any]]:
+        """The arguments of each event of that action that the run has logged."""
 
 
 class AttemptLog(Protocol):

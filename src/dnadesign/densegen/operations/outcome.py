@@ -33,6 +33,11 @@ class RunOutcome:
         return all(plan.done >= plan.quota for plan in self.plans)
 
     @property
+    def idle(self) -> bool:
+        """Whether there was nothing left to do: the quotas were reached before this start."""
+        return self.complete and not any(plan.new for plan in self.plans)
+
+    @property
     def interrupted(self) -> bool:
         """Whether someone asked it to stop."""
         return any(plan.reason is StopReason.INTERRUPTED for plan in self.plans)
@@ -53,7 +58,13 @@ class RunOutcome:
 
 
 def log_end(store: DesignStore, outcome: RunOutcome) -> None:
-    """Record in the dataset that the run reached its quotas, or that it ended without."""
+    """Record in the dataset that the run reached its quotas, or that it ended without.
+
+    A start that found nothing left to do says so only if the log does not yet: as when the run was killed after
+    its last designs. It then gives no time, for the time that the designs took is not known.
+    """
+    if outcome.idle and _told(store, outcome):
+        return
     short = [plan for plan in outcome.plans if plan.done < plan.quota]
     args: dict[str, Json] = {
         "shard": outcome.shard,
@@ -70,9 +81,20 @@ def log_end(store: DesignStore, outcome: RunOutcome) -> None:
         "quota": sum(plan.quota for plan in outcome.plans),
         "new": sum(plan.new for plan in outcome.plans),
         "attempts": sum(plan.attempts for plan in outcome.plans),
-        "elapsed_seconds": round(outcome.seconds, 3),
     }
+    if not outcome.idle:
+        metrics["elapsed_seconds"] = round(outcome.seconds, 3)
     store.log(FAILED_ACTION if short else COMPLETED_ACTION, args=args, metrics=metrics)
+
+
+def _told(store: DesignStore, outcome: RunOutcome) -> bool:
+    """Whether the log already says that (this shard of) the run reached just these quotas."""
+    quotas = {plan.plan: plan.quota for plan in outcome.plans}
+    return any(
+        args.get("shard") == outcome.shard
+        and {name: plan["quota"] for name, plan in args.get("plans", {}).items()} == quotas
+        for args in store.logged(COMPLETED_ACTION)
+    )
 
 
 def log_failure(

@@ -29,7 +29,9 @@ def preview(
     config: DesignConfig, pools: dict[str, PlanPool], stored: Sequence[StoredDesign], *, shard: Shard
 ) -> tuple[PlanPreview, ...]:
     """What each plan of (a shard of) a run would do from here on."""
-    done = Counter(design.plan for design in stored if shard.owns(design.library_index))
+    done = Counter(
+        design.plan for design in stored if shard.owns(design.library_index) and not design.deleted
+    )
     return tuple(_preview(config, plan, pools[plan.name], done[plan.name], shard) for plan in config.plans)
 
 

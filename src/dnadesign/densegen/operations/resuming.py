@@ -42,7 +42,7 @@ def resume_point(
     failures = Counter(attempt.status for attempt in attempts if attempt.status != ACCEPTED)
     return ResumePoint(
         position=_owned(position, shard, solutions_per_library),
-        done=len(mine),
+        done=sum(not design.deleted for design in mine),
         next_batch=number,
         next_part=next_part,
         attempts=max(len(attempts), len(mine)),

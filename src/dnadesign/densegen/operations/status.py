@@ -13,11 +13,12 @@ from dnadesign.densegen.operations.resuming import ACCEPTED
 
 @dataclass(frozen=True, slots=True)
 class PlanStatus:
-    """A plan of a run: designs committed of how many, attempts looked at, failures by reason."""
+    """A plan of a run: designs there of how many, designs deleted, attempts looked at, failures by reason."""
 
     plan: str
     quota: int
     done: int
+    deleted: int
     attempts: int
     failures: Mapping[str, int]
 
@@ -62,7 +63,8 @@ def run_status(
         at_work: Shards that a process is working on.
         unreferenced_artifacts: Files of arrays without a row.
     """
-    done = Counter(design.plan for design in stored)
+    done = Counter(design.plan for design in stored if not design.deleted)
+    deleted = Counter(design.plan for design in stored if design.deleted)
     tried = Counter(row["plan"] for row in attempts)
     failures = Counter((row["plan"], row["status"]) for row in attempts if row["status"] != ACCEPTED)
     plans = tuple(
@@ -70,6 +72,7 @@ def run_status(
             plan=plan.name,
             quota=plan.quota,
             done=done[plan.name],
+            deleted=deleted[plan.name],
             attempts=tried[plan.name],
             failures={
                 reason: count for (name, reason), count in sorted(failures.items()) if name == plan.name

@@ -105,23 +105,53 @@ class UsrStore:
             return bool(self._dataset.exists())
 
     def stored(self, run_id: str) -> list[StoredDesign]:
-        """All designs of a run that are committed; none when there is no dataset."""
+        """All designs of a run that are committed, deleted ones included; none when there is no dataset."""
         names = ["plan", "library_index", "attempt_id", "config_sha256"]
-        table = self.designs(run_id, ["sequence", *(metadata.column(name) for name in names)])
+        columns = ["sequence", *(metadata.column(name) for name in names)]
+        if self.exists() and _DELETED in self._dataset.schema().names:
+            columns.append(_DELETED)
         return [
-            StoredDesign(row["sequence"], *(row[metadata.column(name)] for name in names))
-            for row in table.to_pylist()
+            StoredDesign(
+                sequence=row["sequence"],
+                **{name: row[metadata.column(name)] for name in names},
+                deleted=bool(row.get(_DELETED)),
+            )
+            for row in self.designs(run_id, columns, include_deleted=True).to_pylist()
         ]
 
-    def designs(self, run_id: str, columns: Sequence[str] | None = None) -> pa.Table:
-        """The rows of a run, in the order in which they were written; deleted ones too, for they were made."""
+    def designs(
+        self, run_id: str, columns: Sequence[str] | None = None, *, include_deleted: bool = False
+    ) -> pa.Table:
+        """The rows of a run, in the order in which they were written."""
         names = list(columns or ["id", "sequence", "length", *(name for name, _ in metadata.COLUMNS)])
         if not self.exists() or not self._has_overlay():
             return pa.table({name: pa.array([], _TYPES[name]) for name in names})
         # A run id is letters, digits, '_', '.' and '-' (contract.config): nothing in it ends the quotes.
         where = f"{metadata.column('run_id')} = '{run_id}'"
         with _errors():
-            return self._dataset.scan(names, include_deleted=True, where=where).read_all()
+            return self._dataset.scan(names, include_deleted=include_deleted, where=where).read_all()
+
+    def runs(self) -> dict[str, str]:
+        """The run ids that the dataset has designs of, each with the hash of its config."""
+        names = [metadata.column("run_id"), metadata.column("config_sha256")]
+        if not self.exists() or not self._has_overlay():
+            return {}
+        with _errors():
+            reader = self._dataset.scan(
+                names, include_deleted=True, where=f"{metadata.column('run_id')} is not null"
+            )
+            return {
+                str(row[names[0]]): str(row[names[1]])
+                for batch in reader
+                for row in pa.table(batch.columns, names).group_by(names).aggregate([]).to_pylist()
+            }
+
+    def logged(self, action: str) -> Iterator[Mapping[str, Any]]:
+        """The arguments of each event of that action that this run has logged, oldest first."""
+        with _errors():
+            for event in self._dataset.events():
+                if event.action == action and event.actor is not None and event.actor.run_id == self._run_id:
+                    yield event.args
 
     def is_committed(self, batch_id: str) -> bool:
         """Whether a batch of that name is in the dataset."""
@@ -191,7 +221,14 @@ class UsrStore:
 
 _METADATA = [(name, parse_type_str(kind)) for name, kind in metadata.COLUMNS]
 _SCHEMA = pa.schema([("id", pa.string()), *_METADATA])
-_TYPES = {"id": pa.string(), "sequence": pa.string(), "length": pa.int32(), **dict(_METADATA)}
+_DELETED = "usr__deleted"
+_TYPES = {
+    "id": pa.string(),
+    "sequence": pa.string(),
+    "length": pa.int32(),
+    _DELETED: pa.bool_(),
+    **dict(_METADATA),
+}
 
 
 @contextmanager
