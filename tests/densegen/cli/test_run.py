@@ -4,13 +4,9 @@ from __future__ import annotations
 
 import fcntl
 import json
-import os
-import random
 import signal
 import subprocess
 import sys
-import time
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -285,37 +281,6 @@ def test_an_interrupt_writes_what_is_finished_and_a_resume_goes_on(tmp_path: Pat
     dataset(config).validate()
     assert 0 < len(made(config)) < 65
     assert events(config)[-1].args["reason"] == "interrupted"
-
-
-def orphans(config: Path) -> list[str]:
-    return [row["sequence"] for row in rows(config) if row["densegen__run_id"] is None]
-
-
-def test_twenty_kills_at_random_moments_lose_nothing_that_was_written_and_double_nothing(
-    tmp_path: Path,
-) -> None:
-    quotas = {"plans.0.quota": 16, "plans.1.quota": 14, "output.chunk_size": 2}
-    straight = write_workspace(tmp_path / "straight", **quotas)
-    assert dense(straight).returncode == 0
-    killed = write_workspace(tmp_path / "killed", **quotas)
-    rng = random.Random(20)
-    grown = [0]
-    for _ in range(20):
-        run = subprocess.Popen(
-            [*COMMAND, "-c", str(killed), "--resume"], stderr=subprocess.DEVNULL, start_new_session=True
-        )
-        time.sleep(rng.uniform(0.2, 2.2))
-        os.killpg(run.pid, signal.SIGKILL)
-        run.wait()
-        if Dataset(killed.parent / "datasets", "designs").exists():
-            assert orphans(killed) == []
-            grown.append(len(made(killed)))
-    assert all(before <= after for before, after in pairwise(grown))
-    done = dense(killed, "--resume")
-    assert done.returncode == 0, done.stderr
-    dataset(killed).validate()
-    assert made(killed) == made(straight)
-    assert orphans(killed) == []
 
 
 def _named(labels: Any) -> list[dict[str, str]]:
