@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import shlex
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
@@ -35,7 +36,7 @@ from dnadesign.densegen.operations.outcome import RunOutcome, log_end, log_failu
 from dnadesign.densegen.operations.previewing import PlanPreview, preview
 from dnadesign.densegen.operations.probing import Probe, probe
 from dnadesign.densegen.operations.pwm_sites import draw_sites
-from dnadesign.densegen.operations.starting import Start, check_manifest, check_start
+from dnadesign.densegen.operations.starting import Start, check_config, check_manifest, check_start
 from dnadesign.densegen.operations.status import RunStatus, run_status
 
 RUNS = "runs"
@@ -65,6 +66,11 @@ class Project:
     def run_folder(self) -> RunFolder:
         """Where the run keeps what is not in the dataset."""
         return RunFolder((self.loaded.folder / RUNS / self.config.run.id).resolve())
+
+    @property
+    def run_command(self) -> str:
+        """How a user starts this config's run."""
+        return shlex.join(["dense", "run", "-c", str(self.loaded.path)])
 
     def plan_pools(self) -> dict[str, PlanPool]:
         """What each plan draws from."""
@@ -246,30 +252,32 @@ def start_run(
         return _end(project, store, shard, plans, campaign.elapsed)
 
 
-def _check_manifest(project: Project, folder: RunFolder, shard: Shard) -> None:
-    """Refuse to go on with another run's manifest; a run that reached its quotas may have lost its own."""
-    in_force = folder.manifest()
-    if in_force is not None:
-        expected = manifest(project, shard, solver_version="")
-        check_manifest(in_force, expected=expected, path=folder.manifest_path)
-
-
 def _begin(
     project: Project, folder: RunFolder, store: UsrStore, *, start: Start, shard: Shard
 ) -> list[StoredDesign]:
     """Check that the run may start this way, and clear what a start from nothing must not find."""
     stored = store.stored(project.config.run.id)
-    check_start(
-        stored,
-        start=start,
-        shard=shard,
-        run_id=project.config.run.id,
-        dataset=project.config.output.dataset,
-        config_sha256=project.sha256,
-    )
+    run_id, dataset = project.config.run.id, project.config.output.dataset
+    check_start(stored, start=start, shard=shard, run_id=run_id, dataset=dataset, command=project.run_command)
     if start is not Start.RESUME:
         folder.clear(shard, manifest=start is Start.FRESH)
+    _check_manifest(project, folder, shard)
+    check_config(
+        stored,
+        run_id=run_id,
+        dataset=dataset,
+        config_sha256=project.sha256,
+        command=project.run_command,
+    )
     return stored
+
+
+def _check_manifest(project: Project, folder: RunFolder, shard: Shard) -> None:
+    """Refuse to go on with a run that its manifest describes otherwise; it may have none (yet, or any more)."""
+    in_force = folder.manifest()
+    if in_force is not None:
+        expected = manifest(project, shard, solver_version="")
+        check_manifest(in_force, expected=expected, path=folder.manifest_path, command=project.run_command)
 
 
 def _end(

@@ -103,6 +103,14 @@ def test_the_number_of_solver_processes_does_not_change_the_designs(
     assert made_by(store) == whole
 
 
+def test_promoters_stand_in_different_places_where_nothing_says_where(tmp_path: Path) -> None:
+    store = MemoryStore()
+    run(config(**{"target.length": 60, "plans.0.quota": 12, "plans.1.quota": 1}), store, tmp_path)
+    starts = [design.promoters[0].upstream_offset for design in store.designs if design.promoters]
+    assert len(set(starts)) >= 4
+    assert sum(start == 0 for start in starts) <= len(starts) / 2
+
+
 @pytest.mark.parametrize("after", [False, True])
 @pytest.mark.parametrize("cut_at", range(1, 6))
 def test_a_run_cut_at_any_commit_goes_on_to_the_same_designs(

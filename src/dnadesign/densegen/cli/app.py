@@ -52,15 +52,25 @@ def _guarded(work: Callable[[], int]) -> None:
 @app.command()
 def init(
     folder: Annotated[Path, typer.Argument(help="Folder to make; must be empty or new.", metavar="DIR")],
+    sites: Annotated[
+        Path | None,
+        typer.Option("--sites", help="Your own sites: CSV (or .tsv), one site a row.", metavar="FILE"),
+    ] = None,
+    tf_column: Annotated[
+        str | None, typer.Option("--tf-column", help="Its column with the factor.", metavar="NAME")
+    ] = None,
+    site_column: Annotated[
+        str | None, typer.Option("--site-column", help="Its column with the site.", metavar="NAME")
+    ] = None,
 ) -> None:
-    """Make a workspace: a commented config and real E. coli sites to try it with.
+    """Make a workspace: a commented config, and real E. coli sites to try it with or your own.
 
-    Example: dense init my-designs
+    Example: dense init my-designs --sites sites.csv
     """
     # What each command needs is imported when it runs: --help stays quick without solver, Arrow and DuckDB.
     from dnadesign.densegen.cli.workspace import make_workspace
 
-    _guarded(lambda: make_workspace(folder))
+    _guarded(lambda: make_workspace(folder, sites=sites, tf_column=tf_column, site_column=site_column))
 
 
 @app.command()

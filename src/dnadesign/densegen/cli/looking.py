@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from dataclasses import asdict
 from pathlib import Path
@@ -19,17 +20,22 @@ _SHORTEST_PREFIX = 4
 
 def show_status(path: Path, *, run_id: str | None, form: Format) -> int:
     """Print how far a run is; returns 0 when its quotas are reached, else 1."""
-    status = open_project(path, run_id=run_id).status()
+    project = open_project(path, run_id=run_id)
+    status = project.status()
     if form is Format.JSON:
         print_json(asdict(status) | {"complete": status.complete})
         return 0 if status.complete else 1
     shards = f", {status.shards} shards" if (status.shards or 1) > 1 else ""
     at_work = f"; at work: {', '.join(status.at_work)}" if status.at_work else ""
-    started = "" if status.shards else "; not started"
+    started = "" if status.started else "; not started"
     print(f"run {status.run_id} into {status.dataset}{shards}{at_work}{started}")
     print_table([asdict(plan) for plan in status.plans])
     if status.unreferenced_artifacts:
-        print(f"{status.unreferenced_artifacts} files of arrays have no row: usr maintenance artifacts-prune")
+        prune = shlex.join(
+            ["usr", "maintenance", "artifacts-prune", status.dataset, "--root", str(project.root)]
+        )
+        print(f"{status.unreferenced_artifacts} files of arrays have no row; to remove them:")
+        print(f"  {prune} --reason 'no row'")
     return 0 if status.complete else 1
 
 

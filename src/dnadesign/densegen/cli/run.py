@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import signal
 import sys
 from collections.abc import Callable, Iterator
@@ -31,7 +32,7 @@ def run_config(path: Path, *, resume: bool, fresh: bool, shard: str, run_id: str
     _warn_of_repeat(project)
     with _stop_on_signal() as stopping, display() as shown:
         outcome = start_run(project, start=start, shard=part, display=shown, stopping=stopping)
-    _summary(outcome, project.root)
+    _summary(outcome, project.root, again=_again(path, shard=shard, run_id=run_id))
     if outcome.complete:
         return 0
     return _INTERRUPTED if outcome.interrupted else 1
@@ -66,7 +67,15 @@ def _stop_on_signal() -> Iterator[Callable[[], bool]]:
             signal.signal(number, handler)
 
 
-def _summary(outcome: RunOutcome, root: Path) -> None:
+def _again(path: Path, *, shard: str, run_id: str | None) -> str:
+    """The command that goes on with this very run."""
+    words = ["dense", "run", "-c", str(path), "--resume"]
+    words += [] if run_id is None else ["--run-id", run_id]
+    words += [] if shard == str(Shard()) else ["--shard", shard]
+    return shlex.join(words)
+
+
+def _summary(outcome: RunOutcome, root: Path, *, again: str) -> None:
     out = sys.stderr
     part = "" if outcome.shard == "0/1" else f", shard {outcome.shard}"
     time = "nothing left to do" if outcome.idle else f"{outcome.seconds:.1f} s"
@@ -84,4 +93,4 @@ def _summary(outcome: RunOutcome, root: Path) -> None:
         print(f"  solver busy {100 * outcome.solver_share:.0f} % of the time", file=out)
     print(f"  dataset {outcome.dataset} in {root}", file=out)
     if not outcome.complete:
-        print("  quota not reached; go on with --resume", file=out)
+        print(f"  quota not reached; to go on: {again}", file=out)

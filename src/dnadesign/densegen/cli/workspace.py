@@ -1,28 +1,77 @@
-"""``dense init``: a folder to start from."""
+"""``dense init``: a folder to start from, with what ships or with one's own sites."""
 
 from __future__ import annotations
 
+import re
+import shlex
 import sys
 from importlib.resources import files
 from pathlib import Path
 
-from dnadesign.densegen.contract.errors import RefusedError
+from dnadesign.densegen.adapters.inputs.site_table import read_header, read_sites, table_format
+from dnadesign.densegen.contract.config import SitesInput
+from dnadesign.densegen.contract.errors import ConfigError, RefusedError
+from dnadesign.densegen.operations.own_config import guess_columns, own_config
+from dnadesign.densegen.project import open_project
 
 _FILES = ("config.yaml", "ecoli_sites.csv")
+_SHIPPED = files("dnadesign.densegen") / "data"
 
 
-def make_workspace(folder: Path) -> int:
-    """Write the demo config and sites into a new or empty folder.
+def make_workspace(
+    folder: Path, *, sites: Path | None, tf_column: str | None, site_column: str | None
+) -> int:
+    """Write a config and sites into a new or empty folder.
+
+    Args:
+        folder: Where.
+        sites: One's own table of sites; without it the E. coli sites that ship.
+        tf_column: The table's column with the factor, if it has no usual name.
+        site_column: The table's column with the site, if it has no usual name.
 
     Raises:
         RefusedError: The folder has something in it.
+        InputError: The table of sites does not fit.
+        ConfigError: Columns are named and no table.
     """
+    if sites is None and (tf_column or site_column):
+        raise ConfigError("--tf-column and --site-column say what is in the table of --sites FILE")
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise RefusedError(f"{folder} is there and not empty", mend="name a folder that is new or empty")
+    if sites is None:
+        contents = {name: (_SHIPPED / name).read_bytes() for name in _FILES}
+    else:
+        contents = _own(folder, sites, tf_column=tf_column, site_column=site_column)
     folder.mkdir(parents=True, exist_ok=True)
-    shipped = files("dnadesign.densegen") / "data"
-    for name in _FILES:
-        (folder / name).write_bytes((shipped / name).read_bytes())
-    print(f"made {folder} with {' and '.join(_FILES)}", file=sys.stderr)
-    print(f"next: dense run -c {folder / _FILES[0]}", file=sys.stderr)
+    for name, content in contents.items():
+        (folder / name).write_bytes(content)
+    config = folder / _FILES[0]
+    open_project(config)  # what is written here is valid
+    print(f"made {folder} with {' and '.join(contents)}", file=sys.stderr)
+    if sites is not None:
+        print(f"look into {config}: what to make stands there; then try it:", file=sys.stderr)
+        print(f"  {shlex.join(['dense', 'validate', '-c', str(config), '--probe'])}", file=sys.stderr)
+    print(f"next: {shlex.join(['dense', 'run', '-c', str(config)])}", file=sys.stderr)
     return 0
+
+
+def _own(folder: Path, sites: Path, *, tf_column: str | None, site_column: str | None) -> dict[str, bytes]:
+    """A config for someone's own sites, and a copy of their table."""
+    form = table_format(sites)
+    columns = guess_columns(
+        read_header(sites, form=form),
+        tf=tf_column,
+        site=site_column,
+        table=str(sites),
+        command=shlex.join(["dense", "init", str(folder), "--sites", str(sites)]),
+    )
+    name = sites.name if sites.name != _FILES[0] else "sites.csv"
+    spec = SitesInput(name="mine", kind="sites", path=name, format=form, columns=columns)
+    run_id = re.sub(r"[^A-Za-z0-9_.-]+", "-", folder.resolve().name).strip("-._") or "designs"
+    text = own_config(
+        (_SHIPPED / "own_config.yaml").read_text(encoding="utf-8"),
+        spec,
+        read_sites(spec, sites),
+        run_id=run_id,
+    )
+    return {_FILES[0]: text.encode(), name: sites.read_bytes()}

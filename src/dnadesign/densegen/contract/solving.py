@@ -50,11 +50,16 @@ class CoverageRule:
 
 @dataclass(frozen=True, slots=True)
 class SolveRequest:
-    """One library to pack; ``max_solutions`` packings are asked for, best first."""
+    """One library to pack; ``max_solutions`` packings are asked for, best first.
+
+    ``order`` is the order in which the solver is to see the parts; without it, the one they have. Numbers of parts,
+    in rules and in answers, are always of ``sequences``.
+    """
 
     job: int
     sequences: tuple[str, ...]
     length: int
+    order: tuple[int, ...] = ()
     exact: bool = False
     double_strand: bool = True
     backend: str = "CP_SAT"
@@ -93,8 +98,19 @@ class SolveRequest:
             CoverageRule(tuple(tuple(group) for group in rule["groups"]), rule["minimum"])
             for rule in raw["coverage"]
         )
-        raw["left"], raw["right"] = tuple(raw["left"]), tuple(raw["right"])
+        for name in ("order", "left", "right"):
+            raw[name] = tuple(raw[name])
         return cls(**raw)
+
+    @property
+    def seen(self) -> tuple[int, ...]:
+        """The numbers of the parts in the order in which the solver sees them."""
+        return self.order or tuple(range(len(self.sequences)))
+
+    @property
+    def place(self) -> dict[int, int]:
+        """Where in that order each part stands."""
+        return {part: place for place, part in enumerate(self.seen)}
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,7 @@ def solve_request(library: Library, config: DesignConfig, plan: Plan, *, job: in
         job=job,
         sequences=tuple(part.sequence for part in parts),
         length=config.target.length,
+        order=_order(library, Stream(config.run.seed, "order", plan.name, library.index)),
         exact=config.target.mode == "exact",
         double_strand=config.target.strands == "double",
         backend=config.solver.backend,
@@ -39,6 +40,19 @@ def solve_request(library: Library, config: DesignConfig, plan: Plan, *, job: in
         left=tuple(index for tf in plan.side_biases.left for index in by_tf.get(tf, ())),
         right=tuple(index for tf in plan.side_biases.right for index in by_tf.get(tf, ())),
     )
+
+
+def _order(library: Library, stream: Stream) -> tuple[int, ...]:
+    """A random order of the parts, equal sequences kept in theirs.
+
+    Often several packings are equally good, and of those the solver comes first to the one that begins with the
+    parts it saw first: with fixed elements in front, nearly every design would begin with its promoter. Of equal
+    sequences the fixed element must be seen first, for rules name a part by its sequence there.
+    """
+    numbers: dict[str, list[int]] = {}
+    for number, part in enumerate(library.parts):
+        numbers.setdefault(part.sequence, []).append(number)
+    return tuple(number for same in stream.shuffled(list(numbers.values())) for number in same)
 
 
 def _promoters(plan: Plan) -> tuple[PromoterRule, ...]:

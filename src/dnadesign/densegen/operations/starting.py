@@ -29,48 +29,71 @@ def check_start(
     shard: Shard,
     run_id: str,
     dataset: str,
-    config_sha256: str,
+    command: str,
 ) -> None:
     """Refuse a start that would mix two runs or do work twice.
 
+    Args:
+        stored: The run's designs in the dataset, deleted ones too.
+        start: How it is to start.
+        shard: Which part of it.
+        run_id: Its name.
+        dataset: Where its designs are.
+        command: ``dense run -c ...`` as the user would type it, for what to do instead.
+
     Raises:
-        RefusedError: The run has designs and ``start`` is not resume; or they came of another config.
+        RefusedError: The run has designs and ``start`` is not resume.
     """
     if start is Start.FRESH and stored:
         raise RefusedError(
             f"run {run_id!r} has {len(stored)} designs in {dataset}; a fresh start under the same id would mix with "
             "them",
-            mend="go on with --resume, or start anew under another name with --fresh --run-id NAME",
+            mend=f"{command} --fresh --run-id {run_id}-2   (or go on: {command} --resume)",
         )
     mine = [design for design in stored if shard.owns(design.library_index)]
     if start is Start.NEW and mine:
         raise RefusedError(
             f"run {run_id!r} has {len(mine)} designs in {dataset} already",
-            mend="go on with --resume, or start anew under another name with --fresh --run-id NAME",
+            mend=f"{command} --resume   (or another run: {command} --fresh --run-id {run_id}-2)",
         )
+
+
+def check_config(
+    stored: Sequence[StoredDesign], *, run_id: str, dataset: str, config_sha256: str, command: str
+) -> None:
+    """Refuse to go on with designs that another config made.
+
+    Raises:
+        RefusedError: They came of another config or of other input files.
+    """
     if any(design.config_sha256 != config_sha256 for design in stored):
         raise RefusedError(
             f"run {run_id!r} has designs in {dataset} that came of another config or other input files",
-            mend="restore the config of that run (see its manifest), or start anew with --fresh --run-id NAME",
+            mend=f"{command} --fresh --run-id {run_id}-2   (or restore that run's config, see its manifest)",
         )
 
 
-def check_manifest(in_force: Mapping[str, Any], *, expected: Mapping[str, Any], path: Path) -> None:
+def check_manifest(
+    in_force: Mapping[str, Any], *, expected: Mapping[str, Any], path: Path, command: str
+) -> None:
     """Refuse to go on with a run that its manifest describes otherwise.
 
     Raises:
         RefusedError: The config or the number of shards is another; the keys that differ are named.
     """
-    mend = "restore it, or start anew: with --fresh while the run has no designs, else with --fresh --run-id NAME"
+    other = f"{command} --fresh --run-id {in_force.get('run_id')}-2"
     if in_force.get("shards") != expected["shards"]:
         raise RefusedError(
             f"{path}: this run is split into {in_force.get('shards')} shards, not {expected['shards']}",
-            mend=mend,
+            mend=f"{other}   (or keep to --shard I/{in_force.get('shards')})",
         )
     if in_force.get("config_sha256") != expected["config_sha256"]:
         keys = list(_differing(in_force.get("identity", {}), expected["identity"]))
         shown = ", ".join(keys[:_SHOWN]) + (f" and {len(keys) - _SHOWN} more" if len(keys) > _SHOWN else "")
-        raise RefusedError(f"{path}: the run began with another config; changed since: {shown}", mend=mend)
+        raise RefusedError(
+            f"{path}: the run began with another config; changed since: {shown}",
+            mend=f"{other}   (or restore them)",
+        )
 
 
 def _differing(left: Any, right: Any, at: str = "") -> list[str]:

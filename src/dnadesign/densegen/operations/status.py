@@ -39,6 +39,11 @@ class RunStatus:
     unreferenced_artifacts: int = 0
 
     @property
+    def started(self) -> bool:
+        """Whether there is anything of the run."""
+        return self.shards is not None or any(plan.done or plan.deleted for plan in self.plans)
+
+    @property
     def complete(self) -> bool:
         """Whether every quota is reached."""
         return all(plan.done >= plan.quota for plan in self.plans)

@@ -94,6 +94,26 @@ def test_counts_and_coverage_hold_even_where_fewer_parts_fit() -> None:
     assert used & {3, 4, 5}
 
 
+@pytest.mark.parametrize("turn", range(1, 6))
+def test_the_order_in_which_the_solver_sees_the_parts_changes_neither_their_numbers_nor_how_many_fit(
+    turn: int,
+) -> None:
+    rules = {"counts": (CountRule((2,), 1),), "coverage": (CoverageRule(((3,), (4, 5)), 1),)}
+    (straight,), _ = solutions(request(**rules))
+    order = tuple((part + turn) % len(SITES) for part in range(len(SITES)))[::-1]
+    asked = request(order=order, **rules)
+    (found,), _ = solutions(asked)
+    assert_stands(asked, found)
+    assert len(found.placed) == len(straight.placed)
+    used = {one.part for one in found.placed}
+    assert {0, 1, 2} <= used
+    assert used & {3, 4, 5}
+    at = {one.part: one for one in found.placed}
+    assert not at[0].reverse
+    assert not at[1].reverse
+    assert at[0].offset < at[1].offset
+
+
 def test_solutions_come_best_first_and_differ() -> None:
     found, _ = solutions(request(max_solutions=6))
     sizes = [len(one.placed) for one in found]
@@ -148,6 +168,10 @@ def test_an_exact_length_is_met_by_the_packing_itself() -> None:
 
 def test_a_request_survives_its_line_of_json() -> None:
     asked = request(
-        counts=(CountRule((2, 3), 1),), coverage=(CoverageRule(((3,), (4, 5)), 2),), left=(2,), right=(3,)
+        counts=(CountRule((2, 3), 1),),
+        coverage=(CoverageRule(((3,), (4, 5)), 2),),
+        left=(2,),
+        right=(3,),
+        order=(5, 4, 3, 2, 1, 0),
     )
     assert SolveRequest.from_json(asked.to_json()) == asked

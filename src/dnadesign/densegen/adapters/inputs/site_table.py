@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Literal
 
 from dnadesign.densegen.contract.config import SitesInput
 from dnadesign.densegen.contract.errors import InputError
 from dnadesign.densegen.contract.parts import Part
 from dnadesign.densegen.contract.sequences import DNA
+
+type Format = Literal["csv", "tsv"]
 
 _SHOWN = 10
 
@@ -23,15 +27,36 @@ def read_sites(spec: SitesInput, path: Path) -> tuple[Part, ...]:
     Raises:
         InputError: The file, a column or a cell does not fit; up to ten faults are listed.
     """
-    delimiter = "," if spec.format == "csv" else "\t"
+    with _opened(path, form=spec.format) as rows:
+        return _sites(spec, path, rows)
+
+
+def read_header(path: Path, *, form: Format) -> list[str]:
+    """The first row of a table.
+
+    Raises:
+        InputError: The file cannot be read.
+    """
+    with _opened(path, form=form) as rows:
+        return next(rows, (1, []))[1]
+
+
+def table_format(path: Path) -> Format:
+    """How a table is written, by the end of its name."""
+    return "tsv" if path.suffix.lower() in {".tsv", ".tab"} else "csv"
+
+
+@contextmanager
+def _opened(path: Path, *, form: Format) -> Iterator[Iterator[tuple[int, list[str]]]]:
+    """Line number and cells of each row."""
     try:
         with path.open(encoding="utf-8-sig", newline="") as handle:
-            rows = csv.reader(handle, delimiter=delimiter, strict=True)
-            return _sites(spec, path, ((rows.line_num, row) for row in rows))
+            rows = csv.reader(handle, delimiter="," if form == "csv" else "\t", strict=True)
+            yield ((rows.line_num, row) for row in rows)
     except FileNotFoundError:
-        raise InputError(f"{path}: there is no such file (input {spec.name!r})") from None
+        raise InputError(f"{path}: there is no such file") from None
     except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise InputError(f"{path}: cannot be read as {spec.format}: {error}") from None
+        raise InputError(f"{path}: cannot be read as {form}: {error}") from None
 
 
 def _sites(spec: SitesInput, path: Path, rows: Iterator[tuple[int, list[str]]]) -> tuple[Part, ...]:

@@ -61,8 +61,9 @@ def solve(request: SolveRequest) -> Iterator[Solution | JobEnd]:
 
 def _optimizer(request: SolveRequest) -> Any:
     """An optimizer that knows the parts and every rule of the request."""
+    place = request.place
     optimizer = Optimizer(
-        list(request.sequences),
+        [request.sequences[part] for part in request.seen],
         request.length,
         "double" if request.double_strand else "single",
         length_mode="exact" if request.exact else "maximum",
@@ -76,9 +77,10 @@ def _optimizer(request: SolveRequest) -> Any:
             spacer_length=promoter.spacer,
         )
     for count in request.counts:
-        optimizer.add_count_constraint(list(count.indices), minimum=count.minimum)
+        optimizer.add_count_constraint([place[part] for part in count.indices], minimum=count.minimum)
     for coverage in request.coverage:
-        optimizer.add_group_coverage([list(group) for group in coverage.groups], minimum=coverage.minimum)
+        groups = [[place[part] for part in group] for group in coverage.groups]
+        optimizer.add_group_coverage(groups, minimum=coverage.minimum)
     if request.left or request.right:
         optimizer.add_side_biases(
             left=[request.sequences[index] for index in request.left],
@@ -143,9 +145,9 @@ def _greedy(request: SolveRequest, optimizer: Any) -> Iterator[Solution | JobEnd
 
 
 def _solution(request: SolveRequest, packed: Any, number: int, seconds: float, status: str) -> Solution:
-    parts = len(request.sequences)
+    seen, parts = request.seen, len(request.sequences)
     placed = tuple(
-        Placed(part=node % parts, offset=offset, reverse=node >= parts)
+        Placed(part=seen[node % parts], offset=offset, reverse=node >= parts)
         for offset, node in packed.offset_indices_in_order()
     )
     return Solution(request.job, number, packed.sequence, placed, seconds, status)
