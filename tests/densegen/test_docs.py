@@ -56,7 +56,9 @@ def test_the_tutorial_works_as_it_is_written(tmp_path: Path) -> None:
         for line in block.splitlines()
         if line.startswith("$ ")
     ]
-    assert len(commands) >= 8
+    assert len(commands) >= 10
+    (sites,) = blocks("tutorial.md", "csv")
+    (tmp_path / "sites.csv").write_text(sites, encoding="utf-8")
     for command in commands:
         done = subprocess.run(
             shlex.split(command), cwd=tmp_path, env=environment, capture_output=True, text=True, check=False

@@ -256,6 +256,7 @@ def _begin(
     project: Project, folder: RunFolder, store: UsrStore, *, start: Start, shard: Shard
 ) -> list[StoredDesign]:
     """Check that the run may start this way, and clear what a start from nothing must not find."""
+    store.settle()
     stored = store.stored(project.config.run.id)
     run_id, dataset = project.config.run.id, project.config.output.dataset
     check_start(stored, start=start, shard=shard, run_id=run_id, dataset=dataset, command=project.run_command)

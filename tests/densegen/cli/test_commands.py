@@ -67,6 +67,19 @@ def test_init_leaves_a_folder_that_has_something_in_it_alone(tmp_path: Path) -> 
     assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]
 
 
+def test_init_with_a_table_of_sites_makes_a_workspace_that_runs(tmp_path: Path) -> None:
+    table = tmp_path / "my sites.tsv"
+    table.write_text("Regulator\tBox\nAraC\tTATGGATAAAAATGCTA\nLacI\tAATTGTGAGCGGATAACAATT\n")
+    refused = dense("init", tmp_path / "mine", "--sites", table)
+    assert refused.returncode == 2
+    assert f"dense init {tmp_path / 'mine'} --sites" in refused.stderr
+    made = dense("init", tmp_path / "mine", "--sites", table, "--site-column", "Box")
+    assert made.returncode == 0, made.stderr
+    assert str(tmp_path / "mine" / "config.yaml") in made.stderr
+    probed = dense("validate", "-c", tmp_path / "mine" / "config.yaml", "--probe")
+    assert probed.returncode == 0, probed.stderr
+
+
 def test_validate_says_all_faults_with_their_place_and_status_one(tmp_path: Path) -> None:
     config = write_workspace(tmp_path, **{"plans.0.inputs": ["sights"], "plans.1.name": "first"})
     done = dense("validate", "-c", config)

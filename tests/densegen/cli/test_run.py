@@ -215,6 +215,8 @@ def test_going_on_with_another_config_is_refused_and_says_which_keys(finished: P
     finished.write_text(text, encoding="utf-8")
     assert refused.returncode == 3
     assert "another config" in refused.stderr
+    assert "target.length" in refused.stderr
+    assert f"dense run -c {finished} --fresh --run-id run-2" in refused.stderr
 
 
 @pytest.mark.parametrize(

@@ -19,11 +19,11 @@ from dnadesign.usr import Dataset, register_namespace
 from tests.densegen.design_cases import other_strand
 
 
-def design(sequence: str, *, attempt: int = 0) -> Design:
+def design(sequence: str, *, attempt: int = 0, hour: int = 12) -> Design:
     return Design(
         sequence=sequence,
         plan="plan",
-        created_at=datetime(2026, 11, 22, 12, tzinfo=UTC),
+        created_at=datetime(2026, 11, 22, hour, tzinfo=UTC),
         library_sha256="l" * 64,
         attempt_id=attempt,
         library_index=attempt,
@@ -183,12 +183,14 @@ def flush(root, step):
 
 
 def after(root, whole):
-    writer = store(root)
+    writer = usr_writer.UsrStore(root, 'designs', run_id='run', config_sha256='c' * 64)
+    writer.settle()
     known = writer.is_committed('b:2')
     seen = [one.attempt_id for one in writer.stored('run')]
     assert seen == ([0, 1, 2] if known else [0]), (known, seen)
-    if not known:
-        writer.commit('b:2', [design('AACC', attempt=1), design('AAGG', attempt=2)])
+    if not known:  # the work is done again, at another time
+        again = [design('AACC', attempt=1, hour=13), design('AAGG', attempt=2, hour=13)]
+        writer.commit('b:2', again)
     dataset = Dataset(root, 'designs')
     if whole:
         dataset.validate()  # also while the renames of a committed flush are not done

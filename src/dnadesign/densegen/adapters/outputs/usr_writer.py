@@ -65,6 +65,16 @@ class UsrStore:
         with _errors():
             self._dataset = Dataset(root, dataset)
 
+    def settle(self) -> None:
+        """Finish or drop what a writer that died left half done.
+
+        Must come before a run asks what is committed: a flush whose event is in the log but was not acknowledged does
+        not count for a reader, and yet the next writer completes it. Its batch would then be submitted again.
+        """
+        if self._dataset.dir.exists():
+            with _errors():
+                self._dataset.recover()
+
     def prepare(self) -> None:
         """Register the namespace and create the dataset, where they are not there yet.
 
