@@ -51,7 +51,7 @@ DEAD, SURVIVED = 9, 0
 # Death in front of these is death in front of the step that follows them.
 LOOKING = {"stat", "list", "read_at", "try_lock", "unlock", "close"}
 CONFIG = {"plans.0.quota": 4, "plans.1.quota": 3, "output.npz": ["occupancy"]}
-_MOST_STEPS = 100_000
+_NEVER = 1_000_000
 type Made = list[tuple[str, int, str]]
 
 
@@ -134,11 +134,34 @@ def _kill(run: subprocess.Popen[str], rng: random.Random) -> None:
 # -- replayed runs, dead in front of each step --------------------------------------------------------------------
 
 
-class Dying:
-    """A file system whose process dies in front of its step number ``left``."""
+@dataclass
+class Steps:
+    """The steps that a process takes on the disk, by name; the one of number ``last`` it does not live to take."""
 
-    def __init__(self, inner: Any, left: list[int]) -> None:
-        self.inner, self.left = inner, left
+    last: int
+    taken: list[str] = field(default_factory=list)
+
+    def take(self, name: str) -> None:
+        """Take a step, or die."""
+        if len(self.taken) == self.last:
+            os._exit(DEAD)
+        self.taken.append(name)
+
+    def taking(self, call: Callable[..., Any]) -> Callable[..., Any]:
+        """The call as a step."""
+
+        def stepped(*words: Any, **options: Any) -> Any:
+            self.take(f"{call.__name__} {words}")
+            return call(*words, **options)
+
+        return stepped
+
+
+class Dying:
+    """A file system whose process dies in front of a step."""
+
+    def __init__(self, inner: Any, steps: Steps) -> None:
+        self.inner, self.steps = inner, steps
 
     def __getattr__(self, name: str) -> Any:
         found = getattr(self.inner, name)
@@ -147,18 +170,11 @@ class Dying:
 
         def call(*words: Any, **options: Any) -> Any:
             if name not in LOOKING:
-                step(self.left)
+                self.steps.take(f"{name} {getattr(self.inner, 'path', '')} {words}")
             result = found(*words, **options)
-            return Dying(result, self.left) if name == "open" else result
+            return Dying(result, self.steps) if name == "open" else result
 
         return call
-
-
-def step(left: list[int]) -> None:
-    """One step; the last is not taken."""
-    left[0] -= 1
-    if left[0] < 0:
-        os._exit(DEAD)
 
 
 @dataclass
@@ -272,47 +288,44 @@ def _answer(line: str) -> Solution | JobEnd:
 
 
 def die_at(config: Path, number: int, answers: dict[str, list[Solution | JobEnd]]) -> int:
-    """Run in a child that dies in front of step ``number``; its exit status."""
+    """Run in a child that dies in front of step ``number``; its exit status. One that lives names its steps."""
 
     def work() -> None:
-        left = [number]
-        patch.object(usr_writer, "Dataset", partial(Dataset, fs=Dying(REAL, left))).start()
+        steps = Steps(number)
+        patch.object(usr_writer, "Dataset", partial(Dataset, fs=Dying(REAL, steps))).start()
         for name in (
             "fsync",
             "replace",
             "link",
             "unlink",
         ):  # the run's own folder does not go through the seam
-            setattr(os, name, _stepping(getattr(os, name), left))
+            setattr(os, name, steps.taking(getattr(os, name)))
         run_here(config, Replay(answers))
+        (config.parent / "steps").write_text("\n".join(steps.taken), encoding="utf-8")
 
     return in_child(work)
 
 
-def _stepping(call: Callable[..., Any], left: list[int]) -> Callable[..., Any]:
-    def stepped(*words: Any, **options: Any) -> Any:
-        step(left)
-        return call(*words, **options)
+def die_at_steps(folder: Path, *, every: int, only: str, say: Callable[[str], None]) -> tuple[int, int]:
+    """Let a run die in front of every so-manieth step that concerns ``only``, and resume each.
 
-    return stepped
-
-
-def die_at_steps(folder: Path, *, every: int, first: int, say: Callable[[str], None]) -> tuple[int, int]:
-    """Let a run die in front of every so-manieth step, and resume; how many deaths, and with files left over."""
+    Returns how many deaths there were, and after how many of them there were files of arrays without a row.
+    """
     answers, expected = record(folder)
+    whole = write_workspace(folder / "whole", **CONFIG)
+    assert die_at(whole, _NEVER, answers) == SURVIVED
+    names = (whole.parent / "steps").read_text(encoding="utf-8").splitlines()
+    chosen = [number for number, name in enumerate(names) if only in name][::every]
     leftovers = 0
-    for deaths in range(_MOST_STEPS):
-        number = first + deaths * every
+    for number in chosen:
         config = write_workspace(folder / str(number), **CONFIG)
         status = die_at(config, number, answers)
-        assert status in (DEAD, SURVIVED), f"step {number}: ended with {status}"
-        if status == SURVIVED:
-            return deaths, leftovers
+        assert status == DEAD, f"step {number}: ended with {status}"
         seen: Callable[[], None] = partial(_resume, config, answers, expected)
-        assert in_child(seen) == SURVIVED, f"after death at step {number}"
+        assert in_child(seen) == SURVIVED, f"after death at step {number}, {names[number]}"
         leftovers += (config.parent / "left-over").exists()
-        say(f"step {number}: died, resumed, whole")
-    raise AssertionError("the run never came to its end")
+        say(f"step {number} of {len(names)}: died, resumed, whole")
+    return len(chosen), leftovers
 
 
 def _resume(config: Path, answers: dict[str, list[Solution | JobEnd]], expected: Made) -> None:
@@ -338,11 +351,16 @@ def main() -> None:
     parser.add_argument("--kills", type=int, default=0, help="kill a real run so many times")
     parser.add_argument("--steps", action="store_true", help="die in front of the steps on the disk")
     parser.add_argument("--every", type=int, default=1, help="in front of every K-th step only")
+    parser.add_argument(
+        "--only", default="", help="in front of steps that concern this only, such as .events.log"
+    )
     parser.add_argument("--seed", type=int, default=1, help="of the moments of the kills")
     chosen = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
         if chosen.steps:
-            deaths, leftovers = die_at_steps(Path(scratch) / "steps", every=chosen.every, first=0, say=_say)
+            deaths, leftovers = die_at_steps(
+                Path(scratch) / "steps", every=chosen.every, only=chosen.only, say=_say
+            )
             _say(f"{deaths} deaths, all whole after a resume; {leftovers} left files of arrays, removed")
         if chosen.kills:
             kill_and_resume(Path(scratch) / "kills", kills=chosen.kills, seed=chosen.seed, say=_say)
