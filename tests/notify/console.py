@@ -16,6 +16,16 @@ from tests.notify.planted import found_in_text
 COMMAND = [sys.executable, "-m", "dnadesign.notify.cli.app"]
 
 
+class Running(subprocess.Popen[str]):
+    """A running program; what it says is searched when it is read, however it ended."""
+
+    def communicate(self, input: str | None = None, timeout: float | None = None) -> tuple[str, str]:
+        """What it said on stdout and on stderr."""
+        out, err = super().communicate(input, timeout)
+        assert not found_in_text(out + err)
+        return out, err
+
+
 @dataclass(frozen=True, slots=True)
 class Result:
     """How one run of the program ended."""
@@ -67,12 +77,12 @@ class Notify:
         out, err = process.communicate(timeout=300)
         return _checked(Result(process.returncode, out, err), status)
 
-    def start(self, *args: str | Path, **env: str) -> subprocess.Popen[str]:
+    def start(self, *args: str | Path, **env: str) -> Running:
         """Start and let run; the caller ends it."""
         return self._popen([*COMMAND, *map(str, args)], env)
 
-    def _popen(self, command: list[str], env: dict[str, str]) -> subprocess.Popen[str]:
-        return subprocess.Popen(
+    def _popen(self, command: list[str], env: dict[str, str]) -> Running:
+        return Running(
             command,
             env=self.environment(**env),
             stdin=subprocess.DEVNULL,
@@ -82,7 +92,7 @@ class Notify:
         )
 
 
-def interrupt(process: subprocess.Popen[str]) -> Result:
+def interrupt(process: Running) -> Result:
     """Ask a running program to stop, and wait until it has."""
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=60)

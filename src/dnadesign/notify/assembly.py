@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ from dnadesign.notify.adapters.secret_sources import fetch_credentials
 from dnadesign.notify.adapters.spool_files import SpoolFolder, spool_folder
 from dnadesign.notify.adapters.transports import open_transport
 from dnadesign.notify.contract.destinations import Credentials, Destination
-from dnadesign.notify.contract.errors import NotifyError
+from dnadesign.notify.contract.errors import InternalError, NotifyError
 from dnadesign.notify.contract.outcomes import DeliveryPolicy
 from dnadesign.notify.contract.ports import Transport
 from dnadesign.notify.contract.secrets import Redactor, Secret
@@ -62,8 +63,10 @@ def open_destination(
 
     Raises:
         NotifyError: A secret is missing or not what it should be.
+        InternalError: An error that is none of ours was raised inside; its text may have held a secret, this one does not.
     """
     credentials = fetch_credentials(destination, address=address)
+    redactor = Redactor(credentials.all())
     spool = spool_folder(state_folder, destination.name)
     transport = open_transport(destination, credentials, timeout=policy.timeout)
     try:
@@ -72,10 +75,14 @@ def open_destination(
             credentials=credentials,
             transport=transport,
             spool=spool,
-            redactor=Redactor(credentials.all()),
+            redactor=redactor,
             policy=policy,
             clock=clock,
         )
+    except (NotifyError, BrokenPipeError):
+        raise
+    except Exception:  # noqa: BLE001 - only here it is known what must not be shown of whatever it is
+        raise InternalError(redactor.text(traceback.format_exc().rstrip())) from None
     finally:
         transport.close()
 

@@ -1,6 +1,7 @@
 """The errors of notify: one tree, each with a stable code and an exit status.
 
     NotifyError                     notify_error            1
+    |-- InternalError               internal                1
     |-- DeliveryFailed              delivery_failed         1
     |-- StateFileError              state_file              1
     |-- SourceError                 source                  1
@@ -42,6 +43,12 @@ class NotifyError(Exception):
     def __str__(self) -> str:
         """The message, with the mend behind it where there is one."""
         return f"{self.message}\n  mend: {self.mend}" if self.mend else self.message
+
+
+class InternalError(NotifyError):
+    """A mistake in this program; its message is the traceback, without the secrets that stood in it."""
+
+    code = "internal"
 
 
 class DeliveryFailed(NotifyError):
