@@ -10,7 +10,6 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from types import SimpleNamespace
 from unittest import mock
 
@@ -23,8 +22,9 @@ from dnadesign.usr.storage.lock import exclusive_lock
 from dnadesign.usr.storage.staging import open_staging
 from dnadesign.usr.storage.store import Store
 from dnadesign.usr.testing.simulated import SimulatedFileSystem
+from tests.faults.paths import KnownPath
 
-ROOT = Path("/data")
+ROOT = KnownPath("/data")
 NAME = "set"
 DATASET = ROOT / NAME
 BASE = "records.parquet"

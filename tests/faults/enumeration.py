@@ -4,13 +4,15 @@ For each operation of a change that touches the disk: the writer is killed there
 subset of what was not synced, or a sample of them), the operation fails in each way, once and for good. Each state that
 this leaves is read without a lock, recovered, checked, recovered again, and changed again; a sample of the recoveries
 is itself cut short at every operation.
+
+Most of these end in states that were met before. What depends on nothing but a state is looked at once in it: reading
+and recovering depend on the files as processes see them, a power cut also on what of them is not on the disk yet.
 """
 
 import contextlib
 import errno
 import logging
 import zlib
-from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from random import Random
@@ -25,7 +27,18 @@ from dnadesign.usr.storage.journal import recover
 from dnadesign.usr.storage.lock import exclusive_lock
 from dnadesign.usr.testing.disk import os_error
 from dnadesign.usr.testing.simulated import Fault, Operation, SimulatedFileSystem
-from tests.faults.changes import CHANGES, DATASET, Files, Plan, empty_disk, init, log_event, perform, possible
+from tests.faults.changes import (
+    CHANGES,
+    DATASET,
+    ROOT,
+    Files,
+    Plan,
+    empty_disk,
+    init,
+    log_event,
+    perform,
+    possible,
+)
 from tests.faults.invariants import (
     Expected,
     problems_of_following,
@@ -35,12 +48,16 @@ from tests.faults.invariants import (
 
 ALLOCATES = frozenset({"create", "mkdir", "rename", "write", "copy", "sync", "sync_dir"})
 WRITES = frozenset({"write", "copy"})
-OFTEN = 8  # how many states that are recovered to one and the same are changed again
+AFTER_NEXT = 2  # how many states of a power cut after the change that follows
+ABOVE = f"{ROOT}/"
 NEXT = 900_000  # the number of the change that is made after a recovery
 
 logging.getLogger("dnadesign.usr").setLevel(
     logging.ERROR
 )  # that a change is finished later is told at each fault
+
+
+Look = Callable[[SimulatedFileSystem, Expected], list[str]]
 
 
 class Interrupted(BaseException):
@@ -56,17 +73,21 @@ class Tally:
         runs: Changes that were made with a fault in them.
         violations: What did not hold, with how to get there.
         stop_after: Give up after so many violations.
+        stopped: Whether to give up now, for want of time.
     """
 
     states: set[int] = field(default_factory=set)
     runs: int = 0
     violations: list[str] = field(default_factory=list)
     stop_after: int = 5
+    stopped: Callable[[], bool] = lambda: False
 
     def note(self, where: str, problems: list[str]) -> None:
         self.violations += [f"{where}: {problem}" for problem in problems]
         if len(self.violations) >= self.stop_after:
             raise TooManyViolations(self)
+        if self.stopped():
+            raise Stopped
 
 
 class TooManyViolations(Exception):
@@ -74,6 +95,10 @@ class TooManyViolations(Exception):
 
     def __init__(self, tally: Tally) -> None:
         super().__init__("\n".join(tally.violations))
+
+
+class Stopped(Exception):
+    """Ends a search for which there is no more time."""
 
 
 @dataclass(frozen=True)
@@ -136,7 +161,8 @@ class Search:
     tally: Tally
     effort: Effort = field(default_factory=Effort)
     _recoveries: int = 0
-    _gone_on: Counter[int] = field(default_factory=Counter)
+    _right: set[int] = field(default_factory=set)
+    _cut: dict[int, int] = field(default_factory=dict)
     _rng: Random = field(default_factory=lambda: Random(0))
 
     def run(self) -> None:
@@ -156,18 +182,18 @@ class Search:
         """Kills and power cuts at every operation, and after the last one; the operations."""
         fs, number = self.world.fs.clone(), self.world.number
         operations: list[Operation] = []
-        moments: list[tuple[str, SimulatedFileSystem]] = []
+        moments: list[tuple[Operation, SimulatedFileSystem]] = []
 
         def before(operation: Operation) -> None:
             operations.append(operation)
             if operation.changes:
-                moments.append((shown(operation), fs.clone()))
+                moments.append((operation, fs.clone()))
 
         fs.before = before
         self.perform(fs)
         fs.before = None
-        for label, moment in moments:
-            self.cut(f"{self.name}, before {label}", moment, self.world.expected.and_open(number))
+        for operation, moment in moments:
+            self.cut(f"{self.name}, before {shown(operation)}", moment, self.world.expected.and_open(number))
         self.cut(f"{self.name}, done", fs, self.world.expected.and_done(number))
         return operations
 
@@ -208,21 +234,30 @@ class Search:
     def cut(self, where: str, fs: SimulatedFileSystem, expected: Expected, *, most: int = 0) -> None:
         """The writer is killed now, or the power fails."""
         self.settle(f"{where}, killed", fs.clone(), expected)
-        for number, state in enumerate(fs.crashes(most=most or self.effort.crashes, random=self._rng)):
+        for number, state in enumerate(self.power_cuts(fs, expected, most=most or self.effort.crashes)):
             self.settle(f"{where}, power cut {number}", state, expected)
+
+    def power_cuts(
+        self, fs: SimulatedFileSystem, expected: Expected, *, most: int
+    ) -> Iterator[SimulatedFileSystem]:
+        """What a power cut now may leave; nothing where as many were drawn from this very state before."""
+        mark = hash((fs.fingerprint(), fs.pending_mark(), expected))
+        if self._cut.get(mark, 0) < most:
+            self._cut[mark] = most
+            yield from fs.crashes(most=most, random=self._rng)
 
     def fault(self, where: str, faults: Callable[[Operation], Fault | None]) -> None:
         """Make the change with a fault in it; then crash, now and at each operation after the fault."""
         self.tally.runs += 1
         fs, number = self.world.fs.clone(), self.world.number
-        moments: list[tuple[str, SimulatedFileSystem]] = []
+        moments: list[tuple[Operation, SimulatedFileSystem]] = []
         hit = False
 
         def before(operation: Operation) -> Fault | None:
             nonlocal hit
             fault = faults(operation)
             if hit and operation.changes:
-                moments.append((shown(operation), fs.clone()))
+                moments.append((operation, fs.clone()))
             hit = hit or fault is not None
             return fault
 
@@ -236,41 +271,55 @@ class Search:
         except (SequencesError, OSError):
             after = expected.and_failed(number)
         fs.before = None
-        self.tally.note(where, problems_of_reading(fs, after))
+        self.tally.note(where, self.looked_at(problems_of_reading, fs, after, fs.fingerprint()))
         self.cut(f"{where}, then", fs, after, most=self.effort.after_faults)
-        for label, moment in moments:
+        for operation, moment in moments:
             self.cut(
-                f"{where}, before {label}", moment, expected.and_open(number), most=self.effort.after_faults
+                f"{where}, before {shown(operation)}",
+                moment,
+                expected.and_open(number),
+                most=self.effort.after_faults,
             )
 
     def settle(
         self, where: str, fs: SimulatedFileSystem, expected: Expected, *, nested: bool = False
     ) -> None:
         """Read, recover, check, recover again, change and check again."""
-        mark = hash((fs.fingerprint(), fs.pending_mark(), expected.failed, len(expected.done)))
+        visible, pending = fs.fingerprint(), fs.pending_mark()
+        mark = hash((visible, pending, expected.failed, len(expected.done)))
         if mark in self.tally.states:
             return
         self.tally.states.add(mark)
         self._recoveries += 1
-        unsynced = fs.unsynced  # killed, not switched off: what it leaves may be lost later
-        problems = problems_of_reading(fs, expected)
+        problems = self.looked_at(problems_of_reading, fs, expected, visible)
         if self._recoveries % 4 == 0:
-            problems += problems_of_following(fs, expected)
+            problems += self.looked_at(problems_of_following, fs, expected, visible)
         if not nested and self._recoveries % self.effort.nested_every == 0:
             self.recover_in_pieces(where, fs.clone(), expected)
         try:
             recover_now(fs)
-            problems += problems_of_settled(fs, expected)
             once = fs.fingerprint()
-            self._gone_on[once] += 1
-            if unsynced or self._gone_on[once] <= OFTEN:  # else it is known how it goes on
-                recover_now(fs)
-                if fs.fingerprint() != once:
-                    problems.append("recovering twice does not give what recovering once gives")
-                problems += self.go_on(fs, expected)
+            problems += self.looked_at(problems_of_settled, fs, expected, once)
+            problems += self.looked_at(recovering_again, fs, expected, once)
+            problems += self.looked_at(self.go_on, fs, expected, once, fs.pending_mark())
         except (SequencesError, OSError) as error:
             problems.append(f"{type(error).__name__}: {error}")
         self.tally.note(where, problems)
+
+    def looked_at(self, look: Look, fs: SimulatedFileSystem, expected: Expected, *state: int) -> list[str]:
+        """What a look finds wrong, which is nothing where it found nothing in this very state before.
+
+        Args:
+            look: What depends on nothing but the files, what is expected, and what ``state`` says besides.
+            fs: The files.
+            expected: What is known of the changes.
+            state: Their fingerprint, and what is not on the disk yet where that matters.
+        """
+        mark = hash((look.__name__, expected, state))
+        problems = look(fs, expected) if mark not in self._right else []
+        if not problems:
+            self._right.add(mark)
+        return problems
 
     def go_on(self, fs: SimulatedFileSystem, expected: Expected) -> list[str]:
         """The next change works, and no power cut loses it or what came before."""
@@ -281,29 +330,34 @@ class Search:
             name, plan = "log_event", log_event({}, NEXT)
         perform(fs, name, plan, files={}, number=NEXT)
         after = expected.and_done(NEXT)
-        problems = problems_of_reading(fs, after) + problems_of_settled(fs, after)
-        for state in fs.crashes(most=2, random=self._rng):
-            problems += problems_of_reading(state, after)
+        problems = self.looked_at(problems_of_reading, fs, after, fs.fingerprint())
+        problems += self.looked_at(problems_of_settled, fs, after, fs.fingerprint())
+        for state in self.power_cuts(fs, after, most=AFTER_NEXT):
+            problems += self.looked_at(problems_of_reading, state, after, state.fingerprint())
             recover_now(state)
-            problems += problems_of_settled(state, after)
+            problems += self.looked_at(problems_of_settled, state, after, state.fingerprint())
         return [f"after the next change: {p}" for p in problems]
 
     def recover_in_pieces(self, where: str, fs: SimulatedFileSystem, expected: Expected) -> None:
         """Recovery is itself cut short, and fails, at each of its operations."""
-        start, moments = fs.clone(), list[tuple[str, SimulatedFileSystem]]()
+        start, moments = fs.clone(), list[tuple[Operation, SimulatedFileSystem]]()
         operations: list[Operation] = []
 
         def before(operation: Operation) -> None:
             operations.append(operation)
             if operation.changes:
-                moments.append((shown(operation), fs.clone()))
+                moments.append((operation, fs.clone()))
 
         fs.before = before
         recover_now(fs)
-        for label, moment in moments:
-            self.settle(f"{where}, recovery killed before {label}", moment.clone(), expected, nested=True)
-            for state in moment.crashes(most=self.effort.nested_crashes, random=self._rng):
-                self.settle(f"{where}, power cut in recovery before {label}", state, expected, nested=True)
+        for operation, moment in moments:
+            self.settle(
+                f"{where}, recovery killed before {shown(operation)}", moment.clone(), expected, nested=True
+            )
+            for state in self.power_cuts(moment, expected, most=self.effort.nested_crashes):
+                self.settle(
+                    f"{where}, power cut in recovery before {shown(operation)}", state, expected, nested=True
+                )
         for operation in operations:
             for label, faults in ways_to_fail(operation):
                 state = start.clone()
@@ -312,7 +366,7 @@ class Search:
                     recover_now(state)
                 state.before = None
                 self.settle(f"{where}, recovery, {label}", state.clone(), expected, nested=True)
-                for crash in state.crashes(most=2, random=self._rng):
+                for crash in self.power_cuts(state, expected, most=self.effort.nested_crashes):
                     self.settle(f"{where}, recovery, {label}, power cut", crash, expected, nested=True)
 
 
@@ -323,9 +377,18 @@ def recover_now(fs: SimulatedFileSystem) -> None:
             recover(fs, DATASET)
 
 
+def recovering_again(fs: SimulatedFileSystem, _expected: Expected) -> list[str]:
+    """What recovering changes where it was done before."""
+    once, again = fs.fingerprint(), fs.clone()
+    recover_now(again)
+    return (
+        [] if again.fingerprint() == once else ["recovering twice does not give what recovering once gives"]
+    )
+
+
 def shown(operation: Operation) -> str:
-    name = operation.path.relative_to("/data").as_posix()
-    to = f" -> {operation.target.relative_to('/data').as_posix()}" if operation.target is not None else ""
+    name = str(operation.path).removeprefix(ABOVE)
+    to = f" -> {str(operation.target).removeprefix(ABOVE)}" if operation.target is not None else ""
     return f"operation {operation.index} ({operation.kind} {name}{to})"
 
 

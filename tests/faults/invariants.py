@@ -76,7 +76,7 @@ def folded(events: Iterable[dict[str, Any]]) -> dict[str, str]:
     return files
 
 
-@lru_cache(maxsize=1 << 16)
+@lru_cache(maxsize=1 << 13)
 def _parsed(line: bytes) -> dict[str, Any]:
     found: dict[str, Any] = json.loads(line)
     return found

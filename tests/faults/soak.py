@@ -1,52 +1,100 @@
 """Look for violations for as long as there is time: other datasets, other changes, other crashes each time.
 
     python -m tests.faults.soak --minutes 120 [--processes 2] [--seed 1]
+    python -m tests.faults.soak --again enumerate_once 1234567890
 
-Each process goes round the same circle until the time is up: a random history of changes, one more change broken in
-every way, readers between the writers of another random history, real writers that are really killed.
+Each process goes round the same circle until the time is up, somebody stops it, or something does not hold: a random
+history of changes, one more change broken in every way, readers between the writers of another random history, real
+writers that are really killed. The totals are printed every minute and in the end, also after Ctrl-C or SIGTERM; the
+exit status is 1 if anything did not hold. ``--again`` repeats one turn by what a violation says of it.
 """
 
 import argparse
+import contextlib
 import os
+import resource
+import signal
 import subprocess
 import sys
 import tempfile
 import time
+import traceback
+from array import array
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from multiprocessing import get_context
+from multiprocessing.process import BaseProcess
 from multiprocessing.queues import Queue
+from multiprocessing.synchronize import Event
 from queue import Empty
 from random import Random
 
+import numpy as np
+
 from tests.architecture.source_tree import ROOT
 from tests.faults.changes import CHANGES, possible, repeatable_ids
-from tests.faults.enumeration import Effort, Search, Tally, TooManyViolations, random_world
+from tests.faults.enumeration import Effort, Search, Stopped, Tally, TooManyViolations, random_world
 from tests.faults.interleavings import look_at_all
 from tests.faults.test_readers import write_one_after_the_other
 
 EFFORT = Effort(crashes=96, nested_every=25, nested_crashes=12, after_faults=8)
 KILLED_ROUNDS = 10
+TELL_EVERY = 60.0  # seconds
 
 Counts = dict[str, int]
 
 
-def enumerate_once(rng: Random, counts: Counts, seen: set[int]) -> list[str]:
+@dataclass
+class Turn:
+    """One turn of a process.
+
+    Attributes:
+        rng: Where its choices are drawn from.
+        stopped: Whether it is to end now.
+        seen: The marks of all states that the process has looked at.
+        counts: What was looked at in this turn, besides states.
+        fresh: The marks of the states that were new in it.
+    """
+
+    rng: Random
+    stopped: Callable[[], bool]
+    seen: set[int]
+    counts: Counts = field(default_factory=dict)
+    fresh: array[int] = field(default_factory=lambda: array("q"))
+
+
+class Marks(set[int]):
+    """Marks that are new in a turn, noted for all of the process."""
+
+    def __init__(self, turn: Turn) -> None:
+        super().__init__()
+        self._turn = turn
+
+    def __contains__(self, mark: object) -> bool:
+        """Whether the process has looked at that state."""
+        return mark in self._turn.seen
+
+    def add(self, mark: int) -> None:
+        """Note a state that the process has not looked at."""
+        self._turn.seen.add(mark)
+        self._turn.fresh.append(mark)
+
+
+def enumerate_once(turn: Turn) -> list[str]:
     """One change of a random dataset, broken in every way."""
-    tally, before = Tally(states=seen), len(seen)
+    rng, tally = turn.rng, Tally(states=Marks(turn), stopped=turn.stopped)
     with repeatable_ids():
         world = random_world(rng, rng.randrange(1, 7))
         name = rng.choice([name for name in CHANGES if possible(world.files, name)])
-        try:
+        with contextlib.suppress(Stopped, TooManyViolations):  # what was found is in the tally
             Search(world, name, tally, EFFORT).run()
-        except TooManyViolations as found:
-            return [str(found)]
-        finally:
-            counts["distinct states"] = counts.get("distinct states", 0) + len(seen) - before
-            counts["changes with a fault"] = counts.get("changes with a fault", 0) + tally.runs
-    return []
+    turn.counts["changes with a fault"] = tally.runs
+    return tally.violations
 
 
-def read_once(rng: Random, counts: Counts, _seen: set[int]) -> list[str]:
+def read_once(turn: Turn) -> list[str]:
     """Readers and followers between the writers of a random history."""
+    rng = turn.rng
     with repeatable_ids():
         world = random_world(rng, rng.randrange(1, 5))
         names: list[str] = []
@@ -55,41 +103,148 @@ def read_once(rng: Random, counts: Counts, _seen: set[int]) -> list[str]:
             names.append(rng.choice([name for name in CHANGES if possible(now.files, name)]))
             now = now.after(names[-1])
         looked, problems = look_at_all(write_one_after_the_other(tuple(names), world), random=rng, most=4000)
-    counts["interleavings"] = counts.get("interleavings", 0) + looked
+    turn.counts["interleavings"] = looked
     return [f"{names}: {problem}" for problem in problems]
 
 
-def kill_once(rng: Random, counts: Counts, _seen: set[int]) -> list[str]:
+def kill_once(turn: Turn) -> list[str]:
     """Rounds of four writers that are killed."""
-    with tempfile.TemporaryDirectory() as folder:
-        seed = str(rng.randrange(1 << 30))
-        command = [
-            sys.executable,
-            "-m",
-            "tests.faults.killing",
-            folder,
-            "--rounds",
-            str(KILLED_ROUNDS),
-            "--seed",
-            seed,
-        ]
-        played = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
-    counts["rounds of killed writers"] = counts.get("rounds of killed writers", 0) + KILLED_ROUNDS
-    return [played.stderr] if played.returncode else []
+    with tempfile.TemporaryDirectory(prefix="usr-soak-") as folder:
+        seed = str(turn.rng.randrange(1 << 30))
+        command = [sys.executable, "-m", "tests.faults.killing", folder, "--rounds", str(KILLED_ROUNDS)]
+        played = subprocess.Popen(
+            [*command, "--seed", seed],
+            cwd=ROOT,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+        while True:
+            try:
+                _, errors = played.communicate(timeout=0.5)
+                break
+            except subprocess.TimeoutExpired:
+                if turn.stopped():
+                    os.killpg(played.pid, signal.SIGKILL)
+                    played.communicate()
+                    return []
+    turn.counts["rounds of killed writers"] = KILLED_ROUNDS
+    return [f"--seed {seed}: {errors}"] if played.returncode else []
 
 
-def work(seed: int, until: float, results: "Queue[tuple[Counts, list[str]]]") -> None:
-    """Go round until the time is up or something does not hold."""
-    rng, turn, seen = Random(seed), 0, set[int]()
-    while time.monotonic() < until:
-        counts: Counts = {}
-        once = (*[enumerate_once] * 8, read_once, kill_once)[turn % 10]
-        turn += 1
+TURNS = (*[enumerate_once] * 8, read_once, kill_once)
+
+
+def take(once: Callable[[Turn], list[str]], turn: Turn, seed: int) -> list[str]:
+    """Take a turn; what did not hold in it, with how to repeat it."""
+    try:
+        problems = once(turn)
+    except Exception:  # noqa: BLE001 - whatever it is, it is told and ends the search
+        problems = [traceback.format_exc()]
+    return [f"--again {once.__name__} {seed}: {problem}" for problem in problems]
+
+
+Result = tuple[Counts, bytes, list[str], int]
+
+
+def work(seed: int, until: float, stop: Event, parent: int, results: "Queue[Result]") -> None:
+    """Go round until the time is up, somebody stops it, or something does not hold."""
+    for number in (
+        signal.SIGINT,
+        signal.SIGTERM,
+    ):  # may be sent to all processes; the first one tells the others
+        signal.signal(number, signal.SIG_IGN)
+    rng, turns, seen = Random(seed), 0, set[int]()
+
+    def stopped() -> bool:
+        return time.monotonic() >= until or stop.is_set() or os.getppid() != parent
+
+    while not stopped():
         start = rng.getrandbits(32)
-        problems = [f"{once.__name__} with seed {start}: {p}" for p in once(Random(start), counts, seen)]
-        results.put((counts, problems))
+        turn = Turn(Random(start), stopped, seen)
+        problems = take(TURNS[turns % len(TURNS)], turn, start)
+        turns += 1
+        largest = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+        results.put((turn.counts, turn.fresh.tobytes(), problems, largest))
         if problems:
             return
+
+
+@dataclass
+class Totals:
+    """What all processes have looked at; a state that several of them met counts once."""
+
+    begun: float = field(default_factory=time.monotonic)
+    counts: Counts = field(default_factory=lambda: {"violations": 0})
+    marks: np.ndarray = field(default_factory=lambda: np.empty(0, dtype=np.int64))
+    fresh: list[np.ndarray] = field(default_factory=list)
+    largest: int = 0
+
+    def add(self, result: Result) -> None:
+        counts, fresh, problems, largest = result
+        for name, count in counts.items():
+            self.counts[name] = self.counts.get(name, 0) + count
+        self.counts["violations"] += len(problems)
+        self.fresh.append(np.frombuffer(fresh, dtype=np.int64))
+        self.largest = max(self.largest, largest)
+        for problem in problems:
+            sys.stderr.write(f"{problem}\n")
+
+    def show(self, what: str) -> None:
+        self.marks = np.unique(np.concatenate([self.marks, *self.fresh]))
+        self.fresh = []
+        counts = sorted({**self.counts, "distinct states": len(self.marks)}.items())
+        found = ", ".join(f"{count:,} {name}" for name, count in counts)
+        minutes = (time.monotonic() - self.begun) / 60
+        sys.stdout.write(f"{what} {minutes:.1f} minutes: {found} ({self.largest} MB a process at most)\n")
+        sys.stdout.flush()
+
+
+def soak(*, minutes: float, processes: int, seed: int) -> int:
+    """Look until the time is up; the exit status."""
+    os.environ["PYTHONHASHSEED"] = "0"  # so that all processes mark equal states alike
+    until, context = time.monotonic() + 60 * minutes, get_context("spawn")
+    results: Queue[Result] = context.Queue()
+    stop, by_hand = context.Event(), list[str]()
+
+    def end(number: int, _frame: object) -> None:
+        by_hand.append(signal.Signals(number).name)
+        stop.set()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, end)
+    workers: list[BaseProcess] = [
+        context.Process(target=work, args=(one, until, stop, os.getpid(), results))
+        for one in range(seed, seed + processes)
+    ]
+    for worker in workers:
+        worker.start()
+    totals = collect(workers, results, stop)
+    broken = [worker.exitcode for worker in workers if worker.exitcode]
+    if broken:
+        sys.stderr.write(f"processes ended with {broken}\n")
+    totals.show(f"stopped by {by_hand[0]} after" if by_hand else "done after")
+    return 1 if totals.counts["violations"] or broken else 0
+
+
+def collect(workers: list[BaseProcess], results: "Queue[Result]", stop: Event) -> Totals:
+    """Add up what the processes find until they have ended; the first violation ends all."""
+    totals, told = Totals(), time.monotonic()
+    while True:
+        alive = any(
+            worker.is_alive() for worker in workers
+        )  # asked first: what they put before ending is there then
+        try:
+            totals.add(results.get(timeout=1))
+        except Empty:
+            if not alive:
+                return totals
+        if totals.counts["violations"] or any(worker.exitcode for worker in workers):
+            stop.set()
+        if time.monotonic() - told > TELL_EVERY:
+            told = time.monotonic()
+            totals.show("after")
 
 
 def main(arguments: list[str]) -> int:
@@ -97,35 +252,15 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--minutes", type=float, default=120)
     parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--seed", type=int, default=int(time.time()))
+    parser.add_argument("--again", nargs=2, metavar=("TURN", "SEED"), help="repeat one turn")
     options = parser.parse_args(arguments)
-    until, context = time.monotonic() + 60 * options.minutes, get_context("spawn")
-    results: Queue[tuple[Counts, list[str]]] = context.Queue()
-    seeds = range(options.seed, options.seed + options.processes)
-    workers = [context.Process(target=work, args=(seed, until, results)) for seed in seeds]
-    for worker in workers:
-        worker.start()
-    totals: Counts = {"violations": 0}
-    told = time.monotonic()
-    while any(worker.is_alive() for worker in workers) or not results.empty():
-        try:
-            counts, problems = results.get(timeout=1)
-        except Empty:
-            continue
-        for name, count in counts.items():
-            totals[name] = totals.get(name, 0) + count
-        totals["violations"] += len(problems)
-        for problem in problems:
-            sys.stderr.write(f"{problem}\n")
-        if time.monotonic() - told > 60:
-            told = time.monotonic()
-            _show(totals)
-    _show(totals)
-    return 1 if totals["violations"] or any(worker.exitcode for worker in workers) else 0
-
-
-def _show(totals: Counts) -> None:
-    sys.stdout.write(", ".join(f"{count:,} {name}" for name, count in sorted(totals.items())) + "\n")
-    sys.stdout.flush()
+    if options.again is None:
+        return soak(minutes=options.minutes, processes=options.processes, seed=options.seed)
+    once, seed = {turn.__name__: turn for turn in TURNS}[options.again[0]], int(options.again[1])
+    turn = Turn(Random(seed), lambda: False, set())
+    problems = take(once, turn, seed)
+    sys.stdout.write("".join(f"{problem}\n" for problem in problems) or f"nothing found: {turn.counts}\n")
+    return 1 if problems else 0
 
 
 if __name__ == "__main__":

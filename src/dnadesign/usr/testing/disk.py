@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import product
 from pathlib import Path
 from random import Random
 
 from dnadesign.usr.storage.filesystem import FileStat
-from dnadesign.usr.testing.nodes import Change, NameChange, Node, needed_by, orders_left
+from dnadesign.usr.testing.nodes import Change, NameChange, Node, needs, orders_left, positions
 
 _ROOT = 1
 _DEVICE = 0x51
@@ -24,26 +24,27 @@ def os_error(code: int, path: Path | str) -> OSError:
 class Disk:
     """Nodes by number, and the changes to names that are not on the disk yet, oldest first."""
 
-    __slots__ = ("changes", "clock", "next", "nodes")
+    __slots__ = ("_marks", "changes", "clock", "next", "nodes")
 
     def __init__(self) -> None:
         self.nodes: dict[int, Node] = {_ROOT: Node(_ROOT, True, 0o755, 0)}
         self.changes: tuple[NameChange, ...] = ()
         self.next = _ROOT + 1
         self.clock = 1
+        self._marks: dict[frozenset[str], int] = {}  # fingerprints, as long as nothing has changed
 
     def clone(self) -> Disk:
         """The same state, to go on from by itself."""
         twin = Disk.__new__(Disk)
         twin.nodes, twin.changes = dict(self.nodes), self.changes
-        twin.next, twin.clock = self.next, self.clock
+        twin.next, twin.clock, twin._marks = self.next, self.clock, self._marks
         return twin
 
     def lookup(self, path: Path) -> int | None:
         """The node at a path, or None."""
-        number = _ROOT
+        nodes, number = self.nodes, _ROOT
         for part in path.parts[1:]:
-            found = self.nodes[number].entries.get(part)
+            found = nodes[number].entries.get(part)
             if found is None:
                 return None
             number = found
@@ -81,21 +82,24 @@ class Disk:
 
     def rename(self, node: int, sets: tuple[tuple[int, str, int | None], ...]) -> None:
         """Change names, all of these as one."""
+        self._marks = {}
         for folder, name, number in sets:
             self.nodes[folder] = self.nodes[folder].with_entry(name, number, self._tick())
         self.changes = (*self.changes, NameChange(node, sets))
 
     def write(self, number: int, change: Change) -> None:
         """Change a file's content."""
+        self._marks = {}
         self.nodes[number] = self.nodes[number].changed(change, self._tick())
 
     def settle(self, folder: int) -> None:
         """Have a folder's names on the disk, and whatever has to come before them."""
-        wanted = {i for i, change in enumerate(self.changes) if change.touches(folder)}
-        settled = needed_by(self.changes, wanted)
-        for position in sorted(settled):
+        settled = 0
+        for change, needed in zip(self.changes, needs(self.changes), strict=True):
+            settled |= needed if change.touches(folder) else 0
+        for position in positions(settled):
             self._put_on_disk(self.changes[position])
-        self.changes = tuple(c for i, c in enumerate(self.changes) if i not in settled)
+        self.changes = tuple(c for i, c in enumerate(self.changes) if not settled >> i & 1)
 
     def settle_all(self) -> None:
         """Have everything on the disk."""
@@ -123,24 +127,32 @@ class Disk:
                     stack.append((f"{prefix}{name}/", child))
         return found
 
-    def fingerprint(self, indifferent: frozenset[str], number: int = _ROOT) -> int:
+    def fingerprint(self, indifferent: frozenset[str]) -> int:
         """A hash of all names, kinds and contents, good for this process; contents of files of these names do not count."""
-        found = []
-        for name, child in self.nodes[number].entries.items():
-            node = self.nodes[child]
-            inside = self.fingerprint(indifferent, child) if node.is_dir else hash(node.content)
-            found.append((name, node.is_dir, 0 if name in indifferent else inside))
+        if indifferent not in self._marks:
+            self._marks[indifferent] = self._fingerprint_of(_ROOT, indifferent)
+        return self._marks[indifferent]
+
+    def _fingerprint_of(self, folder: int, indifferent: frozenset[str]) -> int:
+        found: list[tuple[str, int | bytes | None]] = []
+        nodes = self.nodes
+        for name, child in nodes[folder].entries.items():
+            node = nodes[child]
+            if node.is_dir:
+                found.append((name, self._fingerprint_of(child, indifferent) if node.entries else 1))
+            else:
+                found.append((name, None if name in indifferent else node.content))
         return hash(frozenset(found))
 
     def pending_mark(self, indifferent: frozenset[str]) -> int:
         """A hash of what is not on the disk yet; 0 if that is nothing."""
-        ignored = {
-            child for n in self.nodes.values() for name, child in n.entries.items() if name in indifferent
-        }
-        dirty = [
-            (n.number, n.dirty, n.durable) for n in self.nodes.values() if n.dirty and n.number not in ignored
-        ]
-        return hash((self.changes, tuple(dirty))) if dirty or self.changes else 0
+        dirty = [n for n in self.nodes.values() if n.dirty]
+        if dirty:
+            ignored = self._named(indifferent)
+            dirty = [n for n in dirty if n.number not in ignored]
+        if not dirty and not self.changes:
+            return 0
+        return hash((self.changes, tuple((n.number, n.dirty, n.durable) for n in dirty)))
 
     def after_power_cut(
         self, *, most: int, random: Random, indifferent: frozenset[str] = frozenset()
@@ -152,13 +164,17 @@ class Disk:
             random: Where samples are drawn from.
             indifferent: Names of files whose content is not varied.
         """
-        seen: set[int] = set()
+        seen, ignored = set[int](), self._named(indifferent)
+        unsure = [n for n in self.nodes.values() if not n.is_settled]
         for names in orders_left(self.changes, most=most, random=random):
-            after = self._with_names(names)
-            dirty = [n for n in after.nodes if self.nodes[n].dirty and after._name(n) not in indifferent]
-            options = [self.nodes[n].remains() for n in dirty]
-            for choice in _choices(options, most=most, random=random):
-                state = after._with_contents(dict(zip(dirty, choice, strict=True)))
+            after = self._with_names(names, unsure)
+            there = after._reachable() if self.changes else None
+            dirty = [
+                n for n in unsure
+                if n.dirty and n.number not in ignored and (there is None or n.number in there)
+            ]  # fmt: skip
+            for choice in _choices([n.remains() for n in dirty], most=most, random=random):
+                state = after._with_contents(dirty, choice) if dirty else after
                 mark = state.fingerprint(indifferent)
                 if mark not in seen:
                     seen.add(mark)
@@ -174,31 +190,36 @@ class Disk:
         for folder, name, number in change.sets:
             self.nodes[folder] = self.nodes[folder].with_entry_on_disk(name, number)
 
-    def _with_names(self, names: Iterable[int]) -> Disk:
-        """What is there after these changes of names got through, contents as on the disk."""
+    def _with_names(self, names: int, unsure: Sequence[Node]) -> Disk:
+        """What is there after these changes of names got through, a set of bits; contents as on the disk."""
         after = self.clone()
-        for position in sorted(names):
+        for position in positions(names):
             after._put_on_disk(self.changes[position])
-        after.changes = ()
-        nodes: dict[int, Node] = {}
-        stack = [_ROOT]
-        while stack:
-            node = after.nodes[stack.pop()]
-            if node.number not in nodes:
-                nodes[node.number] = node.as_on_disk()
-                stack.extend(node.on_disk.values())
-        after.nodes = nodes
+        for node in unsure:
+            after.nodes[node.number] = after.nodes[node.number].as_on_disk()
+        after.changes, after._marks = (), {}
         return after
 
-    def _with_contents(self, contents: Mapping[int, bytes]) -> Disk:
+    def _with_contents(self, files: Sequence[Node], contents: Sequence[bytes]) -> Disk:
         state = self.clone()
-        for number, content in contents.items():
-            state.nodes[number] = state.nodes[number].as_on_disk(content)
+        state._marks = {}
+        for node, content in zip(files, contents, strict=True):
+            state.nodes[node.number] = node.as_on_disk(content)
         return state
 
-    def _name(self, number: int) -> str:
-        entries = (item for node in self.nodes.values() for item in node.entries.items())
-        return next((name for name, child in entries if child == number), "")
+    def _reachable(self) -> set[int]:
+        """All that has a name."""
+        nodes, found, folders = self.nodes, {_ROOT}, [_ROOT]
+        while folders:
+            inside = nodes[folders.pop()].entries.values()
+            folders += [number for number in inside if nodes[number].is_dir and number not in found]
+            found.update(inside)
+        return found
+
+    def _named(self, names: frozenset[str]) -> set[int]:
+        """The files of these names, wherever they are."""
+        folders = [(n.entries, n.on_disk) for n in self.nodes.values() if n.is_dir]
+        return {found[name] for both in folders for found in both for name in names if name in found}
 
 
 def _choices(options: Sequence[Sequence[bytes]], *, most: int, random: Random) -> Iterator[tuple[bytes, ...]]:

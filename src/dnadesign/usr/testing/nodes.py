@@ -14,11 +14,13 @@ What a power cut may leave is modelled as POSIX allows it, which is more than to
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import product
 from random import Random
+from types import MappingProxyType
 
 _MOST_COMBINATIONS = 64  # of the writes to one file
+_NO_NAMES: Mapping[str, int] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,8 +102,13 @@ class Node:
     content: bytes = b""
     durable: bytes = b""
     dirty: tuple[Change, ...] = ()
-    entries: Mapping[str, int] = field(default_factory=dict)
-    on_disk: Mapping[str, int] = field(default_factory=dict)
+    entries: Mapping[str, int] = _NO_NAMES
+    on_disk: Mapping[str, int] = _NO_NAMES
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether a power cut would leave it as it is."""
+        return not self.dirty and self.entries is self.on_disk and self.content == self.durable
 
     def changed(self, change: Change, modified_ns: int) -> Node:
         """The file after a write or change of size."""
@@ -128,12 +135,16 @@ class Node:
 
     def with_entry_on_disk(self, name: str, number: int | None) -> Node:
         """The folder after such a change has reached the disk."""
-        on_disk = _with_name(self.on_disk, name, number)
+        on_disk: Mapping[str, int] = _with_name(self.on_disk, name, number)
+        if on_disk == self.entries:
+            on_disk = self.entries  # one and the same: nothing is on its way
         return self._with(self.content, self.durable, self.dirty, self.entries, on_disk, self.modified_ns)
 
     def as_on_disk(self, durable: bytes | None = None) -> Node:
         """What a power cut leaves of it; of a file, these bytes."""
         kept = self.durable if durable is None else durable
+        if self.is_settled and kept == self.durable:
+            return self
         return self._with(kept, kept, (), self.on_disk, self.on_disk, self.modified_ns)
 
     def _with(  # noqa: PLR0917 - called for every change: a copy by name would take most of a search's time
@@ -215,42 +226,55 @@ class NameChange:
         return any(number == folder for number, _, _ in self.sets)
 
 
-def needed_by(changes: Sequence[NameChange], wanted: set[int]) -> set[int]:
-    """The positions of those changes, and of the earlier ones to the same names and files, which come before them."""
-    nodes: set[int] = set()
-    keys: set[tuple[int, str]] = set()
-    found: set[int] = set()
-    for position in range(len(changes) - 1, -1, -1):
-        change = changes[position]
-        own = {(folder, name) for folder, name, _ in change.sets}
-        if position in wanted or change.node in nodes or own & keys:
-            found.add(position)
-            nodes.add(change.node)
-            keys |= own
+def needs(changes: Sequence[NameChange]) -> list[int]:
+    """For each change the ones that come before it, itself too, as a set of bits: earlier ones to its names and files."""
+    found: list[int] = []
+    last_of_node: dict[int, int] = {}
+    last_of_name: dict[tuple[int, str], int] = {}
+    for position, change in enumerate(changes):
+        bits = 1 << position | last_of_node.get(change.node, 0)
+        names = [(folder, name) for folder, name, _ in change.sets]
+        for key in names:
+            bits |= last_of_name.get(key, 0)
+        last_of_node[change.node] = bits
+        last_of_name |= dict.fromkeys(names, bits)
+        found.append(bits)
     return found
 
 
-def orders_left(changes: Sequence[NameChange], *, most: int, random: Random) -> list[frozenset[int]]:
-    """Which of the changes to names a power cut may have let through, as sets of positions.
+def positions(bits: int) -> list[int]:
+    """The members of a set of bits, in order."""
+    return [i for i in range(bits.bit_length()) if bits >> i & 1]
+
+
+def orders_left(changes: Sequence[NameChange], *, most: int, random: Random) -> list[int]:
+    """Which of the changes to names a power cut may have let through, as sets of bits.
 
     All such sets if they are at most ``most``, else none, all, every prefix, each change alone and each left out as far
     as that goes, and a sample of the others.
     """
-    count = len(changes)
+    count, needed = len(changes), needs(changes)
     if 2**count <= 4 * most:
-        subsets = ({i for i in range(count) if code >> i & 1} for code in range(2**count))
-        closed = [frozenset(s) for s in subsets if needed_by(changes, s) == s]
+        closed = [bits for bits in range(2**count) if _closure(bits, needed) == bits]
         if len(closed) <= most:
             return closed
-    everything = set(range(count))
-    found: dict[frozenset[int], None] = {frozenset(): None, frozenset(everything): None}
+    everything = (1 << count) - 1
+    found: dict[int, None] = {0: None, everything: None}
     for i in range(count):
-        found[frozenset(needed_by(changes, {i}))] = None
-        found[frozenset(range(i))] = None
-        found[frozenset(j for j in everything if i not in needed_by(changes, {j}))] = None
+        found[needed[i]] = None
+        found[(1 << i) - 1] = None
+        found[sum(1 << j for j in range(count) if not needed[j] >> i & 1)] = None
     for _ in range(4 * most):
         if len(found) >= most:
             break
-        wanted = {i for i in everything if random.random() < random.choice((0.2, 0.5, 0.8))}
-        found[frozenset(needed_by(changes, wanted))] = None
+        often = random.choice((0.2, 0.5, 0.8))
+        wanted = sum(1 << i for i in range(count) if random.random() < often)
+        found[_closure(wanted, needed)] = None
     return list(found)[: max(most, 2)]
+
+
+def _closure(bits: int, needed: Sequence[int]) -> int:
+    found = 0
+    for position in positions(bits):
+        found |= needed[position]
+    return found

@@ -99,8 +99,10 @@ class SimulatedFileSystem:
     def open(self, path: Path, mode: Mode, *, like: FileStat | None = None) -> SimulatedFile:
         """Open a file as ``RealFileSystem.open`` does."""
         creates = mode in ("create", "open_or_create")
-        fault = self._step("create" if creates and self._disk.lookup(path) is None else "open", path)
-        there = self._disk.lookup(path)  # only now: the step may have let time pass
+        there = self._disk.lookup(path)
+        fault = self._step("create" if creates and there is None else "open", path)
+        if self.before is not None:
+            there = self._disk.lookup(path)  # again: the step may have let time pass
         if there is not None and mode == "create":
             raise os_error(errno.EEXIST, path)
         if there is not None and self._disk.nodes[there].is_dir:
@@ -235,8 +237,9 @@ class SimulatedFileSystem:
     # -- inside --------------------------------------------------------------------------------------------------
 
     def _with(self, disk: Disk) -> SimulatedFileSystem:
-        twin = SimulatedFileSystem(indifferent=self.indifferent)
-        twin._disk, twin.free = disk, self.free
+        twin = SimulatedFileSystem.__new__(SimulatedFileSystem)
+        twin.before, twin.free, twin.operations = None, self.free, 0
+        twin.indifferent, twin._disk, twin._locks, twin._memory = self.indifferent, disk, {}, {}
         return twin
 
     def _step(self, kind: Kind, path: Path, target: Path | None = None) -> Fault | None:
