@@ -1,10 +1,12 @@
 """What docs/notify says is so: commands parse, the profile loads, the receiver verifies."""
 
 import json
+import os
 import re
 import socket
 import subprocess
 import sys
+import textwrap
 import time
 from pathlib import Path
 
@@ -14,7 +16,8 @@ from dnadesign.notify.adapters.profile_files import parse_profile
 from dnadesign.notify.contract.profile import Profile
 from tests.notify.console import Notify
 from tests.notify.event_logs import append, dataset_folder, event
-from tests.notify.planted import KEY
+from tests.notify.mail_server import taking_mail
+from tests.notify.planted import KEY, found_in_text
 from tests.notify.receiver import Receiver
 
 DOCS = Path(__file__).resolve().parents[2] / "docs" / "notify"
@@ -27,14 +30,106 @@ def blocks(page: str, language: str) -> list[str]:
 
 
 def commands() -> set[tuple[str, ...]]:
-    """Every notify command in the docs: its words up to the first option, and its options."""
+    """Every notify command in the docs and helps: its words up to the first option, and its options."""
     found = set()
-    for page in PAGES:
-        for match in re.finditer(r"notify ((?:send|profile|spool|usr-events)[^\n`'#]*)", page.read_text()):
+    sources = [*PAGES, *(DOCS.parents[1] / "src" / "dnadesign" / "notify" / "cli").glob("*.py")]
+    for page in sources:
+        for match in re.finditer(r"notify ((?:send|profile|spool|usr-events)[^\n`'\"#]*)", page.read_text()):
             words = match[1].split()
             path = words[:1] if words[0] == "send" else words[:2]
             found.add((" ".join(path), *sorted(word for word in words if re.fullmatch(r"--[a-z-]+", word))))
     return found
+
+
+# What a reader's machine has and ours need not: a terminal that stays, a scheduler, a run. Following would never end.
+SHIMS = {
+    "notify": f"""words=(); for word in "$@"; do [ "$word" = --follow ] || words+=("$word"); done
+exec {sys.executable} -m dnadesign.notify.cli.app "${{words[@]}}" """,
+    "python": f'exec {sys.executable} "$@"',
+    "tmux": 'exec bash -c "${@: -1}"',
+    "sbatch": 'exec bash -c "${@: -1}"',
+    "dense": "exit 0",
+    "pip": "exit 0",
+}
+
+
+def run_as_written(page: str, notify: Notify, folder: Path, *, stdin: str, **env: str) -> str:
+    """Run all shell blocks of a page, one after the other, in a folder with a log; what they said."""
+    places = folder / "bin"
+    places.mkdir()
+    for name, body in SHIMS.items():
+        (places / name).write_text(f"#!/bin/bash\n{body}\n")
+        (places / name).chmod(0o755)
+    script = "\n".join(textwrap.dedent(block) for block in blocks(page, "sh"))
+    script = re.sub(r"^\*/5 \* \* \* \* ", "", script, flags=re.MULTILINE)  # cron's part of the line
+    ended = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", script], cwd=folder, input=stdin, text=True, capture_output=True, check=False,
+        env=notify.environment(PATH=f"{places}:{os.environ['PATH']}", **env),
+    )  # fmt: skip
+    assert not found_in_text(ended.stdout + ended.stderr)
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    return ended.stdout + ended.stderr
+
+
+@pytest.fixture
+def workplace(tmp_path: Path) -> Path:
+    """A folder with the dataset that the pages speak of, in which a run has ended."""
+    folder = tmp_path / "work"
+    dataset = folder / "runs" / "data" / "demo" / "lexA"
+    dataset.mkdir(parents=True)
+    append(dataset, [event("densegen_started"), event("densegen_completed", number=60)])
+    return folder
+
+
+def titles(receiver: Receiver) -> list[str]:
+    return [request.json["data"]["title"] for request in receiver.accepted]
+
+
+def test_the_way_to_slack_works_as_it_is_written(notify: Notify, receiver: Receiver, workplace: Path) -> None:
+    run_as_written("slack.md", notify, workplace, stdin=f"{receiver.url()}\n")
+    assert titles(receiver) == [
+        "notify: test", "densegen run r1 started on demo/lexA", "densegen run r1 completed in 1 min",
+    ]  # fmt: skip
+
+
+def test_the_ways_on_a_cluster_work_as_they_are_written(
+    notify: Notify, receiver: Receiver, workplace: Path
+) -> None:
+    log = workplace / "runs" / "data" / "demo" / "lexA"
+    notify.run("profile", "init", "lab", "--events", log, stdin=f"{receiver.url()}\n")
+    said = run_as_written(
+        "cluster.md", notify, workplace, stdin="", JOB="7", SLURM_JOB_ID="7", SLACK_HOOK=receiver.url()
+    )
+    assert titles(receiver) == [
+        "densegen run r1 started on demo/lexA", "densegen run r1 completed in 1 min", "densegen run 7: success",
+    ]  # fmt: skip
+    assert "nothing is waiting" in said
+
+
+def test_the_way_to_a_mail_works_as_it_is_written(notify: Notify, workplace: Path) -> None:
+    with taking_mail() as server:
+        hook = f"mailto://127.0.0.1:{server.port}?from=lab@example.org&to=me@example.org&mode=insecure"
+        run_as_written("services.md", notify, workplace, stdin=f"{hook}\n")
+        assert [mail["subject"] for mail in server.mails] == ["notify: test"]
+
+
+def test_the_other_commands_work_as_they_are_written(
+    notify: Notify, receiver: Receiver, workplace: Path
+) -> None:
+    run_as_written("webhooks.md", notify, workplace, stdin="", HOOK=receiver.url(), HOOK_KEY=KEY)
+    assert all("webhook-signature" in request.headers for request in receiver.accepted)
+    assert (workplace / "hook.key").stat().st_mode & 0o777 == 0o600
+    notify.run(
+        "send", "--url-env", "HOOK", "--signing-ref", f"file:{workplace / 'hook.key'}", HOOK=receiver.url()
+    )
+    assert len(receiver.accepted) == 3
+
+
+def test_one_message_from_a_script_works_as_it_is_written(
+    notify: Notify, receiver: Receiver, workplace: Path
+) -> None:
+    run_as_written("README.md", notify, workplace, stdin="", SLACK_HOOK=receiver.url())
+    assert titles(receiver) == ["align run r7: success"]
 
 
 def test_every_link_between_the_pages_leads_somewhere() -> None:

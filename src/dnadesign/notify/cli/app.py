@@ -7,13 +7,15 @@ import os
 import sys
 import traceback
 from collections.abc import Sequence
-from typing import Any
+from typing import Annotated, Any
 
 import typer
 from typer.core import TyperGroup
 from typer.exceptions import TyperException
 from typer.main import get_command
 
+from dnadesign._version import __version__
+from dnadesign.notify.cli.options import examples
 from dnadesign.notify.contract.errors import NotifyError
 from dnadesign.notify.contract.secrets import Redactor
 
@@ -56,16 +58,35 @@ app = typer.Typer(
     add_completion=False,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
 )
 
 
-@app.callback()
-def _root() -> None:
+def _show_version(value: bool) -> None:
+    if value:
+        print(f"notify {__version__}")
+        raise typer.Exit
+
+
+@app.callback(
+    epilog=examples(
+        "notify profile init lab --dataset demo/lexA --root runs/data",
+        "notify profile doctor lab --send-test",
+        "notify usr-events watch --profile lab --follow",
+        "notify send --url-env SLACK_HOOK --status success --tool align",
+    )
+)
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
     """Tell people and machines what happened to a run: chat, mail, webhooks."""
 
 
 def main() -> None:
     """The console script."""
+    _speak_utf8()
     sys.exit(run(sys.argv[1:]))
 
 
@@ -79,8 +100,7 @@ def run(args: Sequence[str]) -> int:
         _complain(f"error: {error}")
         return error.exit_status
     except TyperException as error:
-        # What was typed may be a webhook address in the wrong place.
-        _complain(f"error: {error.format_message()}\nTry 'notify --help'.")
+        _complain(_usage_words(error))
         return error.exit_code
     except (KeyboardInterrupt, typer.Abort):
         return 130
@@ -93,7 +113,25 @@ def run(args: Sequence[str]) -> int:
         return 1
 
 
+def _usage_words(error: TyperException) -> str:
+    """What was wrong with what was typed; the help of a group that was given no command."""
+    context = getattr(error, "ctx", None)
+    if context is not None and error.format_message() == context.get_help():
+        return error.format_message()
+    path = context.command_path if context is not None else "notify"
+    return f"error: {error.format_message()}\n  mend: see {path} --help"
+
+
+def _speak_utf8() -> None:
+    """Write UTF-8 into pipes and files whatever the locale, and never fail on a terminal's narrower one."""
+    for stream in (sys.stdout, sys.stderr):
+        reconfigure = getattr(stream, "reconfigure", None)
+        if reconfigure is not None:
+            reconfigure(errors="backslashreplace", **({} if stream.isatty() else {"encoding": "utf-8"}))
+
+
 def _complain(text: str) -> None:
+    # What was typed may be a webhook address in the wrong place.
     print(Redactor().text(text).rstrip(), file=sys.stderr, flush=True)
 
 

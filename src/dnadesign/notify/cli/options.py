@@ -26,7 +26,9 @@ from dnadesign.notify.contract.profile import Profile
 from dnadesign.notify.contract.secrets import Redactor, Secret, SecretRef, parse_secret_ref
 from dnadesign.notify.contract.signing import MOST_SECRETS
 
-ProfileOption = Annotated[str | None, typer.Option("--profile", "-p", help="Name of a profile.")]
+ProfileOption = Annotated[
+    str | None, typer.Option("--profile", "-p", metavar="NAME", help="Name of a profile.")
+]
 ProviderOption = Annotated[
     Provider | None,
     typer.Option("--provider", help="How the destination wants messages [default: by its host]"),
@@ -35,6 +37,7 @@ UrlOption = Annotated[
     str | None,
     typer.Option(
         "--url",
+        metavar="URL",
         help="Webhook address. Everybody on the machine can see it in the process list: prefer --url-env.",
     ),
 ]
@@ -60,12 +63,18 @@ SigningOption = Annotated[
 ]
 CaFileOption = Annotated[
     Path | None,
-    typer.Option("--ca-file", help="PEM file of certificate authorities to trust instead of the system's."),
+    typer.Option(
+        "--ca-file",
+        metavar="FILE",
+        help="PEM file of certificate authorities to trust instead of the system's.",
+    ),
 ]
 StateDirOption = Annotated[
     Path | None,
     typer.Option(
-        "--state-dir", help="Where cursors and spools are kept [default: XDG_STATE_HOME/dnadesign/notify]"
+        "--state-dir",
+        metavar="DIR",
+        help="Where cursors and spools are kept [default: XDG_STATE_HOME/dnadesign/notify]",
     ),
 ]
 DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Show what would be sent, and send nothing.")]
@@ -134,6 +143,11 @@ def choose_destination(
         ca_file=str(ca_file.absolute()) if ca_file else None,
     )
     return Chosen(destination, address=address)
+
+
+def examples(*lines: str) -> str:
+    """Examples for the end of a command's help, its lines kept as they are."""
+    return "\n".join(["\b", "Example:" if len(lines) == 1 else "Examples:", *(f"  {line}" for line in lines)])
 
 
 def report_line(text: str) -> None:

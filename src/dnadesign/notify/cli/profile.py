@@ -29,6 +29,7 @@ from dnadesign.notify.cli.options import (
     SigningOption,
     StateDirOption,
     UrlEnvOption,
+    examples,
     reference_of,
     report_line,
 )
@@ -53,7 +54,7 @@ from dnadesign.notify.operations.compose import note_message
 app = typer.Typer(
     rich_markup_mode=None, pretty_exceptions_enable=False, add_completion=False, no_args_is_help=True
 )
-NameArgument = Annotated[str, typer.Argument(help="Name of the profile.")]
+NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="Name of the profile.")]
 
 
 @app.callback()
@@ -61,7 +62,12 @@ def _group() -> None:
     """Make, show and check profiles: where to send, and what."""
 
 
-@app.command()
+@app.command(
+    epilog=examples(
+        "notify profile init lab --dataset demo/lexA --root runs/data",
+        "notify profile init lab --url-env SLACK_HOOK --silence 60",
+    )
+)
 def init(
     name: NameArgument,
     *,
@@ -110,7 +116,7 @@ def init(
 @app.command()
 def show(
     name: Annotated[
-        str | None, typer.Argument(help="Name of the profile; without it, all are listed.")
+        str | None, typer.Argument(metavar="NAME", help="Name of the profile; without it, all are listed.")
     ] = None,
 ) -> None:
     """Show a profile as it stands in its file, or the names of all."""
@@ -123,7 +129,7 @@ def show(
     print(profile_path(config, name).read_text(encoding="utf-8"), end="")
 
 
-@app.command()
+@app.command(epilog=examples("notify profile doctor lab --send-test"))
 def doctor(
     name: NameArgument,
     *,
@@ -133,7 +139,10 @@ def doctor(
     ] = Format.TEXT,
     state_dir: StateDirOption = None,
 ) -> None:
-    """Check a profile from end to end; each problem comes with its mend. Exit status 1 if there is one."""
+    """Check a profile from end to end.
+
+    Each problem comes with its mend. Exit status 1 if there is one.
+    """
     check_profile_name(name)
     test = None
     if send_test:

@@ -26,6 +26,7 @@ from dnadesign.notify.cli.options import (
     UrlEnvOption,
     UrlOption,
     choose_destination,
+    examples,
     report_line,
 )
 from dnadesign.notify.cli.preview import preview
@@ -41,16 +42,28 @@ app = typer.Typer(rich_markup_mode=None, pretty_exceptions_enable=False, add_com
 _MOST_META_BYTES = 256 * 1024
 
 
-@app.command()
+@app.command(
+    epilog=examples(
+        "notify send --url-env SLACK_HOOK --status success --tool align --run-id r7",
+        "notify send --profile lab --status failure -m 'disk full' --spool",
+    )
+)
 def send(
     *,
     status: Annotated[
-        str, typer.Option(help="What happened, in a word: started, success, failure, ...")
+        str, typer.Option(metavar="WORD", help="What happened, in a word: started, success, failure, ...")
     ] = "note",
-    tool: Annotated[str | None, typer.Option(help="Which program it happened to.")] = None,
-    run_id: Annotated[str | None, typer.Option(help="Which run of it.")] = None,
-    message: Annotated[str, typer.Option("--message", "-m", help="What else there is to say.")] = "",
-    meta: Annotated[Path | None, typer.Option(help="JSON file with an object of further facts.")] = None,
+    tool: Annotated[str | None, typer.Option(metavar="NAME", help="Which program it happened to.")] = None,
+    run_id: Annotated[str | None, typer.Option(metavar="ID", help="Which run of it.")] = None,
+    message: Annotated[
+        str, typer.Option("--message", "-m", metavar="TEXT", help="What else there is to say.")
+    ] = "",
+    meta: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="JSON file with an object of further facts; - reads it from standard input."
+        ),
+    ] = None,
     provider: ProviderOption = None,
     profile: ProfileOption = None,
     url: UrlOption = None,
@@ -61,12 +74,18 @@ def send(
     spool: Annotated[
         bool, typer.Option("--spool", help="Keep the message if it cannot be delivered now.")
     ] = False,
-    tries: Annotated[int, typer.Option(min=1, max=20, help="Tries before giving up.")] = 5,
-    timeout: Annotated[float, typer.Option(min=0.1, max=120, help="Seconds for one try.")] = 15.0,
+    tries: Annotated[int, typer.Option(metavar="N", min=1, max=20, help="Tries before giving up.")] = 5,
+    timeout: Annotated[
+        float, typer.Option(metavar="SECONDS", min=0.1, max=120, help="Seconds for one try.")
+    ] = 15.0,
     state_dir: StateDirOption = None,
     dry_run: DryRunOption = False,
 ) -> None:
-    """Send one message. Exit status: 0 delivered, 1 not delivered, 2 usage, 3 refused, 4 something is missing."""
+    """Send one message.
+
+    Exit status: 0 delivered, 1 not delivered, 2 usage, 3 refused (destination disabled, a secret that others can read),
+    4 not found (profile, variable, file), 130 interrupted.
+    """
     chosen = choose_destination(
         profile=profile,
         provider=provider,

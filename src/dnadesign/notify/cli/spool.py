@@ -10,7 +10,7 @@ import typer
 from dnadesign.notify.adapters.folders import state_folder
 from dnadesign.notify.adapters.secret_sources import fetch_secret
 from dnadesign.notify.adapters.spool_files import SpoolFolder
-from dnadesign.notify.cli.options import Format, StateDirOption, report_line
+from dnadesign.notify.cli.options import Format, StateDirOption, examples, report_line
 from dnadesign.notify.contract.errors import NotifyError, UsageProblem
 from dnadesign.notify.contract.secrets import Secret, parse_secret_ref
 from dnadesign.notify.spooling import drain_spool, drop, entries_of, find_spools, revive
@@ -21,7 +21,9 @@ app = typer.Typer(
 
 DestinationOption = Annotated[
     str | None,
-    typer.Option("--destination", "-d", help="One destination only (a profile's name, or env.NAME)."),
+    typer.Option(
+        "--destination", "-d", metavar="NAME", help="One destination only (a profile's name, or env.NAME)."
+    ),
 ]
 AddressOption = Annotated[
     str | None,
@@ -31,9 +33,7 @@ AddressOption = Annotated[
         help="env:NAME or file:PATH of the address, if it was given by --url at first.",
     ),
 ]
-EntriesArgument = Annotated[
-    list[str] | None, typer.Argument(metavar="[ENTRY]...", help="Names from: spool list.")
-]
+EntriesArgument = Annotated[list[str] | None, typer.Argument(metavar="ENTRY", help="Names from: spool list.")]
 
 
 @app.callback()
@@ -50,7 +50,7 @@ def list_(
     ] = Format.TEXT,
     state_dir: StateDirOption = None,
 ) -> None:
-    """Show what waits and what is dead, with the reason of the last failure."""
+    """Show what waits and what is dead, and why."""
     spools = find_spools(state_folder(state_dir), destination)
     for spool in spools:
         if format_ is Format.JSONL:
@@ -74,7 +74,7 @@ def drain(
         raise typer.Exit(1)
 
 
-@app.command()
+@app.command(epilog=examples("notify spool retry --destination lab"))
 def retry(
     entries: EntriesArgument = None,
     *,
@@ -82,7 +82,11 @@ def retry(
     url_ref: AddressOption = None,
     state_dir: StateDirOption = None,
 ) -> None:
-    """Enable disabled destinations, put dead letters back to their places, and drain."""
+    """Give dead letters and disabled destinations another try.
+
+    Dead letters go back to their old places, disabled destinations are enabled, and all that waits is delivered.
+    Exit status 1 if something is still waiting.
+    """
     spools = find_spools(state_folder(state_dir), destination)
     _check_entries(entries, destination)
     for spool in spools:
@@ -90,7 +94,7 @@ def retry(
     drain(destination=destination, url_ref=url_ref, state_dir=state_dir)
 
 
-@app.command("drop")
+@app.command("drop", epilog=examples("notify spool drop --destination lab --dead"))
 def drop_(
     entries: EntriesArgument = None,
     *,

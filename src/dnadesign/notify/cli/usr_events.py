@@ -23,6 +23,7 @@ from dnadesign.notify.cli.options import (
     UrlEnvOption,
     UrlOption,
     choose_destination,
+    examples,
     report_line,
     split_words,
 )
@@ -66,7 +67,13 @@ def _group() -> None:
     """Follow the event log of a dataset and deliver what matters."""
 
 
-@app.command()
+@app.command(
+    epilog=examples(
+        "notify usr-events watch --profile lab --follow",
+        "notify usr-events watch --dataset demo/lexA --root runs/data --url-env HOOK",
+        "notify usr-events watch --events runs/data/demo/lexA --url-env HOOK --dry-run",
+    )
+)
 def watch(
     *,
     profile: ProfileOption = None,

@@ -10,11 +10,15 @@ import typer
 from dnadesign.notify.watching import From, OnTruncation
 
 EventsOption = Annotated[
-    Path | None, typer.Option("--events", help="The event log (.events.log), or its dataset's folder.")
+    Path | None,
+    typer.Option("--events", metavar="PATH", help="The event log (.events.log), or its dataset's folder."),
 ]
-DatasetOption = Annotated[str | None, typer.Option("--dataset", help="The dataset, with --root.")]
+DatasetOption = Annotated[
+    str | None, typer.Option("--dataset", metavar="NAME", help="The dataset, with --root.")
+]
 RootOption = Annotated[
-    Path | None, typer.Option("--root", help="The root that the dataset is in.", envvar="USR_ROOT")
+    Path | None,
+    typer.Option("--root", metavar="DIR", help="The root that the dataset is in.", envvar="USR_ROOT"),
 ]
 FollowOption = Annotated[bool, typer.Option("--follow", "-f", help="Go on watching when the end is reached.")]
 FromOption = Annotated[
@@ -23,9 +27,12 @@ FromOption = Annotated[
 ]
 OnTruncationOption = Annotated[OnTruncation, typer.Option(help="If the log was cut short or replaced.")]
 OnlyActionsOption = Annotated[
-    list[str] | None, typer.Option(help="Tell these actions only (list with commas, or repeat).")
+    list[str] | None,
+    typer.Option(metavar="A,B", help="Tell these actions only (list with commas, or repeat)."),
 ]
-OnlyToolsOption = Annotated[list[str] | None, typer.Option(help="Tell what these tools did only.")]
+OnlyToolsOption = Annotated[
+    list[str] | None, typer.Option(metavar="A,B", help="Tell only what these tools did.")
+]
 ProgressEveryOption = Annotated[
     float | None,
     typer.Option(
@@ -54,7 +61,8 @@ PollOption = Annotated[
     float, typer.Option(metavar="SECONDS", min=0.01, max=3600, help="Time between two looks at a quiet log.")
 ]
 TriesOption = Annotated[
-    int | None, typer.Option(min=1, max=20, help="Tries before a message is spooled [default: 5]")
+    int | None,
+    typer.Option(metavar="N", min=1, max=20, help="Tries before a message is spooled [default: 5]"),
 ]
 BackoffOption = Annotated[
     float | None,
