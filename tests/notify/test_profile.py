@@ -160,3 +160,53 @@ def test_a_state_folder_that_cannot_be_made_is_told(
     assert "--state-dir" in result.err
     assert receiver.requests == []
     assert [path.name for path in log.parent.iterdir()] == [".events.log"]
+
+
+WRONG = {
+    "there is no such key": "provider: slack\nwebhook: {env: HOOK}\nchannel: x\n",
+    "exactly one of env": "provider: slack\nwebhook: {env: HOOK, file: /x}\n",
+    "this key is needed": "provider: slack\n",
+    "expected 'generic', 'slack'": "provider: slak\nwebhook: {env: HOOK}\n",
+    "expected keys and values": f"provider: slack\nwebhook: https://hooks.slack.com/services/{TOKEN}\n",
+    "expected a variable's name": "provider: slack\nwebhook: {env: a-b}\n",
+    "a full path is needed": "provider: slack\nwebhook: {file: s}\n",
+    "expected a value greater than": "provider: slack\nwebhook: {env: HOOK}\nsilence_minutes: 0\n",
+    "expected a list": "provider: slack\nwebhook: {env: HOOK}\nonly_tools: densegen\n",
+    "not YAML": "provider: slack\n\twebhook: x\n",
+    "a mapping of keys to values": "- slack\n",
+    "a second time": "provider: slack\nprovider: slack\nwebhook: {env: HOOK}\n",
+    "NOT_SET is not set": "provider: slack\nwebhook: {env: NOT_SET}\n",
+    "is not there": "provider: slack\nwebhook: {file: /no/such/file}\n",
+    "is not a file": "provider: slack\nwebhook: {file: /}\n",
+    "must hold one secret": "provider: slack\nwebhook: {file: /HOME/two}\n",
+    "everybody on the way": "provider: generic\nwebhook: {env: PLAIN}\n",
+    "not an https address": "provider: generic\nwebhook: {env: MAIL}\n",
+    "is not a PEM file": "provider: generic\nwebhook: {env: HTTPS}\nca_file: /etc/hostname\n",
+    "is not base64": "provider: generic\nwebhook: {env: HTTPS}\nsigning: [{env: HTTPS}]\n",
+    "is not a dataset id": "provider: generic\nwebhook: {env: HTTPS}\nsource: {root: /r, dataset: ../x}\n",
+}
+
+
+@pytest.mark.parametrize("detail", WRONG)
+def test_whatever_is_wrong_is_explained_in_plain_words_with_its_mend(notify: Notify, detail: str) -> None:
+    two = notify.home / "two"
+    two.write_text("one two")
+    two.chmod(0o600)
+    path = notify.config / "profiles" / "lab.yaml"
+    path.parent.mkdir(parents=True)
+    path.write_text(WRONG[detail].replace("/HOME", str(notify.home)))
+    hooks = {
+        "HOOK": f"https://hooks.slack.com/services/T0/B0/{TOKEN}",
+        "HTTPS": f"https://example.org/{TOKEN}",
+        "PLAIN": f"http://example.org/{TOKEN}",
+        "MAIL": f"mailto://example.org/{TOKEN}",
+    }
+    found = [
+        check for check in checks(notify, "lab", status=1, **hooks).values() if check["result"] == "problem"
+    ]
+    path.unlink()  # one of them holds an address
+    assert len(found) == 1
+    assert detail in found[0]["detail"]
+    assert found[0]["mend"]
+    for word in ("Value error", "Input should", "instance of", "pattern", "Errno", "Extra inputs"):
+        assert word not in found[0]["detail"]

@@ -56,13 +56,14 @@ def examine(name: str, *, state_folder: Path, test_message: Message | None) -> I
         return
     yield Check("profile", "ok", f"{path} can be read and every key is known")
     destination = profile.destination(name)
-    yield _address(destination)
-    yield _signing(profile)
-    yield _checked("way", lambda: _way(destination, profile))
+    secrets = (_address(destination), _signing(profile))
+    yield from secrets
+    if all(check.result == "ok" for check in secrets):
+        yield _checked("way", lambda: _way(destination, profile))
     yield _state(state_folder)
     yield from _log(profile.source, destination, state_folder)
     yield _spool(destination, state_folder)
-    if test_message is not None:
+    if test_message is not None and all(check.result == "ok" for check in secrets):
         yield _checked("test message", lambda: _test(destination, profile, test_message))
 
 
@@ -130,8 +131,12 @@ def _log(source: LogSource | None, destination: Destination, state_folder: Path)
         yield Check("event log", "problem", error.message, error.mend)
         return
     if not log.exists():
+        there = next(path for path in log.parents if path.exists())
         yield Check(
-            "event log", "note", f"{log} is not there yet", "watch --follow waits for it; check the name"
+            "event log",
+            "note",
+            f"{log} is not there yet; of its folders there is {there}",
+            "nothing, if the run is still to come: watch --follow waits for it; else correct the name in the profile",
         )
         return
     if not os.access(log, os.R_OK):

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import yaml
 from pydantic import ValidationError
+from pydantic_core import ErrorDetails
 
 from dnadesign.notify.adapters.durable_files import make_private_folder
 from dnadesign.notify.contract.errors import NotFound, ProfileError, Refused
@@ -15,6 +16,7 @@ from dnadesign.notify.contract.profile import Profile, check_profile_name
 from dnadesign.notify.contract.secrets import Redactor
 
 _MOST_BYTES = 1024 * 1024
+_MEND = "compare it with the one in docs/notify/profiles.md, or move it away and make it anew: notify profile init"
 
 
 def profile_path(config_folder: Path, name: str) -> Path:
@@ -51,7 +53,9 @@ def read_profile(config_folder: Path, name: str) -> Profile:
             mend=f"make it: notify profile init {name}",
         ) from None
     except (OSError, UnicodeDecodeError) as error:
-        raise ProfileError(f"{path} cannot be read ({type(error).__name__})") from None
+        raise ProfileError(
+            f"{path} cannot be read ({type(error).__name__})", mend=f"chmod 600 {path}"
+        ) from None
     return parse_profile(text, path=path)
 
 
@@ -63,18 +67,18 @@ def parse_profile(text: str, *, path: Path) -> Profile:
     """
     node = _compose(text, path=path)
     if not isinstance(node, yaml.MappingNode):
-        raise ProfileError(f"{path}: a profile is a mapping of keys to values")
+        raise ProfileError(f"{path}: a profile is a mapping of keys to values", mend=_MEND)
     _refuse_repeated_keys(node, path=path)
     try:
         return Profile.model_validate(yaml.safe_load(text))
     except ValidationError as error:
         problems = [
-            f"{path}:{_line_of(node, problem['loc'])}: {_words(problem['loc'])}: {problem['msg']}"
-            for problem in error.errors(include_input=False, include_url=False, include_context=False)
+            f"{path}:{_line_of(node, problem['loc'])}: {_words(problem['loc'])}: {_complaint(problem)}"
+            for problem in error.errors(include_input=False, include_url=False)
         ]
     raise ProfileError(
         Redactor().text("\n".join(problems)),
-        mend="compare it with: notify profile init --help, and docs/notify/profiles.md",
+        mend=_MEND,
     )
 
 
@@ -88,10 +92,10 @@ def make_profile(**values: object) -> Profile:
         return Profile.model_validate(values)
     except ValidationError as error:
         problems = [
-            f"{_words(problem['loc'])}: {problem['msg']}"
-            for problem in error.errors(include_input=False, include_url=False, include_context=False)
+            f"{_words(problem['loc'])}: {_complaint(problem)}"
+            for problem in error.errors(include_input=False, include_url=False)
         ]
-    raise ProfileError("\n".join(problems))
+    raise ProfileError("\n".join(problems), mend="see notify profile init --help")
 
 
 def write_profile(config_folder: Path, name: str, profile: Profile) -> Path:
@@ -124,7 +128,7 @@ def _compose(text: str, *, path: Path) -> yaml.Node | None:
         problem = f"{path}:{line}: not YAML: {error.problem}"
     except yaml.YAMLError as error:
         problem = f"{path}: not YAML ({type(error).__name__})"
-    raise ProfileError(problem)
+    raise ProfileError(problem, mend=_MEND)
 
 
 def _refuse_repeated_keys(node: yaml.Node, *, path: Path) -> None:
@@ -136,7 +140,10 @@ def _refuse_repeated_keys(node: yaml.Node, *, path: Path) -> None:
     seen: set[str] = set()
     for key, value in node.value:
         if key.value in seen:
-            raise ProfileError(f"{path}:{key.start_mark.line + 1}: the key stands here a second time")
+            raise ProfileError(
+                f"{path}:{key.start_mark.line + 1}: the key stands here a second time",
+                mend="remove one of the two",
+            )
         if isinstance(key, yaml.ScalarNode):
             seen.add(key.value)
         _refuse_repeated_keys(value, path=path)
@@ -158,6 +165,34 @@ def _line_of(node: yaml.Node, location: Sequence[int | str]) -> int:
             break
         node = following
     return line
+
+
+# What pydantic says in the words of a programmer; the rest of its messages are plain.
+_COMPLAINTS = {
+    "extra_forbidden": "there is no such key",
+    "missing": "this key is needed",
+    "value_error": "{error}",
+    "model_type": "expected keys and values, one a line or in { }",
+    "model_attributes_type": "expected keys and values, one a line or in { }",
+    "list_type": "expected a list, one - a line or in [ ]",
+    "string_type": "expected a text",
+    "string_pattern_mismatch": "expected a variable's name: letters, digits and _, not beginning with a digit",
+    "float_type": "expected a number",
+    "int_type": "expected a whole number",
+    "enum": "expected {expected}",
+    "literal_error": "expected {expected}",
+}
+
+
+def _complaint(problem: ErrorDetails) -> str:
+    """What is wrong, without what stands there."""
+    pattern = _COMPLAINTS.get(problem["type"])
+    if pattern is None:
+        return problem["msg"].replace("Input should be", "expected a value")
+    context = problem.get("ctx", {})
+    for name in ("error", "expected"):
+        pattern = pattern.replace(f"{{{name}}}", str(context.get(name, "")))
+    return pattern
 
 
 def _words(location: Sequence[int | str]) -> str:

@@ -81,22 +81,37 @@ def _from_file(path: Path) -> Secret:
         # Opened first and looked at through the descriptor, so that nobody can change it in between.
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     except FileNotFoundError:
-        raise NotFound(f"the secret file {path} is not there") from None
+        raise NotFound(
+            f"the secret file {path} is not there",
+            mend=f"write it, unseen by others: (umask 077; cat > {path})",
+        ) from None
     except OSError as error:
         raise SecretRefused(f"the secret file {path} cannot be read: {error.strerror}") from None
-    with os.fdopen(descriptor, "rb") as file:
-        status = os.fstat(file.fileno())
-        if not stat.S_ISREG(status.st_mode):
-            raise SecretRefused(f"{path} is not a file")
-        if status.st_uid not in (os.geteuid(), 0):
-            raise SecretRefused(f"the secret file {path} belongs to somebody else")
-        if status.st_mode & 0o077:
-            raise SecretRefused(
-                f"the secret file {path} can be read or changed by others (mode {stat.S_IMODE(status.st_mode):04o})",
-                mend=f"chmod 600 {path}",
-            )
-        data = file.read(_MOST_BYTES)
+    try:
+        _refuse_if_not_private(os.fstat(descriptor), path)
+        data = os.read(descriptor, _MOST_BYTES)
+    except OSError as error:
+        raise SecretRefused(f"the secret file {path} cannot be read: {error.strerror}") from None
+    finally:
+        os.close(descriptor)
     lines = data.decode("utf-8", "replace").split()
     if len(lines) != 1:
-        raise SecretRefused(f"the secret file {path} must hold one secret and nothing else")
+        raise SecretRefused(
+            f"the secret file {path} must hold one secret and nothing else",
+            mend=f"write it anew, in one line: (umask 077; cat > {path})",
+        )
     return Secret(lines[0])
+
+
+def _refuse_if_not_private(status: os.stat_result, path: Path) -> None:
+    if not stat.S_ISREG(status.st_mode):
+        raise SecretRefused(f"{path} is not a file", mend="name the file that holds the secret")
+    if status.st_uid not in (os.geteuid(), 0):
+        raise SecretRefused(
+            f"the secret file {path} belongs to somebody else", mend="keep the secret in a file of your own"
+        )
+    if status.st_mode & 0o077:
+        raise SecretRefused(
+            f"the secret file {path} can be read or changed by others (mode {stat.S_IMODE(status.st_mode):04o})",
+            mend=f"chmod 600 {path}",
+        )

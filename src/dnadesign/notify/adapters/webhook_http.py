@@ -122,5 +122,6 @@ def _trust(ca_file: str | None) -> ssl.SSLContext | bool:
         return ssl.create_default_context(cafile=ca_file)
     except (OSError, ssl.SSLError) as error:
         raise SecretRefused(
-            f"{ca_file} is not a PEM file of certificate authorities that can be read ({type(error).__name__})"
+            f"{ca_file} is not a PEM file of certificate authorities that can be read ({type(error).__name__})",
+            mend="ask who runs the receiver for the certificate of its authority, in PEM form",
         ) from None

@@ -109,7 +109,10 @@ def check_address(address: Secret, provider: Provider) -> None:
     """
     text = address.reveal()
     if not text or any(character.isspace() or not character.isprintable() for character in text):
-        raise SecretRefused("the webhook address is empty, or has white space or control characters in it")
+        raise SecretRefused(
+            "the webhook address is empty, or has white space or control characters in it",
+            mend="copy it again from where it was made",
+        )
     if provider is Provider.APPRISE:
         return
     try:
