@@ -289,27 +289,34 @@ class Dataset(BaseMethods, OverlayMethods, StateMethods, ReadingMethods, EventMe
     # -- checking -----------------------------------------------------------------------------------------------
 
     def check(
-        self, *, registry_mode: RegistryMode = "current", progress: Callable[[int, int], None] | None = None
+        self,
+        *,
+        registry_mode: RegistryMode = "current",
+        deep: bool = False,
+        progress: Callable[[int, int], None] | None = None,
     ) -> Report:
         """Check everything and return the report: each check, its result, where, and what to do.
 
         Args:
             registry_mode: As for :meth:`validate`.
+            deep: As for :meth:`validate`.
             progress: Called now and then with the rows checked so far and the rows there are.
         """
-        return _validate.check(self._store, registry_mode=registry_mode, progress=progress)
+        return _validate.check(self._store, registry_mode=registry_mode, deep=deep, progress=progress)
 
-    def validate(self, *, registry_mode: RegistryMode = "current") -> Report:
+    def validate(self, *, registry_mode: RegistryMode = "current", deep: bool = False) -> Report:
         """Check everything.
 
         Args:
             registry_mode: ``current``: all files match the root's registry; ``frozen``: the dataset's frozen one;
                 ``either``: each file one of the two.
+            deep: Also hold every byte of every file against the hashes in the events; decode what older tools wrote,
+                of which there are none, with page checksums verified.
 
         Raises:
             ValidationError: Something does not hold; the message has all problems found.
         """
-        report = _validate.check(self._store, registry_mode=registry_mode)
+        report = _validate.check(self._store, registry_mode=registry_mode, deep=deep)
         report.raise_problems()
         return report
 

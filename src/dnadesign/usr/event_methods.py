@@ -87,7 +87,7 @@ class EventMethods:
         """Hold the log against the disk: every file accounted for, every event's files present with their sizes.
 
         Args:
-            deep: Also hash every file.
+            deep: Also hold every byte against the hashes in the events.
         """
         return _verify.verify_events(self._store, deep=deep)
 

@@ -25,7 +25,9 @@ _SHOWN = _ALL[:-1]
 @app.command(
     cls=PlainCommand,
     epilog=examples(
-        "usr validate lab/promoters", "usr validate lab/promoters --registry-mode frozen --format json"
+        "usr validate lab/promoters",
+        "usr validate lab/promoters --deep",
+        "usr validate lab/promoters --registry-mode frozen --format json",
     ),
 )
 def validate(
@@ -37,6 +39,9 @@ def validate(
             help="Which registry its files must match: the root's, its frozen one, or one of them.",
         ),
     ] = "current",
+    deep: Annotated[
+        bool, typer.Option("--deep", help="Also hold every byte against the hashes in the events.")
+    ] = False,
     root: Root = None,
     format: DataFormat = "table",
 ) -> int:
@@ -47,7 +52,7 @@ def validate(
     found = open_dataset(root, dataset)
     out = Output(format)
     with out.progressing(f"checking {found.name}") as progress:
-        report = found.check(registry_mode=registry_mode, progress=progress)
+        report = found.check(registry_mode=registry_mode, deep=deep, progress=progress)
     show_report(out, report)
     return tell_outcome(out, report, found.name, f"{report.rows} rows, registry mode {registry_mode}")
 

@@ -122,7 +122,9 @@ def tail(
 def verify(
     dataset: DatasetName = None,
     *,
-    deep: Annotated[bool, typer.Option("--deep", help="Also hash every file.")] = False,
+    deep: Annotated[
+        bool, typer.Option("--deep", help="Also hold every byte against the hashes in the events.")
+    ] = False,
     root: Root = None,
     format: DataFormat = "table",
 ) -> int:

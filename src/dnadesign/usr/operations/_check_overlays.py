@@ -89,7 +89,7 @@ def _note_older(overlay: Overlay, report: Report) -> None:
     parts = [f for f in overlay.files if is_part(f.path.rsplit("/", 1)[-1])]
     older = [f for f in parts if META_TXID not in f.footer.key_values]
     if older:
-        message = f"{len(older)} of {len(parts)} parts have no usr:txid: written by an older tool"
+        message = f"{len(older)} of {len(parts)} parts have no usr:txid: they were a single file before, or are of an older tool"
         report.note("overlay.metadata", f"_derived/{overlay.namespace}", message)
 
 

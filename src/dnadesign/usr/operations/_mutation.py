@@ -30,6 +30,7 @@ from dnadesign.usr.contract.layout import (
 )
 from dnadesign.usr.contract.names import check_batch_id
 from dnadesign.usr.contract.registry import Registry
+from dnadesign.usr.storage.base_pieces import hash_pieces
 from dnadesign.usr.storage.batch_index import BatchRecord
 from dnadesign.usr.storage.filesystem import opened
 from dnadesign.usr.storage.intent import Intent, Move, Publish, Remove
@@ -37,7 +38,7 @@ from dnadesign.usr.storage.journal import check_space, commit, events_of, log_le
 from dnadesign.usr.storage.key_index import Digests, KeyIndex, Ordinals
 from dnadesign.usr.storage.parquet import Footer, read_footer, splice
 from dnadesign.usr.storage.registry_file import load_registry, registry_hash_of
-from dnadesign.usr.storage.staging import Staged, Staging, open_staging
+from dnadesign.usr.storage.staging import Staged, Staging, hash_range, open_staging
 from dnadesign.usr.storage.store import Store
 from dnadesign.usr.storage.version import not_found
 
@@ -320,12 +321,26 @@ def _base_as_it_is(mutation: Mutation) -> Fingerprint:
 def _publish_new_base(mutation: Mutation, new: NewBase) -> Fingerprint:
     staged = new.staged
     mutation.publishes.append(staged.publish(RECORDS))
-    artifact = {"path": RECORDS, "bytes": staged.bytes, "sha256": staged.sha256, "rows": new.rows}
+    artifact = whole_base(mutation.store, staged) | {"rows": new.rows}
     for draft in mutation.drafts:
         if draft.writes_base:
             draft.added.insert(0, artifact)
             draft.metrics.setdefault("bytes", staged.bytes)
     return Fingerprint(rows=new.rows, cols=new.cols, size_bytes=staged.bytes)
+
+
+def whole_base(store: Store, staged: Staged) -> dict[str, Any]:
+    """A base written as a whole, for its event: its hash, and those of what later changes may keep of it."""
+    with opened(store.fs, store.path(staged.path), "read") as file:
+        footer = read_footer(file)
+        return {
+            "path": RECORDS,
+            "bytes": staged.bytes,
+            "sha256": staged.sha256,
+            "pieces": [p.to_dict() for p in hash_pieces(file, start=0, ends=footer.group_ends(after=0))],
+            "footer_bytes": footer.size - footer.data_end,
+            "footer_sha256": hash_range(file, footer.data_end, footer.size),
+        }
 
 
 def _splice_base(mutation: Mutation) -> Fingerprint:
@@ -342,14 +357,17 @@ def _splice_base(mutation: Mutation) -> Fingerprint:
             incoming=sum(stream.rows for stream in streams),
         )
     mutation.publishes.append(Publish(staged=staged, target=RECORDS, bytes=spliced.bytes, sha256=None))
-    artifact = {
+    artifact: dict[str, Any] = {
         "path": RECORDS,
         "bytes": spliced.bytes,
         "rows": spliced.rows,
         "prefix_bytes": spliced.prefix_bytes,
         "appended_sha256": spliced.appended_sha256,
+        "footer_bytes": spliced.footer_bytes,
         "footer_sha256": spliced.footer_sha256,
     }
+    if len(spliced.pieces) > 1:
+        artifact["pieces"] = [piece.to_dict() for piece in spliced.pieces]
     for draft in mutation.drafts:
         if draft.writes_base:
             draft.added.insert(0, artifact)

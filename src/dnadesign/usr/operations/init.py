@@ -22,7 +22,7 @@ from dnadesign.usr.contract.layout import (
 )
 from dnadesign.usr.contract.records import CORE_SCHEMA
 from dnadesign.usr.contract.registry import Registry
-from dnadesign.usr.operations._mutation import Draft, Mutation
+from dnadesign.usr.operations._mutation import Draft, Mutation, whole_base
 from dnadesign.usr.storage.filesystem import make_dirs, opened
 from dnadesign.usr.storage.journal import storage_error
 from dnadesign.usr.storage.parquet import encode
@@ -76,7 +76,8 @@ class Init:
         for path, data in files.items():
             staged = mutation.staging.write(data)
             mutation.publishes.append(staged.publish(path))
-            added.append({"path": path, "bytes": staged.bytes, "sha256": staged.sha256})
+            entry = {"path": path, "bytes": staged.bytes, "sha256": staged.sha256}
+            added.append(whole_base(store, staged) if path == RECORDS else entry)
         size = len(files[RECORDS])
         mutation.note(
             Draft(

@@ -13,7 +13,7 @@ from dnadesign.usr.contract.layout import (
     RECORDS,
     SCHEMA_VERSION,
 )
-from dnadesign.usr.operations._accounts import files_on_disk
+from dnadesign.usr.operations._files import files_on_disk
 from dnadesign.usr.storage.event_log import read_all_events
 from dnadesign.usr.storage.filesystem import opened
 from dnadesign.usr.storage.parquet import read_footer

@@ -6,9 +6,9 @@ from dataclasses import replace
 from typing import get_args
 
 from dnadesign.usr.contract.errors import SequencesError, ValidationError
-from dnadesign.usr.operations._accounts import check_accounts, consistent_files
 from dnadesign.usr.operations._check_artifacts import check_artifacts
 from dnadesign.usr.operations._check_base import Progress, check_base
+from dnadesign.usr.operations._check_files import check_files
 from dnadesign.usr.operations._check_overlays import check_overlays
 from dnadesign.usr.operations._check_registry import RegistryMode, check_registry
 from dnadesign.usr.operations._report import Finding, Report
@@ -19,13 +19,18 @@ __all__ = ["Finding", "RegistryMode", "Report", "check"]
 
 
 def check(
-    store: Store, *, registry_mode: RegistryMode = "current", progress: Progress | None = None
+    store: Store,
+    *,
+    registry_mode: RegistryMode = "current",
+    deep: bool = False,
+    progress: Progress | None = None,
 ) -> Report:
     """Check one committed version of a dataset.
 
     Args:
         store: The dataset.
         registry_mode: Which registry its files must match: current, frozen or either.
+        deep: Also hold every byte of every file against the hashes in the events.
         progress: Told how many rows of the base are checked, and how many there are, now and then.
 
     Raises:
@@ -42,7 +47,7 @@ def check(
             check_overlays(readable, report, keys)
             check_artifacts(store, readable, report)
             check_registry(store, readable, registry_mode, report)
-        _check_log(store, report)
+        _check_log(store, report, deep=deep)
     return report
 
 
@@ -64,10 +69,8 @@ def _readable(version: Version, report: Report) -> Version | None:
     return replace(version, overlays={n: overlay for n, overlay in overlays.items() if overlay.files})
 
 
-def _check_log(store: Store, report: Report) -> None:
+def _check_log(store: Store, report: Report, *, deep: bool) -> None:
     try:
-        accounts, found = consistent_files(store)
+        check_files(store, report, deep=deep)
     except SequencesError as error:
         report.error("events", ".events.log", error)
-        return
-    check_accounts(store, accounts, found, report, deep=False)

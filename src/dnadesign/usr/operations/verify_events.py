@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dnadesign.usr.operations._accounts import check_accounts, consistent_files
+from dnadesign.usr.operations._check_files import check_files
 from dnadesign.usr.operations._report import Report
 from dnadesign.usr.storage.store import Store
 
@@ -12,7 +12,7 @@ def verify_events(store: Store, *, deep: bool = False) -> Report:
 
     Args:
         store: The dataset.
-        deep: Also hash every file, and not only look at its size.
+        deep: Hold every byte against the hashes in the events, and not only look at sizes.
 
     Raises:
         DatasetNotFound: There is no dataset.
@@ -20,6 +20,5 @@ def verify_events(store: Store, *, deep: bool = False) -> Report:
         ConcurrentChangeError: Writers were too quick to see one version.
     """
     report = Report(dataset=str(store.dir), registry_mode="none")
-    accounts, found = consistent_files(store)
-    check_accounts(store, accounts, found, report, deep=deep)
+    check_files(store, report, deep=deep)
     return report

@@ -19,6 +19,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from dnadesign.usr.contract.errors import CorruptFileError, SchemaError
+from dnadesign.usr.storage.base_pieces import Piece, hash_pieces
 from dnadesign.usr.storage.filesystem import OpenFile, copy_range, descriptor_path, write_all
 from dnadesign.usr.storage.parquet_footer import keep_row_groups
 from dnadesign.usr.storage.staging import hash_range
@@ -77,6 +78,13 @@ class Footer:
         found = self.metadata.row_group(group)
         columns = [found.column(i) for i in range(found.num_columns)]
         return int(min(c.dictionary_page_offset or c.data_page_offset for c in columns))
+
+    def group_ends(self, *, after: int) -> list[int]:
+        """Where the row groups that lie behind an offset end, in bytes."""
+        groups = range(self.metadata.num_row_groups)
+        starts = sorted({self.group_start(group) for group in groups if self.group_rows[group]})
+        ends = [*starts[1:], self.data_end]  # the first one stands behind the mark at the file's start
+        return [end for end in ends if end > after]
 
 
 def corrupt(path: Path, why: object) -> CorruptFileError:
@@ -187,6 +195,8 @@ class Spliced:
     rows: int
     prefix_bytes: int
     appended_sha256: str
+    pieces: tuple[Piece, ...]
+    footer_bytes: int
     footer_sha256: str
     rows_before: int
 
@@ -237,11 +247,15 @@ def splice(
     tail = _footer_bytes(metadata)
     target.truncate(data_end)
     write_all(target, data_end, tail)
+    ends = appended.group_ends(after=prefix_end) if appended is not None else []
+    pieces = hash_pieces(target, start=prefix_end, ends=ends)
     return Spliced(
         bytes=data_end + len(tail),
         rows=int(metadata.num_rows),
         prefix_bytes=prefix_end,
-        appended_sha256=hash_range(target, prefix_end, data_end),
+        appended_sha256=pieces[0].sha256 if len(pieces) == 1 else hash_range(target, prefix_end, data_end),
+        pieces=pieces,
+        footer_bytes=len(tail),
         footer_sha256=hashlib.sha256(tail).hexdigest(),
         rows_before=sum(footer.group_rows[:keep]),
     )
