@@ -13,6 +13,7 @@ from dnadesign.usr import Dataset, compute_id, register_namespace
 from dnadesign.usr.operations._accounts import fold
 from dnadesign.usr.storage import parquet
 from tests.usr.conftest import add, scores
+from tests.usr.operations.maintained import events
 from tests.usr.operations.test_artifacts import COLUMNS as TRACE_COLUMNS
 from tests.usr.operations.test_artifacts import write
 
@@ -100,16 +101,16 @@ def test_hashes_cover_all_bytes_of_the_base_whatever_is_appended_folded_or_rewri
 def test_a_change_outside_usr_of_one_piece_is_told_with_the_piece_and_its_event(dataset: Dataset) -> None:
     for n in range(3):
         add(dataset, *sequences(range(n * 10, n * 10 + 10)))
-    second = list(dataset.events())[2]
+    second = events(dataset)[2]
     data = bytearray(dataset.records_path.read_bytes())
-    entry = second.artifacts["added"][0]
+    entry = second["artifacts"]["added"][0]
     place = entry["prefix_bytes"] + 7
     data[place] ^= 4
     dataset.records_path.write_bytes(data)
     problem = next(p for p in dataset.verify_events(deep=True).problems)
     end = entry["bytes"] - entry["footer_bytes"]
     assert problem.message == (
-        f"bytes {entry['prefix_bytes']} to {end} are not those that event {second.event_id} wrote"
+        f"bytes {entry['prefix_bytes']} to {end} are not those that event {second['event_id']} wrote"
     )
 
 
