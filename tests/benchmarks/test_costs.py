@@ -106,7 +106,9 @@ def test_opening_a_dataset_reads_each_part_once_and_later_parts_none(tmp_path: P
     tables = new_parts(dataset, 800, 10, PART_ROWS)
     first = cost(lambda: dataset.write_overlay_part(NAMESPACE, next(tables)), fs)
     second = cost(lambda: dataset.write_overlay_part(NAMESPACE, next(tables)), fs)
-    assert first["open"] - second["open"] <= 10 + 2
+    assert (
+        first["open"] - second["open"] <= 10 + 3
+    )  # each part, the base twice, and the cached keys, which are not there
     assert second["list"] <= 3
 
 

@@ -25,7 +25,7 @@ LOCK = ".usr.lock"
 PRIVATE = ".usr"
 STAGING = ".usr/staging"
 TORN = ".usr/torn"
-CACHE = ".usr/cache"
+KEYS = ".usr/keys"
 INTENT = ".usr/intent.json"
 INTENT_SYNCED = ".usr/intent.synced.json"
 

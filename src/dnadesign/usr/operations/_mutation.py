@@ -130,6 +130,11 @@ class Mutation:
     _footer: Footer | None = None
 
     @property
+    def index_used(self) -> bool:
+        """Whether the keys were looked at."""
+        return self._index is not None
+
+    @property
     def index(self) -> KeyIndex:
         """The keys now, those of earlier steps included."""
         if self._index is None:
@@ -154,10 +159,16 @@ class Mutation:
         """Put a staged file in the base's place; it has :meth:`base_key_values` for metadata, and no row is added."""
         self.new_base = new
 
-    def add_overlay_keys(self, namespace: str, ordinals: Ordinals, digests: Digests) -> None:
-        """Note that a namespace has rows for these keys now."""
+    def add_overlay_keys(self, namespace: str, ordinals: Ordinals, digests: Digests, *, path: str) -> None:
+        """Note that a file of a namespace has rows for these keys now."""
         self.index_touched = True
-        self.index.coverage(namespace).add(ordinals, digests)
+        self.index.coverage(namespace).add(ordinals, digests, path=path)
+
+    def rename_overlay_file(self, namespace: str, move: Move) -> None:
+        """Have an overlay file moved to where it goes on to be one of its namespace."""
+        self.moves.append(move)
+        self.index_touched = True
+        self.index.coverage(namespace).has_moved(move.source, move.target)
 
     @property
     def footer(self) -> Footer:
@@ -384,8 +395,12 @@ def _index_kept_true(mutation: Mutation) -> Iterator[None]:
         if mutation.index_touched:
             mutation.store.forget_keys()
         raise
-    if mutation.index_touched and all(draft.action in _INDEXED for draft in mutation.drafts):
+    if mutation.index_touched:
+        if not all(draft.action in _INDEXED for draft in mutation.drafts):
+            return
         mutation.store.keys_are_current()
+    if mutation.index_used:
+        mutation.store.save_keys()
 
 
 def _like_base(table: pa.Table, schema: pa.Schema) -> pa.Table:

@@ -285,7 +285,7 @@ class MergeFrom:
         if not rows:
             return 0
         for ordinals, digests in added:
-            mutation.add_overlay_keys(contract.namespace, ordinals, digests)
+            mutation.add_overlay_keys(contract.namespace, ordinals, digests, path=path)
         mutation.publishes.append(staged.publish(path))
         draft.added.append({"path": path, "bytes": staged.bytes, "sha256": staged.sha256})
         return rows

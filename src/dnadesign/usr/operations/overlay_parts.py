@@ -162,7 +162,7 @@ class WritePart:
         staged = self.staged or self._stage(mutation.staging, ids, columns)
         path = part_file(self.namespace, moment=mutation.moment, uuid=uuid4().hex)
         mutation.publishes.append(staged.publish(path))
-        mutation.add_overlay_keys(self.namespace, ordinals, digests)
+        mutation.add_overlay_keys(self.namespace, ordinals, digests, path=path)
         mutation.index.add_columns(self.namespace, columns.schema, arrow_schema=True)
         result = OverlayPartResult(self.namespace, len(ids), missing, staged.bytes, path)
         part = {"path": path, "bytes": staged.bytes, "sha256": staged.sha256}
@@ -285,7 +285,7 @@ class WritePart:
             fallback=mutation.moment,
         )
         target = part_file(self.namespace, moment=created, uuid=uuid4().hex)
-        mutation.moves.append(Move(source=overlay_file(self.namespace), target=target))
+        mutation.rename_overlay_file(self.namespace, Move(source=overlay_file(self.namespace), target=target))
         return [{"path": target, "bytes": footer.size, "moved_from": overlay_file(self.namespace)}]
 
     def _stage(self, staging: Staging, ids: pa.Array, columns: pa.Table) -> Staged:

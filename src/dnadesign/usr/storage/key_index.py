@@ -1,16 +1,16 @@
 """Is this key in the base, and has this namespace already got it: answers whose cost does not grow.
 
 The index holds, for every base row, the 20 bytes of its id, and sorted runs of the ids' first 64 bits, which are
-searched; the full id decides on a hit. Per namespace it holds one flag for every base row. It is a cache: it is
-filled from the files when first needed, follows the log's tail from then on, and is filled anew whenever the log
-tells of a change that it cannot follow.
+searched; the full id decides on a hit. Per namespace it holds for every base row which file has its row. It is a
+cache: it is filled from the files when first needed, or from what a writer has put on the disk (:mod:`key_cache`),
+follows the log's tail from then on, and is filled anew whenever the log tells of a change that it cannot follow.
 """
 
 from __future__ import annotations
 
 from binascii import Error as HexError
 from binascii import unhexlify
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -22,14 +22,21 @@ import pyarrow.compute as pc
 from dnadesign.usr.contract.errors import CorruptFileError, SchemaError
 from dnadesign.usr.contract.layout import META_KEY, RECORDS
 from dnadesign.usr.contract.records import KEY
+from dnadesign.usr.storage.checked_blocks import DamagedCache
 from dnadesign.usr.storage.filesystem import OpenFile
 from dnadesign.usr.storage.parquet import Footer, read_footer, reading
+from dnadesign.usr.storage.stored_keys import (
+    DIGEST_BYTES,
+    Prefixes,
+    StoredKeys,
+    key_rows,
+    prefixes_of,
+)
 
 Ordinals = npt.NDArray[np.int64]
 Digests = npt.NDArray[np.uint8]
 
 ID_DIGITS = 40
-_DIGEST_BYTES = 20
 _RUN_FAN = 8
 _CHUNK_ROWS = 1 << 16  # rows that are looked at together, which bounds the memory of a look
 
@@ -46,7 +53,7 @@ def digests_of(ids: pa.ChunkedArray | pa.Array, *, where: str) -> Digests:
     """
     text = pc.cast(ids, pa.large_string())
     text = text.combine_chunks() if isinstance(text, pa.ChunkedArray) else text
-    digests = np.empty((len(text), _DIGEST_BYTES), dtype=np.uint8)
+    digests = np.empty((len(text), DIGEST_BYTES), dtype=np.uint8)
     if len(text) == 0:
         return digests
     sizes = pc.min_max(pc.binary_length(text)).as_py()
@@ -60,7 +67,7 @@ def digests_of(ids: pa.ChunkedArray | pa.Array, *, where: str) -> Digests:
         values = _from_hex(chunk)
         if values is None:
             raise _not_an_id(text, where)
-        digests[row : row + _CHUNK_ROWS] = np.frombuffer(values, dtype=np.uint8).reshape(-1, _DIGEST_BYTES)
+        digests[row : row + _CHUNK_ROWS] = np.frombuffer(values, dtype=np.uint8).reshape(-1, DIGEST_BYTES)
     return digests
 
 
@@ -82,13 +89,9 @@ def _not_an_id(text: pa.Array, where: str) -> SchemaError:
     )
 
 
-def _prefixes(digests: Digests) -> npt.NDArray[np.uint64]:
-    return np.ascontiguousarray(digests[:, :8]).view(">u8").ravel().astype(np.uint64)
-
-
 @dataclass(frozen=True, slots=True)
 class _Run:
-    prefixes: npt.NDArray[np.uint64]
+    prefixes: Prefixes
     ordinals: Ordinals
 
     def __len__(self) -> int:
@@ -96,7 +99,7 @@ class _Run:
 
 
 def _make_run(digests: Digests, first: int) -> _Run:
-    prefixes = _prefixes(digests)
+    prefixes = prefixes_of(digests)
     order = np.argsort(prefixes, kind="stable")
     return _Run(prefixes[order], (order + first).astype(np.int64))
 
@@ -110,15 +113,26 @@ def _merge(runs: list[_Run]) -> _Run:
 
 @dataclass
 class KeySet:
-    """Keys in the order they came in, each with its ordinal (0-based)."""
+    """Keys in the order they came in, each with its ordinal (0-based).
 
-    _digests: Digests = field(default_factory=lambda: np.empty((0, _DIGEST_BYTES), dtype=np.uint8))
-    _count: int = 0
+    ``stored`` are the first of them, in a file of the cache; ``reread`` reads these from the base should that turn out
+    to be damaged.
+    """
+
+    stored: StoredKeys | None = None
+    reread: Callable[[], Digests] | None = field(default=None, repr=False)
+    _digests: Digests = field(default_factory=lambda: np.empty((0, DIGEST_BYTES), dtype=np.uint8))
+    _count: int = 0  # of the keys in memory, which come behind the stored ones
     _runs: list[_Run] = field(default_factory=list)
 
     def __len__(self) -> int:
         """How many keys there are."""
-        return self._count
+        return self.rows_stored + self._count
+
+    @property
+    def rows_stored(self) -> int:
+        """How many of them are in a file."""
+        return len(self.stored) if self.stored is not None else 0
 
     def add(self, digests: Digests) -> None:
         """Add keys behind the ones there are; that they are new is the caller's business."""
@@ -132,7 +146,7 @@ class KeySet:
 
     def _reserve(self, needed: int) -> None:
         if needed > len(self._digests):
-            grown = np.empty((max(needed, len(self._digests) * 3 // 2), _DIGEST_BYTES), dtype=np.uint8)
+            grown = np.empty((max(needed, len(self._digests) * 3 // 2), DIGEST_BYTES), dtype=np.uint8)
             grown[: self._count] = self._digests[: self._count]
             self._digests = grown
 
@@ -148,14 +162,37 @@ class KeySet:
         found = np.full(len(digests), -1, dtype=np.int64)
         for first in range(0, len(digests), _CHUNK_ROWS):
             rows = slice(first, first + _CHUNK_ROWS)
-            prefixes = _prefixes(digests[rows])
+            stored = self._find_stored(digests[rows])
+            memory = np.full(len(digests[rows]), -1, dtype=np.int64)
+            prefixes = prefixes_of(digests[rows])
             for run in self._runs:
-                self._find_in(run, prefixes, digests[rows], found[rows])
+                self._find_in(run, prefixes, digests[rows], memory)
+            found[rows] = np.where(memory >= 0, memory + self.rows_stored, stored)
         return found
 
-    def _find_in(
-        self, run: _Run, prefixes: npt.NDArray[np.uint64], digests: Digests, found: Ordinals
-    ) -> None:
+    def _find_stored(self, digests: Digests) -> Ordinals | int:
+        try:
+            return self.stored.find(digests) if self.stored is not None else -1
+        except DamagedCache:
+            self._forget_stored()
+            return -1
+
+    def _forget_stored(self) -> None:
+        """Have all keys in memory, those of the damaged file read anew."""
+        if self.stored is None or self.reread is None:
+            return
+        digests = np.concatenate([self.reread(), self._digests[: self._count]])
+        self.stored.close()
+        self.stored = self.reread = None
+        self._digests, self._count, self._runs = digests, len(digests), [_make_run(digests, 0)]
+
+    def sorted_rows(self) -> list[npt.NDArray[np.void]]:
+        """The keys as runs of sorted rows, for a file of the cache."""
+        run = _merge(self._runs) if self._runs else _make_run(self._digests[:0], 0)
+        memory = key_rows(run.prefixes, run.ordinals + self.rows_stored, self._digests[run.ordinals])
+        return [self.stored.rows(), memory] if self.stored is not None else [memory]
+
+    def _find_in(self, run: _Run, prefixes: Prefixes, digests: Digests, found: Ordinals) -> None:
         low = np.searchsorted(run.prefixes, prefixes)
         hits = np.flatnonzero(run.prefixes[np.minimum(low, len(run) - 1)] == prefixes)
         ordinals = run.ordinals[low[hits]]
@@ -172,7 +209,7 @@ def repeated(digests: Digests) -> list[int]:
     """Rows (0-based) whose key stands in an earlier row of the same input."""
     if len(digests) < 2:
         return []
-    prefixes = np.sort(_prefixes(digests))
+    prefixes = np.sort(prefixes_of(digests))
     if not (prefixes[1:] == prefixes[:-1]).any():
         return []
     seen: set[bytes] = set()
@@ -186,32 +223,54 @@ def repeated(digests: Digests) -> list[int]:
 
 @dataclass
 class Coverage:
-    """Which base rows have a row in a namespace; keys outside the base are kept apart."""
+    """Which file of a namespace has the row of each base row; keys outside the base are kept apart.
 
-    flags: npt.NDArray[np.bool_] = field(default_factory=lambda: np.zeros(0, dtype=np.bool_))
+    Attributes:
+        numbers: Of the file of each base row, the first file having 1; 0 where there is no row.
+        files: The files in the order of their numbers, relative to the dataset.
+        strangers: Keys that the base does not have, in datasets of older tools.
+        repeated: Whether a key has several rows, as older tools let it.
+        new_files: How many files came since this was last put on the disk, or read from there.
+        new_rows: How many rows these have.
+    """
+
+    numbers: npt.NDArray[np.uint32] = field(default_factory=lambda: np.zeros(0, dtype=np.uint32))
+    files: list[str] = field(default_factory=list)
     strangers: KeySet = field(default_factory=KeySet)
+    repeated: bool = False
+    new_files: int = 0
+    new_rows: int = 0
 
-    def add(self, ordinals: Ordinals, digests: Digests) -> None:
-        """Note rows of a part: ordinals of shape (n,), digests of shape (n, 20)."""
+    def add(self, ordinals: Ordinals, digests: Digests, *, path: str) -> None:
+        """Note rows of a file: ordinals of shape (n,), digests of shape (n, 20)."""
         top = int(ordinals.max(initial=-1)) + 1
-        if top > len(self.flags):
-            grown = np.zeros(max(top, len(self.flags) * 3 // 2), dtype=np.bool_)
-            grown[: len(self.flags)] = self.flags
-            self.flags = grown
-        self.flags[ordinals[ordinals >= 0]] = True
+        if top > len(self.numbers):
+            grown = np.zeros(max(top, len(self.numbers) * 3 // 2), dtype=np.uint32)
+            grown[: len(self.numbers)] = self.numbers
+            self.numbers = grown
+        inside = ordinals[ordinals >= 0]
+        self.repeated |= bool(self.numbers[inside].any()) or len(np.unique(inside)) < len(inside)
+        self.files.append(path)
+        self.numbers[inside] = len(self.files)
         self.strangers.add(digests[ordinals < 0])
+        self.new_files, self.new_rows = self.new_files + 1, self.new_rows + len(ordinals)
 
     def has(self, ordinals: Ordinals) -> npt.NDArray[np.bool_]:
         """Which of these base rows have a row."""
-        inside = ordinals < len(self.flags)
+        inside = ordinals < len(self.numbers)
         result = np.zeros(len(ordinals), dtype=np.bool_)
-        result[inside] = self.flags[ordinals[inside]]
+        result[inside] = self.numbers[ordinals[inside]] > 0
         return result
 
+    def has_moved(self, path: str, new: str) -> None:
+        """Note that a file has another name now."""
+        self.files = [new if known == path else known for known in self.files]
+        self.new_files += 1
+
     @property
-    def rows(self) -> int:
-        """How many base rows have a row."""
-        return int(np.count_nonzero(self.flags))
+    def is_plain(self) -> bool:
+        """Whether numbers and files say all: no key is outside the base or has several rows."""
+        return not self.repeated and not len(self.strangers)
 
 
 @dataclass
@@ -224,6 +283,9 @@ class KeyIndex:
 
     base: KeySet = field(default_factory=KeySet)
     namespaces: dict[str, Coverage] = field(default_factory=dict)
+    waiting: dict[str, Callable[[], Coverage]] = field(
+        default_factory=dict
+    )  # namespaces whose coverage is on the disk, until it is asked for
     other_keys: set[str] = field(
         default_factory=set
     )  # namespaces with files of older tools keyed by sequence
@@ -233,10 +295,12 @@ class KeyIndex:
         """Note rows appended to the base."""
         self.base.add(digests_of(ids, where=where))
 
-    def add_overlay_rows(self, namespace: str, ids: pa.ChunkedArray | pa.Array, *, where: str) -> None:
-        """Note the rows of an overlay file."""
+    def add_overlay_rows(
+        self, namespace: str, ids: pa.ChunkedArray | pa.Array, *, path: str, where: str
+    ) -> None:
+        """Note the rows of an overlay file; ``path`` is relative to the dataset."""
         digests = digests_of(ids, where=where)
-        self.coverage(namespace).add(self.base.find(digests), digests)
+        self.coverage(namespace).add(self.base.find(digests), digests, path=path)
 
     def add_columns(self, namespace: str, schema: pa.Schema, *, arrow_schema: bool) -> None:
         """Note the columns of an overlay file, and whether it carries an Arrow schema."""
@@ -248,11 +312,15 @@ class KeyIndex:
     def forget_namespace(self, namespace: str) -> None:
         """Forget all that is known of a namespace."""
         self.namespaces.pop(namespace, None)
+        self.waiting.pop(namespace, None)
         self.stored_types.pop(namespace, None)
         self.other_keys.discard(namespace)
 
     def coverage(self, namespace: str) -> Coverage:
         """The coverage of a namespace, empty if it has no rows yet."""
+        if namespace in self.waiting:
+            self.namespaces[namespace] = self.waiting[namespace]()
+            del self.waiting[namespace]
         return self.namespaces.setdefault(namespace, Coverage())
 
 

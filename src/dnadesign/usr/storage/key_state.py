@@ -1,96 +1,44 @@
 """How the key index follows the log: read what the new events added, fill anew what they cannot tell.
 
+A process begins with what is cached on the disk, as far as that is true of the log and the files, else with the files.
 The caller holds the dataset's lock and has recovered, so the files are those of the log's end.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import Any
 
-from dnadesign.usr.contract.events import LIBRARY_ACTIONS, Event
-from dnadesign.usr.contract.layout import (
-    ARTIFACTS,
-    DERIVED,
-    DERIVED_ARCHIVE,
-    EVENTS,
-    RECORDS,
-    overlay_file,
-)
-from dnadesign.usr.storage.event_log import read_events
+from dnadesign.usr.contract.errors import ConcurrentChangeError, EventLogError
+from dnadesign.usr.contract.layout import EVENTS, RECORDS, overlay_file
+from dnadesign.usr.storage.checked_blocks import DamagedCache
 from dnadesign.usr.storage.filesystem import FileSystem, opened
-from dnadesign.usr.storage.key_index import KeyIndex, is_append, keyed_by_id, read_ids
+from dnadesign.usr.storage.key_cache import KeyCache, StoredCoverage, open_key_cache
+from dnadesign.usr.storage.key_index import Coverage, KeyIndex, KeySet, digests_of, keyed_by_id, read_ids
+from dnadesign.usr.storage.key_manifest import BaseMark, Manifest, mark_base, mark_log, mark_of
+from dnadesign.usr.storage.key_save import SaveRule, save_keys
+from dnadesign.usr.storage.key_tail import Tail, read_tail
 from dnadesign.usr.storage.parquet import read_footer
-from dnadesign.usr.storage.version import overlay_of, stored_overlays
+from dnadesign.usr.storage.stored_keys import Digests
+from dnadesign.usr.storage.version import stored_overlays
 
-_NEUTRAL = frozenset(
-    {"init", "registry_freeze", "snapshot", "snapshot_prune", "artifacts_prune", "events_archive"}
-)  # these change no row of base or overlays
-_NO_ROWS = (f"{ARTIFACTS}/", f"{DERIVED_ARCHIVE}/")  # files there are no rows of base or overlays
+_MOST_TAIL = 1 << 24  # bytes of the log; to parse more takes longer than to read all keys
 
 
 @dataclass
 class KeyState:
-    """A key index and the end of the log that it stands for."""
+    """A key index and the end of the log that it stands for.
+
+    ``base`` is the base as of that end, None where it has to be looked at; ``saved`` is what is known to be on the disk.
+    """
 
     device: int
     inode: int
     end: int
     index: KeyIndex = field(default_factory=KeyIndex)
-
-
-@dataclass
-class _Tail:
-    """What the events since the last look changed."""
-
-    appended: bool = False
-    parts: dict[str, str] = field(default_factory=dict)
-    refill: set[str] = field(default_factory=set)
-    everything: bool = False
-
-    def add(self, event: Event) -> None:
-        """Note one event's changes."""
-        if event.action not in LIBRARY_ACTIONS or event.action in _NEUTRAL:
-            return  # a tool's own event, or one that changes no row
-        added, removed = _listed(event.artifacts, "added"), _listed(event.artifacts, "removed")
-        if added is None or removed is None:
-            self.everything = True  # of an older tool, which does not say what it changed
-            return
-        for artifact in added:
-            self._add_file(artifact)
-        for artifact in removed:
-            self._add_removed(str(artifact.get("path", "")))
-
-    def _add_file(self, artifact: dict[str, Any]) -> None:
-        path = str(artifact.get("path", ""))
-        namespace = overlay_of(path)
-        if path == RECORDS:
-            self.appended = True
-            self.everything |= not is_append(artifact)
-        elif namespace is not None and path == overlay_file(namespace):
-            self.refill.add(namespace)
-        elif namespace is not None:
-            self.parts[path] = namespace
-        elif "files" in artifact and not path.startswith(_NO_ROWS):
-            self.everything = True
-
-    def _add_removed(self, path: str) -> None:
-        folder, _, rest = path.partition("/")
-        namespace = rest.split("/", 1)[0].removesuffix(".parquet")
-        if folder == DERIVED and namespace:
-            self.refill.add(namespace)
-        else:
-            self.everything = True
-
-
-def _listed(artifacts: Mapping[str, Any], key: str) -> list[dict[str, Any]] | None:
-    """The files of one list, a folded one as its only member; None for the shapes of older tools."""
-    found = artifacts.get(key)
-    if isinstance(found, dict) and "files" in found:
-        return [found]
-    return found if isinstance(found, list) and all(isinstance(a, dict) for a in found) else None
+    base: BaseMark | None = None
+    saved: Manifest | None = None
 
 
 def follow(fs: FileSystem, dataset: Path, state: KeyState | None) -> KeyState:
@@ -99,7 +47,7 @@ def follow(fs: FileSystem, dataset: Path, state: KeyState | None) -> KeyState:
     Args:
         fs: The file system.
         dataset: The dataset's folder; its lock is held.
-        state: The state at an earlier look, which is brought up to date in place; None to fill anew.
+        state: The state at an earlier look, which is brought up to date in place; None to begin anew.
 
     Raises:
         CorruptFileError: A file of the dataset is damaged.
@@ -109,18 +57,41 @@ def follow(fs: FileSystem, dataset: Path, state: KeyState | None) -> KeyState:
     if state is not None and (state.device, state.inode) == end[:2] and state.end <= end[2]:
         if state.end == end[2]:
             return state
-        tail = _Tail()
-        for event in read_events(fs, dataset, start=state.end, end=end[2]):
-            tail.add(event)
+        tail = read_tail(fs, dataset, start=state.end, end=end[2])
         if not tail.everything:
-            _apply(fs, dataset, state.index, tail)
+            _apply(fs, dataset, state, tail)
             state.end = end[2]
             return state
+    return _adopt(fs, dataset, end) or _fill(fs, dataset, end)
+
+
+def _fill(fs: FileSystem, dataset: Path, end: tuple[int, int, int]) -> KeyState:
+    """The keys as the files have them."""
     fresh = KeyState(*end)
-    _fill_base(fs, dataset, fresh.index)
+    _fill_base(fs, dataset, fresh)
     for namespace in stored_overlays(fs, dataset, None):
         _fill_namespace(fs, dataset, fresh.index, namespace)
     return fresh
+
+
+def save(fs: FileSystem, dataset: Path, state: KeyState, rule: SaveRule) -> None:
+    """Put the index on the disk if it is worth it.
+
+    Args:
+        fs: The file system.
+        dataset: The dataset's folder; its lock is held.
+        state: The keys; the files of the cache are as of ``state.end`` from then on.
+        rule: What is worth it.
+    """
+    if not rule.wants(state.index, state.saved, state.end):
+        return
+    log = mark_log(fs, dataset, state.end)
+    base = state.base or mark_base(fs, dataset / RECORDS)
+    if log is None or base.rows != len(state.index.base):
+        return
+    keys_too = rule.wants_keys(state.index)
+    saved = save_keys(fs, dataset, state.index, state.saved, marks=(log, base), keys_too=keys_too)
+    state.saved = saved or state.saved
 
 
 def _log_end(fs: FileSystem, dataset: Path) -> tuple[int, int, int]:
@@ -128,9 +99,110 @@ def _log_end(fs: FileSystem, dataset: Path) -> tuple[int, int, int]:
     return (found.device, found.inode, found.size) if found is not None else (0, 0, 0)
 
 
-def _apply(fs: FileSystem, dataset: Path, index: KeyIndex, tail: _Tail) -> None:
+# -- from the cache ----------------------------------------------------------------------------------------------------
+
+
+def _adopt(fs: FileSystem, dataset: Path, end: tuple[int, int, int]) -> KeyState | None:
+    """The keys as the cache and the log's tail behind it have them; None where that cannot be."""
+    cache = open_key_cache(fs, dataset, end=end[2])
+    if cache is None:
+        return None
+    state = KeyState(*end, saved=cache.manifest)
+    tail = _tail_behind(fs, dataset, cache.log_end, end[2])
+    if tail is None or not _adopt_base(fs, dataset, state, cache, tail):
+        cache.close()
+        return None
+    for namespace, paths in stored_overlays(fs, dataset, None).items():
+        coverage = _coverage_of(fs, dataset, cache, namespace, paths=paths, tail=tail)
+        if coverage is None:
+            tail.refill.add(namespace)
+            continue
+        state.index.waiting[namespace] = partial(_load, fs, dataset, state.index, coverage)
+        state.index.stored_types[namespace] = dict(cache.namespaces[namespace].columns)
+    _apply_overlays(fs, dataset, state.index, tail)
+    return state
+
+
+def _tail_behind(fs: FileSystem, dataset: Path, start: int, end: int) -> Tail | None:
+    if end - start > _MOST_TAIL:
+        return None
+    try:
+        tail = read_tail(fs, dataset, start=start, end=end)
+    except (
+        EventLogError,
+        ConcurrentChangeError,
+    ):  # whoever reads the events tells; the files are as they are
+        return None
+    return None if tail.everything else tail
+
+
+def _adopt_base(fs: FileSystem, dataset: Path, state: KeyState, cache: KeyCache, tail: Tail) -> bool:
+    """Take the base's keys from the cache, and those appended since from the base."""
+    with opened(fs, dataset / RECORDS, "read") as file:
+        footer = read_footer(file)
+        state.base = mark_of(footer)
+        changed = tail.appended or tail.restamped
+        if footer.rows < cache.manifest.base.rows or not (changed or state.base == cache.manifest.base):
+            return False  # another base was put in its place
+        reread = partial(_first_digests, fs, dataset, cache.base_rows)
+        state.index.base = KeySet(stored=cache.keys, reread=reread)
+        if footer.rows > cache.base_rows:
+            ids = read_ids(file, from_row=cache.base_rows, footer=footer)
+            state.index.add_base_rows(ids, where=str(file.path))
+    return True
+
+
+def _first_digests(fs: FileSystem, dataset: Path, rows: int) -> Digests:
+    with opened(fs, dataset / RECORDS, "read") as file:
+        ids = read_ids(file)
+        return digests_of(ids.slice(0, rows), where=str(file.path))
+
+
+def _coverage_of(
+    fs: FileSystem, dataset: Path, cache: KeyCache, namespace: str, *, paths: list[str], tail: Tail
+) -> StoredCoverage | None:
+    """The cached coverage of a namespace if that and the tail tell of just these files."""
+    if namespace not in cache.namespaces or namespace in tail.refill:
+        return None
+    try:
+        coverage = cache.coverage(namespace)
+        if paths == [overlay_file(namespace)]:
+            footer_sha256 = cache.namespaces[namespace].footer_sha256
+            if mark_base(fs, dataset / paths[0]).footer_sha256 != footer_sha256:
+                return None
+    except DamagedCache:
+        return None
+    new = [path for path, owner in tail.parts.items() if owner == namespace]
+    return coverage if sorted([*coverage.files, *new]) == paths else None
+
+
+def _load(fs: FileSystem, dataset: Path, index: KeyIndex, stored: StoredCoverage) -> Coverage:
+    """The coverage of a namespace from the cache, from the files if that is damaged."""
+    try:
+        return Coverage(stored.all_numbers(), list(stored.files))
+    except DamagedCache:
+        coverage = Coverage()
+        for path in stored.files:
+            with opened(fs, dataset / path, "read") as file:
+                digests = digests_of(read_ids(file), where=str(file.path))
+                coverage.add(index.base.find(digests), digests, path=path)
+        return coverage
+    finally:
+        stored.close()
+
+
+# -- from the files ----------------------------------------------------------------------------------------------------
+
+
+def _apply(fs: FileSystem, dataset: Path, state: KeyState, tail: Tail) -> None:
     if tail.appended:
-        _fill_base(fs, dataset, index)
+        _fill_base(fs, dataset, state)
+    if tail.restamped:
+        state.base = None
+    _apply_overlays(fs, dataset, state.index, tail)
+
+
+def _apply_overlays(fs: FileSystem, dataset: Path, index: KeyIndex, tail: Tail) -> None:
     for path, namespace in tail.parts.items():
         if namespace not in tail.refill:
             _fill_file(fs, dataset, index, namespace, path)
@@ -139,10 +211,12 @@ def _apply(fs: FileSystem, dataset: Path, index: KeyIndex, tail: _Tail) -> None:
         _fill_namespace(fs, dataset, index, namespace)
 
 
-def _fill_base(fs: FileSystem, dataset: Path, index: KeyIndex) -> None:
+def _fill_base(fs: FileSystem, dataset: Path, state: KeyState) -> None:
     with opened(fs, dataset / RECORDS, "read") as file:
-        ids = read_ids(file, from_row=len(index.base))
-        index.add_base_rows(ids, where=str(file.path))
+        footer = read_footer(file)
+        ids = read_ids(file, from_row=len(state.index.base), footer=footer)
+        state.index.add_base_rows(ids, where=str(file.path))
+        state.base = mark_of(footer)
 
 
 def _fill_namespace(fs: FileSystem, dataset: Path, index: KeyIndex, namespace: str) -> None:
@@ -157,4 +231,4 @@ def _fill_file(fs: FileSystem, dataset: Path, index: KeyIndex, namespace: str, p
         if not keyed_by_id(footer, str(file.path)):
             index.other_keys.add(namespace)
             return
-        index.add_overlay_rows(namespace, read_ids(file, footer=footer), where=str(file.path))
+        index.add_overlay_rows(namespace, read_ids(file, footer=footer), path=path, where=str(file.path))

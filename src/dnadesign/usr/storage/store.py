@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from dnadesign.usr.contract.errors import LockTimeout
+from dnadesign.usr.contract.errors import LockTimeout, SequencesError
 from dnadesign.usr.contract.events import DatasetRef
 from dnadesign.usr.contract.layout import EVENTS, RECORDS
 from dnadesign.usr.contract.names import check_dataset_id
 from dnadesign.usr.storage.batch_index import BatchIndex
 from dnadesign.usr.storage.filesystem import REAL, FileStat, FileSystem, opened, told_unreadable
 from dnadesign.usr.storage.journal import log_length, recover
-from dnadesign.usr.storage.key_state import KeyState, follow
+from dnadesign.usr.storage.key_save import SaveRule
+from dnadesign.usr.storage.key_state import KeyState, follow, save
 from dnadesign.usr.storage.lock import DEFAULT_TIMEOUT, check_locks_exclude, exclusive_lock
 from dnadesign.usr.storage.version import (
     PinnedFile,
@@ -30,6 +32,8 @@ from dnadesign.usr.storage.version import (
 )
 from dnadesign.usr.storage.visibility import committed_log_end
 
+_log = logging.getLogger("dnadesign.usr")
+
 
 @dataclass
 class Store:
@@ -39,6 +43,7 @@ class Store:
     name: str
     fs: FileSystem = REAL
     lock_timeout: float = DEFAULT_TIMEOUT
+    save_rule: SaveRule = field(default_factory=SaveRule)
     _keys: KeyState | None = field(default=None, repr=False)
     _batches: BatchIndex = field(default_factory=BatchIndex, repr=False)
     _locks_checked: bool = False
@@ -169,9 +174,20 @@ class Store:
         """Say that the index has the keys of the commit just made; the dataset's lock is held."""
         if self._keys is not None:
             try:
-                self._keys.end = log_length(self.fs, self.dir)
+                self._keys.end, self._keys.base = log_length(self.fs, self.dir), None
             except OSError:  # no reason to call a change failed that is committed
                 self._keys = None
+
+    def save_keys(self) -> None:
+        """Put the index on the disk if processes that begin would gain by it; the dataset's lock is held."""
+        if self._keys is not None:
+            try:
+                save(self.fs, self.dir, self._keys, self.save_rule)
+            except (
+                OSError,
+                SequencesError,
+            ) as error:  # it is a cache; what is wrong is told where it is needed
+                _log.debug("%s: the keys were not cached: %s", self.dir, error)
 
     def forget_keys(self) -> None:
         """Fill the index anew when it is needed next."""

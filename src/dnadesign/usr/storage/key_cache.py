@@ -1,0 +1,183 @@
+"""The keys of a dataset on the disk, for processes that begin: look-ups cost what they read, whatever is there.
+
+A cache of the log's state at one offset, under ``.usr/keys`` (see :mod:`key_manifest`): the sorted keys of the base, and
+per namespace the number of the file that has each base row. What the log says behind that offset is in no file here:
+:func:`read_tail` tells of it. Everything read is checked; what is damaged, stale or gone is as good as not there, and
+whoever asked goes back to the files. Writers put it there after a commit (:mod:`key_save`); readers never write.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from dnadesign.usr.contract.layout import EVENTS, KEYS
+from dnadesign.usr.storage.checked_blocks import DamagedCache, Form, StoredArray
+from dnadesign.usr.storage.filesystem import FileSystem, OpenFile, opened
+from dnadesign.usr.storage.key_manifest import Manifest, NamespaceEntry, StoredFile, log_has, read_manifest
+from dnadesign.usr.storage.stored_keys import Digests, Ordinals, StoredKeys
+
+_TRIES = 5
+NUMBER = np.dtype("<u4")
+NUMBERS_PER_BLOCK = 1024
+
+
+def numbers_form(rows: int) -> Form:
+    """How the file numbers of a namespace lie in their file."""
+    return Form(NUMBER, rows, NUMBERS_PER_BLOCK)
+
+
+class StoredCoverage:
+    """The cached coverage of a namespace: which of ``files`` has the row of each base row.
+
+    Args:
+        file: The file, which is this object's to close from now on.
+        rows: For how many base rows it has a number; the ones behind have no row.
+        table_sha256: The hash of its table.
+
+    Raises:
+        DamagedCache: The file is not what was written.
+    """
+
+    def __init__(self, file: OpenFile, rows: int, table_sha256: str) -> None:
+        self._array = StoredArray(file, numbers_form(rows), table_sha256)
+        self.files = tuple(self._array.beside.decode().split("\n")) if self._array.beside else ()
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._array.close()
+
+    def numbers(self, ordinals: Ordinals) -> npt.NDArray[np.uint32]:
+        """For each base row 1 and the index in ``files`` of the file that has its row, 0 if none has.
+
+        Raises:
+            DamagedCache: A block that had to be read is not what was written.
+        """
+        found = np.zeros(len(ordinals), dtype=NUMBER)
+        inside = np.flatnonzero(ordinals < self._array.form.rows)
+        self._array.load(ordinals[inside])
+        found[inside] = self._array.values[ordinals[inside]]
+        return found
+
+    def all_numbers(self) -> npt.NDArray[np.uint32]:
+        """The numbers of all base rows that have one in the file; the array is the caller's.
+
+        Raises:
+            DamagedCache: A block is not what was written.
+        """
+        self._array.load_all()
+        return self._array.values
+
+
+class KeyCache:
+    """The cached keys, open; close them, or use them in a ``with`` block.
+
+    Attributes:
+        manifest: What they stand for.
+    """
+
+    def __init__(self, fs: FileSystem, dataset: Path, manifest: Manifest) -> None:
+        self._fs, self._dataset, self.manifest = fs, dataset, manifest
+        self.keys = StoredKeys(self._open(manifest.keys), manifest.keys.rows, manifest.keys.table_sha256)
+        self._coverage: dict[str, StoredCoverage] = {}
+
+    @property
+    def log_end(self) -> int:
+        """The offset in the log as of which all here is true."""
+        return self.manifest.log.end
+
+    @property
+    def base_rows(self) -> int:
+        """How many of the first base rows have their key here."""
+        return len(self.keys)
+
+    @property
+    def namespaces(self) -> dict[str, NamespaceEntry]:
+        """The namespaces whose coverage is cached."""
+        return self.manifest.namespaces
+
+    def ordinals(self, digests: Digests) -> Ordinals:
+        """The base row of each key, -1 where it is not among the first ``base_rows``; digests of shape (n, 20).
+
+        Raises:
+            DamagedCache: The file is not what was written.
+        """
+        return self.keys.find(digests)
+
+    def coverage(self, namespace: str) -> StoredCoverage:
+        """The coverage of one of ``namespaces``, opened when first asked for.
+
+        Raises:
+            DamagedCache: Its file is gone, or not what was written.
+        """
+        if namespace not in self._coverage:
+            file = self.namespaces[namespace].file
+            self._coverage[namespace] = StoredCoverage(self._open(file), file.rows, file.table_sha256)
+        return self._coverage[namespace]
+
+    def files(self, namespace: str) -> tuple[str, ...]:
+        """The files of a namespace that the cache knows, relative to the dataset.
+
+        Raises:
+            DamagedCache: Its file is gone, or not what was written.
+        """
+        return self.coverage(namespace).files
+
+    def part_of(self, namespace: str, ordinals: Ordinals) -> list[str | None]:
+        """The file that has the row of each base row, None where none of :meth:`files` has.
+
+        Raises:
+            DamagedCache: Its file is gone, or not what was written.
+        """
+        coverage = self.coverage(namespace)
+        names: Sequence[str | None] = (None, *coverage.files)
+        return [names[number] for number in coverage.numbers(ordinals).tolist()]
+
+    def _open(self, file: StoredFile) -> OpenFile:
+        try:
+            return self._fs.open(self._dataset / KEYS / file.name, "read")
+        except OSError as error:
+            raise DamagedCache(f"{self._dataset / KEYS / file.name}: {error}") from error
+
+    def close(self) -> None:
+        """Let go of the files."""
+        self.keys.close()
+        for coverage in self._coverage.values():
+            coverage.close()
+
+    def __enter__(self) -> KeyCache:
+        """Itself."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Let go of the files."""
+        self.close()
+
+
+def open_key_cache(fs: FileSystem, dataset: Path, *, end: int) -> KeyCache | None:
+    """The cached keys of a dataset; no lock is needed.
+
+    Args:
+        fs: The file system.
+        dataset: The dataset's folder.
+        end: A committed end of its log; the cache is as of that offset or an earlier one.
+
+    Returns:
+        The cache, or None where there is none that is true of this log and whole as far as was read.
+    """
+    for _ in range(_TRIES):  # a writer may be replacing it this moment
+        manifest = read_manifest(fs, dataset)
+        if manifest is None or manifest.log.end > end:
+            return None
+        try:
+            with opened(fs, dataset / EVENTS, "read") as log:
+                if not log_has(log, manifest.log):
+                    return None
+            return KeyCache(fs, dataset, manifest)
+        except (DamagedCache, OSError):
+            if read_manifest(fs, dataset) == manifest:
+                return None
+    return None

@@ -1,0 +1,173 @@
+"""Put the keys that a writer knows on the disk, for processes that begin after it."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from dnadesign.usr.contract.errors import CorruptFileError
+from dnadesign.usr.contract.layout import KEYS, overlay_file
+from dnadesign.usr.storage.checked_blocks import DamagedCache, in_whole_blocks, write_blocks
+from dnadesign.usr.storage.filesystem import FileSystem, OpenFile, opened, write_all
+from dnadesign.usr.storage.key_cache import numbers_form
+from dnadesign.usr.storage.key_index import Coverage, KeyIndex
+from dnadesign.usr.storage.key_manifest import (
+    INDEX,
+    BaseMark,
+    LogMark,
+    Manifest,
+    NamespaceEntry,
+    StoredFile,
+    mark_base,
+    read_manifest,
+)
+from dnadesign.usr.storage.stored_keys import MOST_KEYS, write_keys
+
+_log = logging.getLogger("dnadesign.usr")
+_NEW = ".new"  # there is one writer at a time; what a dead one left is removed
+
+
+@dataclass(frozen=True, slots=True)
+class SaveRule:
+    """When keys are worth the writing: once a process that begins would have so much to read beside the cache.
+
+    Attributes:
+        files: So many overlay files.
+        rows: So many rows, of the base or of overlay files.
+        log_bytes: So much of the log.
+        share: A file of the cache is not written anew for fewer than this part (1/share) of its rows.
+        rows_a_file: For so many rows that have to be written, one more file is waited for.
+    """
+
+    files: int = 16
+    rows: int = 1 << 16
+    log_bytes: int = 1 << 22
+    share: int = 16
+    rows_a_file: int = 1 << 16
+
+    def wants_keys(self, index: KeyIndex) -> bool:
+        """Whether the base's keys should be written anew."""
+        stored = index.base.rows_stored
+        return len(index.base) - stored >= max(self.rows, stored // self.share)
+
+    def wants(self, index: KeyIndex, saved: Manifest | None, log_end: int) -> bool:
+        """Whether anything should be written."""
+        changed = [c for c in index.namespaces.values() if c.new_files]
+        files, rows = sum(c.new_files for c in changed), sum(c.new_rows for c in changed)
+        to_write = sum(len(c.numbers) for c in changed)
+        return (
+            self.wants_keys(index)
+            or files >= max(self.files, to_write // self.rows_a_file)
+            or rows >= max(self.rows, len(index.base) // self.share)
+            or (saved is not None and log_end - saved.log.end >= self.log_bytes)
+        )
+
+
+def save_keys(
+    fs: FileSystem,
+    dataset: Path,
+    index: KeyIndex,
+    saved: Manifest | None,
+    *,
+    marks: tuple[LogMark, BaseMark],
+    keys_too: bool,
+) -> Manifest | None:
+    """Write what is new of the keys, then the manifest, then remove files that it does not name.
+
+    Args:
+        fs: The file system.
+        dataset: The dataset's folder; its lock is held.
+        index: The keys.
+        saved: The manifest that was read or written before.
+        marks: The end of the log, and the base, as of which the index is true.
+        keys_too: Whether to write the base's keys anew.
+
+    Returns:
+        The new manifest; None if the disk did not take it, which does no harm.
+    """
+    log, base = marks
+    if len(index.base) > MOST_KEYS:
+        return None
+    try:
+        fs.mkdir(dataset / KEYS)
+        there = {entry.name for entry in fs.list(dataset / KEYS)}  # another writer may have removed some
+        keep = saved is not None and not keys_too and saved.keys.name in there
+        keys = saved.keys if saved is not None and keep else _save_base(fs, dataset, index)
+        before = {
+            name: entry
+            for name, entry in (saved.namespaces if saved is not None else {}).items()
+            if entry.file.name in there
+        }
+        manifest = Manifest(log, base, keys, _save_namespaces(fs, dataset, index, before))
+        with _new_file(fs, dataset) as file:
+            write_all(file, 0, manifest.to_bytes())
+        fs.rename(dataset / KEYS / _NEW, dataset / INDEX)
+        _remove_others(fs, dataset, manifest)
+    except (OSError, DamagedCache, CorruptFileError) as error:
+        _log.debug("%s: the keys were not cached: %s", dataset, error)
+        with contextlib.suppress(OSError):  # the disk may be full of what was begun
+            _remove_others(fs, dataset, read_manifest(fs, dataset))
+        return None
+    for coverage in index.namespaces.values():
+        coverage.new_files = coverage.new_rows = 0
+    return manifest
+
+
+def _save_base(fs: FileSystem, dataset: Path, index: KeyIndex) -> StoredFile:
+    runs = index.base.sorted_rows()
+    with _new_file(fs, dataset) as file:
+        table_sha256 = write_keys(file, runs)
+    return _named(fs, dataset, "base", sum(map(len, runs)), table_sha256)
+
+
+def _save_namespaces(
+    fs: FileSystem, dataset: Path, index: KeyIndex, before: dict[str, NamespaceEntry]
+) -> dict[str, NamespaceEntry]:
+    for name in set(index.waiting) - set(before):
+        index.coverage(name)
+    found = {name: before[name] for name in index.waiting}
+    for name, coverage in index.namespaces.items():
+        if name in index.other_keys or not coverage.is_plain or not coverage.files:
+            continue
+        file = before[name].file if name in before and not coverage.new_files else None
+        file = file or _save_coverage(fs, dataset, name, coverage)
+        single = coverage.files == [overlay_file(name)]
+        footer = mark_base(fs, dataset / overlay_file(name)).footer_sha256 if single else None
+        found[name] = NamespaceEntry(file, dict(index.stored_types.get(name, {})), footer)
+    return found
+
+
+def _save_coverage(fs: FileSystem, dataset: Path, namespace: str, coverage: Coverage) -> StoredFile:
+    covered = coverage.numbers.nonzero()[0]
+    numbers = coverage.numbers[: int(covered[-1]) + 1 if len(covered) else 0]
+    form, beside = numbers_form(len(numbers)), "\n".join(coverage.files).encode()
+    with _new_file(fs, dataset) as file:
+        table_sha256 = write_blocks(file, in_whole_blocks(numbers, form), form, beside)
+    return _named(fs, dataset, namespace, len(numbers), table_sha256)
+
+
+@contextlib.contextmanager
+def _new_file(fs: FileSystem, dataset: Path) -> Iterator[OpenFile]:
+    """A file that has its name still to get."""
+    hidden = dataset / KEYS / _NEW
+    with contextlib.suppress(FileNotFoundError):  # what a dead writer left
+        fs.unlink(hidden)
+    with opened(fs, hidden, "create") as file:
+        yield file
+
+
+def _named(fs: FileSystem, dataset: Path, kind: str, rows: int, table_sha256: str) -> StoredFile:
+    """Name the new file for its content."""
+    name = f"{kind}-{table_sha256[:32]}"
+    fs.rename(dataset / KEYS / _NEW, dataset / KEYS / name)
+    return StoredFile(name, rows, table_sha256)
+
+
+def _remove_others(fs: FileSystem, dataset: Path, manifest: Manifest | None) -> None:
+    wanted = (manifest.names | {INDEX.removeprefix(f"{KEYS}/")}) if manifest is not None else set()
+    for entry in fs.list(dataset / KEYS):
+        if entry.name not in wanted and not entry.is_dir:
+            fs.unlink(dataset / KEYS / entry.name)

@@ -1,0 +1,147 @@
+"""The keys of a dataset in a file: sorted, so that a look-up reads the few blocks that it needs.
+
+A row is a key's first 64 bits, its other 12 bytes, and the ordinal of its base row; rows are sorted by the first 64 bits.
+Beside the checksums of its blocks the file keeps the first 64 bits of each block, which say where to look.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from dnadesign.usr.storage.checked_blocks import (
+    DamagedCache,
+    Form,
+    StoredArray,
+    in_whole_blocks,
+    write_blocks,
+)
+from dnadesign.usr.storage.filesystem import OpenFile
+
+Ordinals = npt.NDArray[np.int64]
+Digests = npt.NDArray[np.uint8]
+Prefixes = npt.NDArray[np.uint64]
+
+DIGEST_BYTES = 20
+MOST_KEYS = (1 << 32) - 1
+_PREFIX_BYTES = 8
+_ROW = np.dtype([("prefix", "<u8"), ("rest", "u1", (DIGEST_BYTES - _PREFIX_BYTES,)), ("ordinal", "<u4")])
+_ROWS_PER_BLOCK = 170  # just below 4 KiB
+_HALVINGS = _ROWS_PER_BLOCK.bit_length()
+
+
+def prefixes_of(digests: Digests) -> Prefixes:
+    """The first 64 bits of keys, which sort as the keys do; digests of shape (n, 20)."""
+    return np.ascontiguousarray(digests[:, :_PREFIX_BYTES]).view(">u8").ravel().astype(np.uint64)
+
+
+class StoredKeys:
+    """Keys with the ordinals 0 to ``len(keys) - 1``, read from their file as they are looked for.
+
+    Args:
+        file: The file, which is the keys' to close from now on.
+        rows: How many keys there are.
+        table_sha256: What :func:`write_keys` gave.
+
+    Raises:
+        DamagedCache: The file is not what was written.
+    """
+
+    def __init__(self, file: OpenFile, rows: int, table_sha256: str) -> None:
+        form = Form(_ROW, rows, _ROWS_PER_BLOCK)
+        self._array = StoredArray(file, form, table_sha256)
+        if len(self._array.beside) != 8 * form.blocks:
+            raise DamagedCache(f"{file.path}: its table is too short")
+        self._firsts = np.frombuffer(self._array.beside, dtype="<u8")
+
+    def __len__(self) -> int:
+        """How many keys there are."""
+        return self._array.form.rows
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._array.close()
+
+    def find(self, digests: Digests) -> Ordinals:
+        """The ordinal of each key, -1 where it is not among them; digests of shape (n, 20).
+
+        Raises:
+            DamagedCache: A block that had to be read is not what was written.
+        """
+        found = np.full(len(digests), -1, dtype=np.int64)
+        if not len(self):
+            return found
+        prefixes = prefixes_of(digests)
+        places = self._first_places(prefixes)
+        wanted = np.flatnonzero(places < len(self))
+        self._array.load(places[wanted])
+        rows = self._array.values
+        hits = wanted[rows["prefix"][places[wanted]] == prefixes[wanted]]
+        same = (rows["rest"][places[hits]] == digests[hits, _PREFIX_BYTES:]).all(axis=1)
+        found[hits[same]] = rows["ordinal"][places[hits[same]]]
+        for hit in hits[~same].tolist():  # another key begins alike: the ones behind it may be this one
+            found[hit] = self._find_behind(int(places[hit]) + 1, digests[hit])
+        return found
+
+    def _first_places(self, prefixes: Prefixes) -> Ordinals:
+        """Where the first key that begins so, or with more, stands or would stand."""
+        blocks = np.maximum(np.searchsorted(self._firsts, prefixes) - 1, 0)
+        low = blocks * _ROWS_PER_BLOCK
+        high = np.minimum(low + _ROWS_PER_BLOCK, len(self))
+        self._array.load(low)
+        stored, last = self._array.values["prefix"], high - 1
+        for _ in range(_HALVINGS):
+            middle = np.minimum((low + high) >> 1, last)  # within the block also where low is at its end
+            smaller = (stored[middle] < prefixes) & (low < high)
+            low, high = np.where(smaller, middle + 1, low), np.where(smaller, high, np.maximum(low, middle))
+        return low
+
+    def _find_behind(self, place: int, digest: Digests) -> int:
+        prefix = int(prefixes_of(digest.reshape(1, -1))[0])
+        while place < len(self):
+            self._array.load(np.array([place]))
+            row = self._array.values[place]
+            if int(row["prefix"]) != prefix:
+                return -1
+            if bytes(row["rest"]) == bytes(digest[_PREFIX_BYTES:]):
+                return int(row["ordinal"])
+            place += 1
+        return -1
+
+    def rows(self) -> npt.NDArray[np.void]:
+        """All rows, as :func:`write_keys` takes them.
+
+        Raises:
+            DamagedCache: A block is not what was written.
+        """
+        self._array.load_all()
+        return self._array.values
+
+
+def key_rows(prefixes: Prefixes, ordinals: Ordinals, digests: Digests) -> npt.NDArray[np.void]:
+    """Rows for :func:`write_keys`, sorted: prefixes and ordinals of shape (n,), digests in the same order, (n, 20)."""
+    rows = np.empty(len(prefixes), dtype=_ROW)
+    rows["prefix"], rows["ordinal"] = prefixes, ordinals
+    rows["rest"] = digests[:, _PREFIX_BYTES:]
+    return rows
+
+
+def write_keys(file: OpenFile, runs: Sequence[npt.NDArray[np.void]]) -> str:
+    """Write keys into an empty file: runs of sorted rows, put together; the sha256 that opens it again."""
+    rows = runs[0] if len(runs) == 1 else np.concatenate(runs)
+    if len(runs) > 1:
+        order = np.argsort(rows["prefix"], kind="stable")
+    form = Form(_ROW, len(rows), _ROWS_PER_BLOCK)
+
+    def pieces() -> Iterator[npt.NDArray[np.void]]:
+        if len(runs) == 1:
+            yield from in_whole_blocks(rows, form)
+            return
+        for places in in_whole_blocks(order, form):
+            yield rows[places]
+
+    starts = np.arange(0, len(rows), _ROWS_PER_BLOCK)
+    firsts = rows["prefix"][starts if len(runs) == 1 else order[starts]]
+    return write_blocks(file, pieces(), form, beside=firsts.astype("<u8").tobytes())

@@ -1,0 +1,300 @@
+"""Keys on the disk answer as the files do, after any history, and whatever happens to the files of the cache."""
+
+import hashlib
+import itertools
+from collections.abc import Callable
+from pathlib import Path
+from random import Random
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from benchmarks.bench import NAME, make_dataset, new_parts
+from benchmarks.generated import NAMESPACE
+from dnadesign.usr import Dataset, DuplicateKeyError
+from dnadesign.usr.contract.errors import SequencesError
+from dnadesign.usr.contract.layout import KEYS
+from dnadesign.usr.storage.checked_blocks import DamagedCache
+from dnadesign.usr.storage.filesystem import REAL, opened
+from dnadesign.usr.storage.key_cache import open_key_cache
+from dnadesign.usr.storage.key_index import KeySet, digests_of
+from dnadesign.usr.storage.key_state import follow
+from dnadesign.usr.storage.stored_keys import StoredKeys, write_keys
+from dnadesign.usr.testing.simulated import SimulatedFileSystem
+from tests.benchmarks.counting import CountingFileSystem
+from tests.faults.changes import DATASET
+from tests.faults.datasets import IDS, VERBS, dataset, problems_of, rows_of, with_dataset
+from tests.usr.storage.cached_keys import (
+    cached_files,
+    damage,
+    eager,
+    fresh_index,
+    index_of_files,
+    random_digests,
+    told,
+)
+
+# Few distinct beginnings, so that many keys share their first 64 bits and the rest has to tell them apart.
+KEYS_ALIKE = st.builds(
+    lambda head, tail: bytes([head]) * 8 + bytes([tail]) * 12, st.integers(0, 3), st.integers(0, 255)
+)
+
+
+def as_digests(keys: list[bytes]) -> np.ndarray:
+    return np.frombuffer(b"".join(keys), dtype=np.uint8).reshape(-1, 20)
+
+
+def stored(digests: np.ndarray, path: Path) -> StoredKeys:
+    keys = KeySet()
+    keys.add(digests)
+    path.unlink(missing_ok=True)
+    with opened(REAL, path, "create") as file:
+        table = write_keys(file, keys.sorted_rows())
+    return StoredKeys(REAL.open(path, "read"), len(digests), table)
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("keys") / "keys"
+
+
+@given(st.lists(KEYS_ALIKE, unique=True, max_size=700), st.lists(KEYS_ALIKE))
+def test_stored_keys_that_begin_alike_are_told_apart(
+    place: Path, keys: list[bytes], wanted: list[bytes]
+) -> None:
+    model = {key: ordinal for ordinal, key in enumerate(keys)}
+    found = stored(as_digests(keys), place)
+    assert found.find(as_digests(wanted)).tolist() == [model.get(key, -1) for key in wanted]
+    found.close()
+
+
+@pytest.mark.parametrize("count", [0, 1, 169, 170, 171, 340, 5_000])
+def test_stored_keys_find_each_of_theirs_and_no_other(place: Path, count: int) -> None:
+    digests = random_digests(count)
+    found = stored(digests, place)
+    assert found.find(digests).tolist() == list(range(count))
+    assert found.find(random_digests(500, seed=1)).tolist() == [-1] * 500
+    edges = as_digests([b"\0" * 20, b"\xff" * 20])
+    assert found.find(edges).tolist() == [-1, -1]
+    found.close()
+
+
+def test_keys_added_behind_stored_ones_have_the_ordinals_behind_theirs(place: Path) -> None:
+    digests = random_digests(3_000)
+    keys = KeySet(stored=stored(digests[:1_000], place))
+    for start in range(1_000, 3_000, 50):
+        keys.add(digests[start : start + 50])
+    assert keys.find(digests).tolist() == list(range(3_000))
+    again = KeySet()
+    again.add(digests)
+    merged = np.concatenate(keys.sorted_rows())
+    assert np.array_equal(np.sort(merged, order="prefix"), again.sorted_rows()[0])
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_a_changed_byte_is_found_or_is_not_read(place: Path, seed: int) -> None:
+    random, digests = Random(seed), random_digests(2_000)
+    whole = stored(digests, place)
+    wanted = digests[random.randrange(2_000) :][: random.choice([1, 50])]
+    expected = whole.find(wanted)
+    whole.close()
+    table = whole._array.form.bytes
+    data = bytearray(place.read_bytes())
+    data[random.randrange(table)] ^= 1 << random.randrange(8)
+    place.write_bytes(data)
+    table_sha256 = hashlib.sha256(bytes(data[table:])).hexdigest()
+    damaged = StoredKeys(REAL.open(place, "read"), 2_000, table_sha256)
+    try:
+        assert np.array_equal(damaged.find(wanted), expected)
+    except DamagedCache as error:
+        assert "not what was written" in str(error)
+    with pytest.raises(DamagedCache):
+        damaged.rows()
+    damaged.close()
+
+
+# -- histories ---------------------------------------------------------------------------------------------------------
+
+WRITES = ["add_sequences", "write_overlay_part", "transaction", "promotion", "write_overlay", "beta part"]
+EVERY = [*VERBS, "beta part", *WRITES * 4]
+
+
+def beta_part(found: Dataset) -> object:
+    """A part with one row that its namespace does not have yet."""
+    new = next((number for number in range(len(IDS)) if IDS[number] not in covered(found)), len(IDS))
+    return found.write_overlay_part("beta", rows_of("beta", slice(new, new + 1)))
+
+
+def covered(found: Dataset) -> set[str]:
+    names = {overlay.namespace for overlay in found.list_overlays()}
+    if "beta" not in names:
+        return set()
+    return set(
+        found.to_arrow(["id"], where="beta__x IS NOT NULL", include_deleted=True).column("id").to_pylist()
+    )
+
+
+@pytest.fixture(scope="module")
+def start() -> SimulatedFileSystem:
+    return with_dataset()
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.integers(0, 1 << 32))
+def test_the_index_of_a_process_that_begins_is_that_of_the_files_after_any_history(
+    start: SimulatedFileSystem, seed: int
+) -> None:
+    random, fs = Random(seed), start.clone()
+    writers, told_of = [eager(dataset(fs)) for _ in range(2)], list[str]()
+    older: dict[str, bytes] = {}
+    for _ in range(10):
+        name = random.choice(EVERY)
+        writer = random.choice([*writers, eager(dataset(fs))])
+        try:
+            (beta_part if name == "beta part" else VERBS[name])(writer)
+            told_of.append(name)
+        except SequencesError as error:
+            told_of.append(f"{name} ({type(error).__name__})")
+        told_of += sabotage(fs, random, older)
+        ids = [*IDS, *writer.to_arrow(["id"], include_deleted=True).column("id").to_pylist(), "0" * 40]
+        expected = told(index_of_files(fs, DATASET), ids)
+        assert told(fresh_index(fs, DATASET), ids) == expected, told_of
+        for each in writers:
+            state = each._store._keys
+            if state is not None:
+                each._store._keys = follow(fs, DATASET, state)
+                assert told(each._store._keys.index, ids) == expected, told_of
+    assert problems_of(fs) == []
+
+
+def sabotage(fs: SimulatedFileSystem, random: Random, older: dict[str, bytes]) -> list[str]:
+    """Do something to the files of the cache at times: damage one, or bring older ones back."""
+    names = cached_files(fs, DATASET)
+    if not names or random.random() < 0.5:
+        return []
+    for name in names:
+        older.setdefault(name, fs.files(DATASET / KEYS)[name] or b"")
+    if random.random() < 0.3:
+        for name, data in older.items():
+            with opened(fs, DATASET / KEYS / name, "open_or_create") as file:
+                file.truncate(0)
+                file.write_at(0, data)
+        return ["older files are back"]
+    name = random.choice(names)
+    return [f"{name} {damage(fs, DATASET / KEYS / name, random)}"]
+
+
+# -- costs and staleness -------------------------------------------------------------------------------------------------
+
+
+def cached(root: Path, rows: int, parts: int) -> Dataset:
+    make_dataset(root, rows, parts, 20)
+    first = eager(Dataset(root, NAME))
+    first.write_overlay_part(NAMESPACE, next(new_parts(first, rows, parts, 20)))
+    return first
+
+
+def test_a_process_that_begins_opens_no_part_that_the_cache_knows(tmp_path: Path) -> None:
+    def opens(root: Path, parts: int) -> int:
+        tables = itertools.islice(new_parts(cached(root, 3_000, parts), 3_000, parts, 20), 1, None)
+        fs = CountingFileSystem()
+        Dataset(root, NAME, fs=fs).write_overlay_part(NAMESPACE, next(tables))
+        return fs.calls["open"]
+
+    assert opens(tmp_path / "few", 2) == opens(tmp_path / "many", 40)
+
+
+def test_a_process_that_begins_reads_about_as_much_whatever_the_base_has(tmp_path: Path) -> None:
+    def read(root: Path, rows: int) -> int:
+        tables = itertools.islice(new_parts(cached(root, rows, 3), rows, 3, 20), 1, None)
+        fs = CountingFileSystem()
+        Dataset(root, NAME, fs=fs).write_overlay_part(NAMESPACE, next(tables))
+        return fs.bytes["read"]
+
+    small, large = read(tmp_path / "small", 4_000), read(tmp_path / "large", 40_000)
+    assert (
+        large < small + 600_000
+    )  # twenty keys, each in a block of 4 KiB and some around it; all keys are 960,000
+
+
+def test_a_cache_is_good_in_a_copy_of_the_dataset(tmp_path: Path) -> None:
+    made = cached(tmp_path / "root", 500, 3)
+    (tmp_path / "copy").mkdir()
+    for path in sorted(made.root.rglob("*")):
+        target = tmp_path / "copy" / path.relative_to(made.root)
+        target.mkdir(exist_ok=True) if path.is_dir() else target.write_bytes(path.read_bytes())
+    end = made.events_path.stat().st_size
+    assert open_key_cache(REAL, tmp_path / "copy" / NAME, end=end) is not None
+
+
+def remove_part(made: Dataset) -> None:
+    next(made.dir.glob(f"_derived/{NAMESPACE}/part-*.parquet")).unlink()
+
+
+def remove_overlay(made: Dataset) -> None:
+    for path in made.dir.glob(f"_derived/{NAMESPACE}/*"):
+        path.unlink()
+
+
+@pytest.mark.parametrize("change", [remove_part, remove_overlay])
+def test_files_taken_away_by_hand_are_not_in_the_index(
+    tmp_path: Path, change: Callable[[Dataset], None]
+) -> None:
+    made = cached(tmp_path / "root", 500, 3)
+    change(made)
+    cached_answer = told(fresh_index(REAL, made.dir), [])
+    for path in (made.dir / KEYS).iterdir():
+        path.unlink()
+    assert cached_answer == told(fresh_index(REAL, made.dir), [])
+
+
+def test_another_base_under_the_same_log_is_not_taken_for_the_cached_one(tmp_path: Path) -> None:
+    made, other = cached(tmp_path / "root", 500, 3), cached(tmp_path / "other", 700, 3)
+    made.records_path.write_bytes(other.records_path.read_bytes())
+    assert len(fresh_index(REAL, made.dir).base) == 700
+
+
+def test_what_cannot_be_written_keeps_no_change_from_being_made(tmp_path: Path) -> None:
+    make_dataset(tmp_path / "root", 300, 3, 20)
+    made = eager(Dataset(tmp_path / "root", NAME))
+    (made.dir / KEYS).write_text("a file where the folder should be")
+    made.write_overlay_part(NAMESPACE, next(new_parts(made, 300, 3, 20)))
+    assert made.check().ok
+
+
+def test_a_key_that_another_process_wrote_is_refused_by_one_that_began_with_the_cache(tmp_path: Path) -> None:
+    made = cached(tmp_path / "root", 500, 3)
+    table = next(itertools.islice(new_parts(made, 500, 3, 20), 1, None))
+    began = Dataset(made.root, NAME)
+    began.log_event("tool_ran")
+    made.write_overlay_part(NAMESPACE, table)
+    for writer in (began, Dataset(made.root, NAME)):
+        with pytest.raises(DuplicateKeyError, match="20 of 20 keys are in the namespace already"):
+            writer.write_overlay_part(NAMESPACE, table)
+
+
+def test_small_datasets_have_nothing_on_the_disk(tmp_path: Path) -> None:
+    make_dataset(tmp_path / "root", 300, 3, 20)
+    assert not (tmp_path / "root" / NAME / KEYS).exists()
+
+
+def test_old_files_of_the_cache_go_when_new_ones_come(tmp_path: Path) -> None:
+    made = cached(tmp_path / "root", 500, 3)
+    for table in itertools.islice(new_parts(made, 500, 3, 20), 1, 6):
+        made.write_overlay_part(NAMESPACE, table)
+        kinds = sorted(path.name.partition("-")[0] for path in (made.dir / KEYS).iterdir())
+        assert kinds == ["base", NAMESPACE, "index"]
+
+
+def test_a_cache_tells_which_part_has_a_row(tmp_path: Path) -> None:
+    made = cached(tmp_path / "root", 500, 3)
+    end = made.events_path.stat().st_size
+    ids = made.to_arrow(["id"]).column("id")
+    with open_key_cache(REAL, made.dir, end=end) or pytest.fail("no cache") as cache:
+        assert cache.ordinals(digests_of(ids, where="test")).tolist() == list(range(500))
+        parts = cache.part_of(NAMESPACE, np.arange(500))
+        assert {part for part in parts if part is not None} == set(cache.files(NAMESPACE))
+    has = made.to_arrow([f"{NAMESPACE}__score"]).column(0).is_valid().to_pylist()
+    assert [part is not None for part in parts] == has
