@@ -97,5 +97,5 @@ def test_what_is_filtered_out_costs_the_receiver_nothing(notify: Notify, tmp_pat
     )
     with receiving() as receiver:
         result = notify.run(*WATCH[:6], "--only-tools", "densegen", "--events", log, HOOK=receiver.url())
-        assert f"{EVENTS} filtered out" in result.err
+        assert f"{EVENTS:,} filtered out" in result.err
         assert receiver.connections == 0

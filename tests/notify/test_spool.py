@@ -143,3 +143,17 @@ def test_a_message_sent_by_hand_is_kept_only_when_asked_to(notify: Notify) -> No
         door.open()
         notify.run("spool", "drain", HOOK=receiver.url())
         assert receiver.accepted[0].json["data"]["text"] == "hi"
+
+
+def test_a_message_sent_by_hand_waits_behind_those_that_wait(notify: Notify) -> None:
+    with shut_door() as (door, receiver):
+        sent = ("send", "--provider", "generic", "--url-env", "HOOK", "--tries", "1")
+        for number in range(2):
+            notify.run(*sent, "--spool", "-m", str(number), status=1, HOOK=receiver.url())
+        assert [entry["place"] for entry in entries(notify)] == ["waiting"] * 2
+        behind = notify.run(*sent, "--spool", "-m", "2", status=1, HOOK=receiver.url())
+        assert "earlier messages are waiting (HTTP 503)" in behind.err
+        door.open()
+        notify.run(*sent, "-m", "3", HOOK=receiver.url())
+        assert [request.json["data"]["text"] for request in receiver.accepted] == ["0", "1", "2", "3"]
+        assert entries(notify) == []

@@ -207,7 +207,7 @@ def test_a_message_that_is_not_wanted_does_not_hold_up_the_others(notify: Notify
     with receiving(answers(OK, Answer(422))) as receiver:
         result = notify.run(*WATCH, "--events", log, HOOK=receiver.url())
         assert ids(receiver) == [0, 2]
-        assert "1 dead letters" in result.err
+        assert "1 dead letter" in result.err
     listed = notify.run("spool", "list", "--format", "jsonl")
     (entry,) = [json.loads(text) for text in listed.out.splitlines()]
     assert entry["place"] == "dead"

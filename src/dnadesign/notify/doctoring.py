@@ -22,6 +22,7 @@ from dnadesign.notify.contract.messages import Message
 from dnadesign.notify.contract.outcomes import Outcome
 from dnadesign.notify.contract.profile import LogSource, Profile
 from dnadesign.notify.contract.signing import message_id
+from dnadesign.notify.operations._wording import counted
 
 Result = Literal["ok", "note", "problem"]
 
@@ -191,7 +192,7 @@ def _spool(destination: Destination, state_folder: Path) -> Check:
             return Check(
                 "spool",
                 "problem",
-                f"{waiting} messages are waiting and {dead} are dead letters",
+                f"{counted(waiting, 'message')} waiting, {counted(dead, 'dead letter')}",
                 f"notify spool list --destination {destination.name}, then drain, retry or drop",
             )
         return Check("spool", "ok", "nothing is waiting")

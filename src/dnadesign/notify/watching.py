@@ -100,6 +100,10 @@ def watch_log(plan: WatchPlan, *, report: Report) -> bool:
             return True
         state = plan.begin(cursor.load())
         source = stack.enter_context(closing(plan.source(state)))
+        if plan.options.follow:
+            report(
+                f"watching {plan.log} for {plan.destination.name} ({plan.destination.provider.value}); Ctrl-C stops"
+            )
         dispatcher = opened.dispatcher(report)
         watcher = Watcher(
             source=source,

@@ -65,7 +65,10 @@ class SpoolFolder:
 
     def is_empty(self) -> bool:
         """Whether nothing waits; cheap."""
-        return not any(path.name.endswith(_SUFFIX) for path in self._waiting.iterdir())
+        try:
+            return not any(path.name.endswith(_SUFFIX) for path in self._waiting.iterdir())
+        except FileNotFoundError:
+            return True
 
     def read(self, entry: str) -> SpooledMessage | None:
         """One waiting message; None if somebody else has taken it away."""

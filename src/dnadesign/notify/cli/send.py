@@ -32,7 +32,7 @@ from dnadesign.notify.cli.options import (
 from dnadesign.notify.cli.preview import preview
 from dnadesign.notify.contract.errors import DeliveryFailed, DestinationDisabled, NotFound, UsageProblem
 from dnadesign.notify.contract.messages import Message, redacted
-from dnadesign.notify.contract.outcomes import DeliveryPolicy, Outcome
+from dnadesign.notify.contract.outcomes import Attempt, DeliveryPolicy, Outcome
 from dnadesign.notify.contract.secrets import Redactor
 from dnadesign.notify.contract.signing import message_id
 from dnadesign.notify.operations.compose import note_message
@@ -137,14 +137,7 @@ def _deliver(note: Message, opened: OpenDestination, chosen: Chosen, *, keep: bo
         )
     note = redacted(note, opened.redactor)
     identifier = message_id(note.key, chosen.destination.name)
-    attempt = deliver(
-        note,
-        message_id=identifier,
-        transport=opened.transport,
-        policy=opened.policy,
-        clock=opened.clock,
-        chance=random.SystemRandom(),
-    )
+    attempt = _attempt(note, identifier, opened)
     if attempt.outcome is Outcome.DELIVERED:
         report_line(f"delivered to {chosen.destination.name}: {attempt.reason}")
         return
@@ -159,6 +152,24 @@ def _deliver(note: Message, opened: OpenDestination, chosen: Chosen, *, keep: bo
         mend=f"it is kept; deliver it later: notify spool drain --destination {chosen.destination.name}"
         if keep
         else None,
+    )
+
+
+def _attempt(note: Message, identifier: str, opened: OpenDestination) -> Attempt:
+    """Deliver the message, after those that wait; what came of it."""
+    if not opened.spool.is_empty():
+        drained = opened.dispatcher(report_line).drain()
+        if not opened.spool.is_empty():
+            return Attempt(
+                Outcome.AGAIN, f"earlier messages are waiting ({drained.last_reason or 'in the spool'})"
+            )
+    return deliver(
+        note,
+        message_id=identifier,
+        transport=opened.transport,
+        policy=opened.policy,
+        clock=opened.clock,
+        chance=random.SystemRandom(),
     )
 
 

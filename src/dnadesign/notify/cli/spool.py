@@ -13,6 +13,7 @@ from dnadesign.notify.adapters.spool_files import SpoolFolder
 from dnadesign.notify.cli.options import Format, StateDirOption, examples, report_line
 from dnadesign.notify.contract.errors import NotifyError, UsageProblem
 from dnadesign.notify.contract.secrets import Secret, parse_secret_ref
+from dnadesign.notify.operations._wording import counted
 from dnadesign.notify.spooling import drain_spool, drop, entries_of, find_spools, revive
 
 app = typer.Typer(
@@ -90,7 +91,7 @@ def retry(
     spools = find_spools(state_folder(state_dir), destination)
     _check_entries(entries, destination)
     for spool in spools:
-        report_line(f"{spool.folder.name}: {revive(spool, entries or [])} dead letters put back")
+        report_line(f"{spool.folder.name}: {counted(revive(spool, entries or []), 'dead letter')} put back")
     drain(destination=destination, url_ref=url_ref, state_dir=state_dir)
 
 
@@ -111,7 +112,9 @@ def drop_(
     if sum((bool(entries), all_, dead)) != 1:
         raise UsageProblem("drop needs names of entries, or --all, or --dead (exactly one of the three)")
     for spool in find_spools(state_folder(state_dir), destination):
-        report_line(f"{spool.folder.name}: {drop(spool, entries or [], dead_only=dead)} messages dropped")
+        report_line(
+            f"{spool.folder.name}: {counted(drop(spool, entries or [], dead_only=dead), 'message')} dropped"
+        )
 
 
 def _drain_one(spool: SpoolFolder, address: Secret | None, *, state_dir: StateDirOption) -> bool:
@@ -127,7 +130,7 @@ def _drain_one(spool: SpoolFolder, address: Secret | None, *, state_dir: StateDi
     except NotifyError as error:
         report_line(f"{name}: {error}")
         return False
-    line = f"{name}: {drained.delivered} delivered, {drained.waiting} waiting, {drained.dead} dead letters"
+    line = f"{name}: {drained.delivered} delivered, {drained.waiting} waiting, {counted(drained.dead, 'dead letter')}"
     report_line(f"{line} ({drained.last_reason})" if drained.last_reason else line)
     return not drained.waiting and not drained.dead
 
@@ -142,7 +145,7 @@ def _print_spool(spool: SpoolFolder) -> None:
     waiting = sum(entry.place == "waiting" for entry in entries)
     disabled = spool.disabled()
     state = f", disabled since {disabled.since}: {disabled.reason}" if disabled else ""
-    print(f"{spool.folder.name}: {waiting} waiting, {len(entries) - waiting} dead letters{state}")
+    print(f"{spool.folder.name}: {waiting} waiting, {counted(len(entries) - waiting, 'dead letter')}{state}")
     for entry in entries:
         spooled = entry.spooled
         print(f"  {entry.place:<7} {spooled.entry}  tries {spooled.tries}  {spooled.message.title}")

@@ -10,6 +10,7 @@ from dnadesign.notify.contract.events import KNOWN_VERSION, RunEvent, SourceLine
 from dnadesign.notify.contract.messages import Message
 from dnadesign.notify.contract.ports import Clock, CursorStore, EventSource
 from dnadesign.notify.contract.watch_state import WatchState
+from dnadesign.notify.operations._wording import counted
 from dnadesign.notify.operations.dispatch import Disposition
 from dnadesign.notify.operations.fold import FoldPolicy, fill_outbox, hear
 
@@ -32,11 +33,19 @@ class WatchCounts:
     invalid: int = 0
 
     def words(self) -> str:
-        """The counts in one line."""
-        return (
-            f"{self.events} events: {self.delivered} messages delivered, {self.spooled} spooled, {self.dead} dead letters, "
-            f"{self.folded} events folded, {self.filtered} filtered out, {self.invalid} lines invalid"
+        """The counts in one line, without what there was none of."""
+        others = (
+            (self.spooled, f"{self.spooled:,} spooled"),
+            (self.dead, counted(self.dead, "dead letter")),
+            (self.folded, f"{counted(self.folded, 'event')} folded"),
+            (self.filtered, f"{self.filtered:,} filtered out"),
+            (self.invalid, f"{counted(self.invalid, 'line')} invalid"),
         )
+        parts = [
+            f"{counted(self.delivered, 'message')} delivered",
+            *(words for some, words in others if some),
+        ]
+        return f"{counted(self.events, 'event')}: {', '.join(parts)}"
 
 
 @dataclass(frozen=True, slots=True)
