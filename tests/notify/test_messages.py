@@ -12,20 +12,21 @@ from dnadesign.notify.contract.destinations import Provider
 from dnadesign.notify.contract.formats import http_body, plain_body
 from dnadesign.notify.contract.messages import Message
 from dnadesign.notify.contract.watch_state import WatchState
+from dnadesign.notify.operations.compose import Include
 from dnadesign.notify.operations.fold import FoldPolicy, hear
 from dnadesign.usr import Dataset, register_namespace, use_actor
 from dnadesign.usr.contract.events import LIBRARY_ACTIONS
 from tests.notify.event_logs import START, append, dataset_folder, event
 
 
-def told(log: Path) -> list[Message]:
+def told(log: Path, policy: FoldPolicy = FoldPolicy()) -> list[Message]:  # noqa: B008 - frozen
     """A message for each event of a log."""
     source, state = UsrEventSource(log, position=None, start="start", on_truncation="error"), WatchState()
     events = []
     while lines := source.poll(1000):
         events += [line.event for line in lines]
     source.close()
-    heard = [hear(one, state, FoldPolicy(), now=START) for one in events if one is not None]
+    heard = [hear(one, state, policy, now=START) for one in events if one is not None]
     return [one.message for one in heard if one.message is not None]
 
 
@@ -201,3 +202,13 @@ def test_every_provider_shows_title_dataset_run_and_where_to_look_closer(everyth
             plain = text.replace("\\\\", "")
             assert message.title in plain
             assert "usr events tail demo/lexA -n 20" in plain
+
+
+def test_arguments_that_are_asked_for_are_shown_as_json_and_not_as_python(tmp_path: Path) -> None:
+    log = append(
+        dataset_folder(tmp_path),
+        [event("densegen_failed", args={"plans": {"a": [1, None]}, "config": "x.yaml"})],
+    )
+    (message,) = told(log, FoldPolicy(include=Include(args=True)))
+    assert dict(message.facts)["args.plans"] == '{"a": [1, null]}'
+    assert dict(message.facts)["args.config"] == "x.yaml"

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.notify.console import Notify
+from tests.notify.console import Notify, interrupt
 from tests.notify.event_logs import append, dataset_folder, imports
 from tests.notify.receiver import OK, Answer, Receiver, receiving
 
@@ -156,4 +156,24 @@ def test_a_message_sent_by_hand_waits_behind_those_that_wait(notify: Notify) -> 
         door.open()
         notify.run(*sent, "-m", "3", HOOK=receiver.url())
         assert [request.json["data"]["text"] for request in receiver.accepted] == ["0", "1", "2", "3"]
+        assert entries(notify) == []
+
+
+def test_nothing_overtakes_while_a_spool_is_drained_beside_a_watcher_that_goes_on(
+    notify: Notify, tmp_path: Path
+) -> None:
+    with shut_door() as (door, receiver):
+        log = spooled(notify, receiver, tmp_path, 5)
+        watcher = notify.start(
+            "usr-events", "watch", "--profile", "lab", "--events", log, "--follow", "--poll", "0.01", HOOK=receiver.url()
+        )  # fmt: skip
+        door.open()
+        for number in range(5, 60):
+            append(log.parent, imports([number]))
+            if number % 10 == 5:
+                notify.run("spool", "drain", status=None, HOOK=receiver.url())
+        receiver.wait_for(lambda seen: len(seen.accepted_ids) == 60)
+        assert interrupt(watcher).status == 130
+        assert [int(request.json["id"], 16) for request in receiver.accepted] == list(range(60))
+        notify.run("spool", "drain", HOOK=receiver.url())
         assert entries(notify) == []

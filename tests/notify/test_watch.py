@@ -392,3 +392,18 @@ def test_the_log_of_a_real_dataset_is_told(notify: Notify, receiver: Receiver, t
     assert told[1]["title"] == "densegen run r1: 2 sequences added"
     assert told[-1]["title"].startswith("densegen run r1 completed: 2 of 2 sequences")
     assert {one["run_id"] for one in told} == {"r1"}
+
+
+def test_a_log_that_is_rotated_is_read_to_its_end_and_then_the_new_one(
+    notify: Notify, receiver: Receiver, tmp_path: Path
+) -> None:
+    log = append(tmp_path, imports([0])).rename(tmp_path / "plain.log")
+    watcher = notify.start(*WATCH, "--events", log, "--follow", HOOK=receiver.url())
+    receiver.wait_for_requests(1)
+    with log.open("ab") as old:
+        log.rename(tmp_path / "plain.log.1")
+        old.write(line(event("import_rows", number=1)))
+    log.write_bytes(line(event("import_rows", number=2)))
+    receiver.wait_for_requests(3)
+    interrupt(watcher)
+    assert ids(receiver) == [0, 1, 2]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
 from datetime import timedelta
@@ -115,4 +116,6 @@ def value_words(value: object) -> str:
         return f"{value:,}"
     if isinstance(value, float):
         return f"{value:,.4g}" if abs(value) < 1e4 else f"{value:,.0f}"
+    if isinstance(value, (Mapping, list, tuple)):
+        return cut(json.dumps(value, ensure_ascii=False), 500)
     return cut(str(value), 500)
