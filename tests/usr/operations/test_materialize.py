@@ -21,7 +21,7 @@ from dnadesign.usr import (
 from dnadesign.usr.contract.type_grammar import TypeTree
 from dnadesign.usr.contract.types import arrow_type_str, same_stored_type, to_arrow
 from dnadesign.usr.operations.materialize import OverlaysAfter
-from tests.usr.conftest import add, scores
+from tests.usr.conftest import COLUMNS, add, scores
 from tests.usr.contract.type_examples import shown, type_trees, values_of
 from tests.usr.operations.maintained import TYPES, assert_sound, contents, events, names, rows
 
@@ -190,9 +190,13 @@ def test_it_needs_maintenance_and_refusals_change_nothing(root: Path, filled: Da
     with pytest.raises(ValidationError, match="overlays 'remove'"):
         filled.materialize(overlays="remove", maintenance=True)  # type: ignore[arg-type]  # as users do
     assert contents(filled) == before
-    register_namespace(root, namespace="score", columns="score__x:float64,score__n:string", overwrite=True)
+    other = COLUMNS.replace("score__n:int64", "score__n:string")
+    register_namespace(root, namespace="score", columns=other, overwrite=True)
     before = contents(filled)
-    with pytest.raises(SchemaError, match="column 'score__n' is stored as int64, registered as string"):
+    with pytest.raises(SchemaError, match="column 'score__n' is stored as int64, and registered as string"):
+        filled.materialize(maintenance=True)
+    register_namespace(root, namespace="score", columns="score__n:int64", overwrite=True)
+    with pytest.raises(SchemaError, match=r"column 'score__.*' is stored as .*, and not registered"):
         filled.materialize(maintenance=True)
     assert contents(filled) == before
 

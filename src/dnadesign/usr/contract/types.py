@@ -163,6 +163,16 @@ def same_stored_type(stored: pa.DataType, registered: pa.DataType, *, arrow_sche
     return same_logical_type(stored, registered) or _normal(stored, there, 0) == _normal(registered, here, 0)
 
 
+def widens(narrow: pa.DataType, wide: pa.DataType) -> bool:
+    """Whether every value of one number type is one of the other, which has more bits."""
+    types = pa.types
+    if types.is_integer(narrow) and types.is_integer(wide):
+        fits = types.is_signed_integer(wide) or types.is_unsigned_integer(narrow)
+        return bool(fits and wide.bit_width > narrow.bit_width)
+    floats = types.is_floating(narrow) and types.is_floating(wide)
+    return bool(floats and wide.bit_width > narrow.bit_width)
+
+
 @dataclass(frozen=True, slots=True)
 class _Forgotten:
     """What Parquet is taken to have forgotten of a type."""

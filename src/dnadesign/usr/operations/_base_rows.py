@@ -18,7 +18,7 @@ from dnadesign.usr.contract.layout import RECORDS, overlay_file, part_file
 from dnadesign.usr.contract.names import TOMBSTONE_NAMESPACE
 from dnadesign.usr.contract.registry import Registry
 from dnadesign.usr.operations._keys import IdsOf, Key, ids_by
-from dnadesign.usr.operations._merge import DELETED, Query, make_view, merged_batches
+from dnadesign.usr.operations._merge import Query, merged_batches
 from dnadesign.usr.operations._mutation import Draft, Mutation, NewBase
 from dnadesign.usr.operations._overlay import (
     overlay_contract,
@@ -28,6 +28,7 @@ from dnadesign.usr.operations._overlay import (
     stored_overlay,
 )
 from dnadesign.usr.operations._overlay_rows import stored_columns, stored_rows
+from dnadesign.usr.operations._view import DELETED, make_view
 from dnadesign.usr.storage.filesystem import OpenFile
 from dnadesign.usr.storage.intent import Remove
 from dnadesign.usr.storage.journal import check_space

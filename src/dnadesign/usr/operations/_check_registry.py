@@ -19,8 +19,8 @@ from dnadesign.usr.contract.names import TOMBSTONE_NAMESPACE
 from dnadesign.usr.contract.records import CORE_COLUMNS
 from dnadesign.usr.contract.registry import Registry
 from dnadesign.usr.contract.registry_match import ColumnMismatch, match_columns
-from dnadesign.usr.operations._merge import file_key
 from dnadesign.usr.operations._report import Report
+from dnadesign.usr.operations._view import file_key
 from dnadesign.usr.storage.registry_file import (
     load_registry,
     load_snapshot,

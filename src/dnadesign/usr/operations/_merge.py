@@ -1,4 +1,4 @@
-"""The merged view of one version: which columns it has, the SQL that joins it, and its rows in base order."""
+"""The SQL that joins the base and overlays of a version, and its rows in base order."""
 
 from __future__ import annotations
 
@@ -8,222 +8,16 @@ from dataclasses import dataclass
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from dnadesign.usr.contract.errors import (
-    DuplicateKeyError,
-    OverlayLayoutError,
-    SchemaError,
-    SequencesError,
-    ValidationError,
-)
-from dnadesign.usr.contract.layout import META_KEY
-from dnadesign.usr.contract.names import TOMBSTONE_NAMESPACE, nearest
-from dnadesign.usr.contract.records import CORE_SCHEMA
-from dnadesign.usr.contract.registry import Registry
+from dnadesign.usr.contract.errors import DuplicateKeyError, SequencesError, ValidationError
+from dnadesign.usr.contract.names import TOMBSTONE_NAMESPACE
 from dnadesign.usr.contract.type_values import cast_column
-from dnadesign.usr.contract.types import parse_type_str, same_logical_type, same_stored_type
 from dnadesign.usr.operations._duck import connect, identifier, literal, told_as_ours
+from dnadesign.usr.operations._view import DELETED, JOIN_KEYS, Column, View, check_fits, file_key, key_kind
 from dnadesign.usr.storage.filesystem import descriptor_path
 from dnadesign.usr.storage.version import Overlay, PinnedFile, Version
 
 ROW = "__usr_row"
 KEEP = "__usr_keep"
-TOMBSTONE_TYPES: dict[str, pa.DataType] = {
-    "usr__deleted": pa.bool_(),
-    "usr__deleted_at": pa.timestamp("us", "UTC"),
-    "usr__deleted_reason": pa.string(),
-}
-DELETED = "usr__deleted"
-
-_JOIN_KEYS = {
-    "id": ("id", "{}"),
-    "sequence": ("sequence", "{}"),
-    "sequence_norm": ("sequence", "trim({})"),
-    "sequence_ci": ("sequence", "upper({})"),
-}
-
-
-@dataclass(frozen=True, slots=True)
-class Column:
-    """One column of the merged view.
-
-    Attributes:
-        name: Its name.
-        type: The type that readers are handed: the registered one where there is one.
-        in_base: Whether the base stores it.
-        namespace: The overlay it comes from, or None for a column of the base alone.
-        stored: Whether any file of the overlay stores it; a registered column that none has is null.
-    """
-
-    name: str
-    type: pa.DataType
-    in_base: bool
-    namespace: str | None
-    stored: bool
-
-
-@dataclass(frozen=True, slots=True)
-class View:
-    """The merged view of a version: its columns in order, and the registry that they are typed by."""
-
-    version: Version
-    columns: tuple[Column, ...]
-    registry: Registry
-
-    @property
-    def schema(self) -> pa.Schema:
-        """The view's Arrow schema."""
-        return pa.schema([(c.name, c.type) for c in self.columns])
-
-    def pick(self, names: Sequence[str] | None) -> list[Column]:
-        """The columns of those names, all when None; a registered column that no row has yet is null.
-
-        Raises:
-            SchemaError: A name is not in the view; the nearest one is shown.
-        """
-        if names is None:
-            return list(self.columns)
-        known = {c.name: c for c in self.columns}
-        for name in names:
-            registered = self.registry.column_type(name)
-            if name not in known and registered is not None:
-                known[name] = Column(name, parse_type_str(registered), False, None, False)
-            if name not in known:
-                meant = nearest(name, [*known, *(c.name for n in self.registry for c in n.columns)])
-                raise SchemaError(
-                    f"{self.version.dataset}: has no column {name!r}",
-                    mend=f"did you mean {meant!r}?" if meant else f"it has {', '.join(known)}",
-                )
-        return [known[name] for name in names]
-
-
-def make_view(version: Version, registry: Registry, *, namespaces: Sequence[str] | None = None) -> View:
-    """The merged view of a version.
-
-    Args:
-        version: The pinned files.
-        registry: The registry that says types and column order.
-        namespaces: Only these overlays; all when None.
-
-    Raises:
-        OverlayLayoutError: An overlay is both a file and parts, or its parts differ in their key.
-        SchemaError: Parts disagree about a column's type, or a namespace is unknown.
-    """
-    version.check_layouts()
-    base = {f.name: f.type for f in version.base.footer.schema}
-    for name in namespaces or ():
-        if name not in version.overlays:
-            meant = nearest(name, version.overlays)
-            raise SchemaError(
-                f"{version.dataset}: has no overlay {name!r}",
-                mend=f"did you mean {meant!r}?"
-                if meant
-                else f"it has {', '.join(version.overlays) or 'none'}",
-            )
-    columns = {
-        name: Column(name, _handed_out(name, kind, registry), True, None, True) for name, kind in base.items()
-    }
-    for namespace, overlay in version.overlays.items():
-        if namespaces is not None and namespace not in namespaces:
-            continue
-        stored = overlay_columns(version, overlay)
-        for (
-            name,
-            kind,
-        ) in base.items():  # an overlay row replaces the base's values of its namespace, whole row
-            if name.partition("__")[0] == namespace and name not in stored:
-                columns[name] = Column(name, _handed_out(name, kind, registry), True, namespace, False)
-        for name in _ordered(namespace, stored, registry):
-            kind = _handed_out(name, stored.get(name), registry)
-            columns[name] = Column(name, kind, name in base, namespace, name in stored)
-    return View(version, tuple(columns.values()), registry)
-
-
-def _ordered(namespace: str, stored: dict[str, pa.DataType], registry: Registry) -> list[str]:
-    """Registered columns in the registry's order, then what is stored beside them."""
-    contract = registry.get(namespace)
-    known = (
-        list(TOMBSTONE_TYPES)
-        if namespace == TOMBSTONE_NAMESPACE
-        else list(contract.types if contract else ())
-    )
-    return known + [name for name in stored if name not in known]
-
-
-def _handed_out(name: str, stored: pa.DataType | None, registry: Registry) -> pa.DataType:
-    """The type of a column for readers; a stored one that the registry contradicts is handed out as it is."""
-    if name in CORE_SCHEMA.names:
-        return CORE_SCHEMA.field(name).type
-    registered = registry.column_type(name)
-    wanted = TOMBSTONE_TYPES.get(name) or (parse_type_str(registered) if registered is not None else None)
-    if wanted is None or (stored is not None and not _can_be(stored, wanted, name)):
-        return stored if stored is not None else pa.null()
-    return wanted
-
-
-def _can_be(stored: pa.DataType, wanted: pa.DataType, name: str) -> bool:
-    if name in TOMBSTONE_TYPES and pa.types.is_timestamp(stored) and pa.types.is_timestamp(wanted):
-        return True  # older tools wrote nanoseconds
-    # with or without Arrow's own schema in the file; the values decide, when they are cast
-    return any(same_stored_type(stored, wanted, arrow_schema=known) for known in (True, False))
-
-
-def overlay_columns(version: Version, overlay: Overlay) -> dict[str, pa.DataType]:
-    """The derived columns that the files of an overlay store, each file's own schema read.
-
-    Raises:
-        SchemaError: Two files disagree about a column's type.
-    """
-    found: dict[str, tuple[pa.DataType, PinnedFile]] = {}
-    for file in overlay.files:
-        key = file_key(file)
-        for field in file.footer.schema:
-            if field.name == key:
-                continue
-            kind, other = found.setdefault(field.name, (field.type, file))
-            if kind == field.type or same_logical_type(kind, field.type):
-                continue
-            if not _is_vaguer(field.type, file, kind):
-                if not _is_vaguer(kind, other, field.type):
-                    raise SchemaError(
-                        f"{version.dataset / file.path}: column {field.name!r} is {field.type}, in {other.path} it is "
-                        f"{kind}",
-                        mend="the parts of a namespace must agree; set the part that is wrong aside",
-                    )
-                found[field.name] = (field.type, file)
-    return {name: kind for name, (kind, _) in found.items()}
-
-
-def _is_vaguer(kind: pa.DataType, file: PinnedFile, other: pa.DataType) -> bool:
-    """Whether a file without an Arrow schema gives a type that may have been the other one."""
-    return not file.footer.has_arrow_schema and same_stored_type(kind, other, arrow_schema=False)
-
-
-def file_key(file: PinnedFile) -> str:
-    """The name of an overlay file's key column.
-
-    Raises:
-        SchemaError: The file has no such column.
-    """
-    key = file.footer.key_values.get(META_KEY, b"id").decode("utf-8", "replace")
-    column = key if key in file.footer.schema.names else _JOIN_KEYS.get(key, (key, ""))[0]
-    if column not in file.footer.schema.names:
-        raise SchemaError(f"{file.path}: has no key column {key!r}", mend="restore the file from a backup")
-    return column
-
-
-def key_kind(version: Version, overlay: Overlay) -> str:
-    """What the key column of an overlay's files holds.
-
-    Raises:
-        OverlayLayoutError: The files differ in that, or it is of no known kind.
-    """
-    kinds = {f.footer.key_values.get(META_KEY, b"id").decode("utf-8", "replace") for f in overlay.files}
-    if len(kinds) > 1 or not kinds <= set(_JOIN_KEYS):
-        raise OverlayLayoutError(
-            f"{version.dataset}: the files of namespace {overlay.namespace!r} are keyed by {', '.join(sorted(kinds))}",
-            mend="the parts of a namespace need one kind of key: usr maintenance overlay-compact makes it ids",
-        )
-    return kinds.pop()
 
 
 @dataclass(frozen=True, slots=True)
@@ -305,7 +99,7 @@ _KEY = "__usr_key"
 
 
 def _joined(version: Version, overlay: Overlay) -> str:
-    column, normal = _JOIN_KEYS[key_kind(version, overlay)]
+    column, normal = JOIN_KEYS[key_kind(version, overlay)]
     key, alias = identifier(file_key(overlay.files[0])), _alias(overlay.namespace)
     source = f"read_parquet({_paths(overlay.files)}, union_by_name=true)"
     return (
@@ -354,6 +148,7 @@ def merged_batches(view: View, query: Query, *, batch_size: int) -> Iterator[pa.
         ValidationError: The condition is wrong.
     """
     where = str(view.version.dataset)
+    check_fits(view, query.columns)
     schema = pa.schema([(c.name, c.type) for c in query.columns])
     left = query.limit
     connection = connect(in_order=True)

@@ -17,9 +17,9 @@ from dnadesign.usr.contract.type_values import cast_column
 from dnadesign.usr.contract.types import arrow_type_str
 from dnadesign.usr.operations._base_rows import Flags, base_batches, deleted_rows
 from dnadesign.usr.operations._keys import IdsOf, Key, ids_by
-from dnadesign.usr.operations._merge import View, make_view
 from dnadesign.usr.operations._overlay import OverlayContract, overlay_contract, unpacked_bytes
 from dnadesign.usr.operations._overlay_rows import stored_rows
+from dnadesign.usr.operations._view import View, make_view
 from dnadesign.usr.storage.key_index import Digests, KeySet, digests_of, read_ids
 from dnadesign.usr.storage.parquet import reading
 from dnadesign.usr.storage.registry_file import load_registry

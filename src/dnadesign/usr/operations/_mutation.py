@@ -27,6 +27,7 @@ from dnadesign.usr.contract.layout import (
     META_REGISTRY_HASH,
     RECORDS,
     frozen_file,
+    is_sha256,
 )
 from dnadesign.usr.contract.names import check_batch_id
 from dnadesign.usr.contract.registry import Registry
@@ -183,8 +184,8 @@ class Mutation:
         found = dict(self.footer.key_values)
         stamped = found.get(META_REGISTRY_HASH)
         if META_FROZEN_HASH not in found and stamped is not None:
-            snapshot = self.store.path(frozen_file(stamped.decode("ascii", "replace")))
-            if self.store.fs.stat(snapshot) is not None:
+            text = stamped.decode("ascii", "replace")
+            if is_sha256(text) and self.store.fs.stat(self.store.path(frozen_file(text))) is not None:
                 found[META_FROZEN_HASH] = stamped
         return found | {META_REGISTRY_HASH: self.registry_hash.encode()} | self.base_metadata
 

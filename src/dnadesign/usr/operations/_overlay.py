@@ -28,9 +28,9 @@ from dnadesign.usr.contract.layout import (
 from dnadesign.usr.contract.names import STATE_NAMESPACE, TOMBSTONE_NAMESPACE, check_namespace, nearest
 from dnadesign.usr.contract.registry import Registry
 from dnadesign.usr.contract.types import arrow_type_str, parse_type_str, same_stored_type
-from dnadesign.usr.operations._merge import TOMBSTONE_TYPES
 from dnadesign.usr.operations._mutation import Mutation
 from dnadesign.usr.operations._rows import check_columns
+from dnadesign.usr.operations._view import TOMBSTONE_TYPES
 from dnadesign.usr.storage.intent import Move
 from dnadesign.usr.storage.parquet import corrupt, read_footer, write_stream
 from dnadesign.usr.storage.registry_file import contract_form_hash, contract_hash_of

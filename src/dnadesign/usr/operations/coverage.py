@@ -13,8 +13,8 @@ import pyarrow.compute as pc
 from dnadesign.usr.contract.errors import ValidationError
 from dnadesign.usr.contract.names import TOMBSTONE_NAMESPACE, check_namespace
 from dnadesign.usr.operations._keys import ids_by
-from dnadesign.usr.operations._merge import DELETED, file_key
 from dnadesign.usr.operations._overlay_rows import BATCH_ROWS, key_kind, stored_keys
+from dnadesign.usr.operations._view import DELETED, file_key
 from dnadesign.usr.storage.key_index import Digests, KeySet, digests_of
 from dnadesign.usr.storage.parquet import read_columns, reading
 from dnadesign.usr.storage.registry_file import load_registry

@@ -16,7 +16,6 @@ from dnadesign.usr.contract.layout import RECORDS
 from dnadesign.usr.contract.names import STATE_NAMESPACE, TOMBSTONE_NAMESPACE, check_namespace
 from dnadesign.usr.contract.records import CORE_SCHEMA
 from dnadesign.usr.contract.registry import Registry
-from dnadesign.usr.contract.types import arrow_type_str
 from dnadesign.usr.operations._base_rows import (
     Flags,
     Removal,
@@ -24,7 +23,7 @@ from dnadesign.usr.operations._base_rows import (
     deleted_rows,
     remove_overlay,
 )
-from dnadesign.usr.operations._merge import Query, View, make_view, merged_batches
+from dnadesign.usr.operations._merge import Query, merged_batches
 from dnadesign.usr.operations._mutation import Draft, Mutation, NewBase
 from dnadesign.usr.operations._overlay import (
     event_count,
@@ -34,6 +33,7 @@ from dnadesign.usr.operations._overlay import (
     unpacked_bytes,
 )
 from dnadesign.usr.operations._snapshots import snapshot_before
+from dnadesign.usr.operations._view import View, check_fits, make_view
 from dnadesign.usr.storage.journal import check_space
 from dnadesign.usr.storage.staging import Staging
 from dnadesign.usr.storage.version import Version
@@ -235,18 +235,17 @@ def _base_field(name: str, kind: pa.DataType, stored: pa.Schema) -> pa.Field:
 
 
 def _registered_columns(view: View, chosen: Sequence[str], registry: Registry) -> list[str]:
-    """The columns of these namespaces, each of exactly its registered type.
+    """The columns of these namespaces, each in its registered type.
 
     Raises:
         SchemaError: One is not registered, or stored as another type.
     """
     columns = [c for c in view.columns if c.name.partition("__")[0] in chosen]
+    check_fits(view, columns)
     for column in columns:
-        registered = registry.column_type(column.name)
-        if registered is None or registered != arrow_type_str(column.type):
+        if registry.column_type(column.name) is None:
             raise SchemaError(
-                f"{view.version.dataset}: column {column.name!r} is stored as {column.type}, "
-                f"{'and not registered' if registered is None else f'registered as {registered}'}",
+                f"{view.version.dataset}: column {column.name!r} is stored as {column.type}, and not registered",
                 mend="'usr validate' names the files; 'usr namespace diff' shows what changed in the registry",
             )
     return [column.name for column in columns]

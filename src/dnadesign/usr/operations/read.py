@@ -12,16 +12,9 @@ import pyarrow as pa
 from dnadesign.usr.contract.errors import MissingKeyError, ValidationError
 from dnadesign.usr.operations._duck import connect as duck_connect
 from dnadesign.usr.operations._duck import told_as_ours
-from dnadesign.usr.operations._merge import (
-    KEEP,
-    ROW,
-    Query,
-    View,
-    duplicate_keys,
-    merge_sql,
-    merged_batches,
-)
+from dnadesign.usr.operations._merge import KEEP, ROW, Query, duplicate_keys, merge_sql, merged_batches
 from dnadesign.usr.operations._scan import BATCH_ROWS, open_view
+from dnadesign.usr.operations._view import View, check_fits
 from dnadesign.usr.storage.event_log import read_all_events
 from dnadesign.usr.storage.key_index import digests_of
 from dnadesign.usr.storage.store import Store
@@ -87,6 +80,7 @@ def connect(store: Store, *, include_deleted: bool) -> duckdb.DuckDBPyConnection
     """
     version, view, _ = open_view(store)
     try:
+        check_fits(view, view.columns)
         connection = duck_connect(in_order=False)
         query = Query(columns=tuple(view.columns), include_deleted=include_deleted)
         with told_as_ours(str(store.dir)):

@@ -10,8 +10,9 @@ import pyarrow as pa
 from dnadesign.usr.contract.types import arrow_type_str
 from dnadesign.usr.formats.plain_values import plain_rows
 from dnadesign.usr.operations._duck import connect, identifier, told_as_ours
-from dnadesign.usr.operations._merge import KEEP, Column, Query, merge_sql
+from dnadesign.usr.operations._merge import KEEP, Query, merge_sql
 from dnadesign.usr.operations._scan import open_view
+from dnadesign.usr.operations._view import Column
 from dnadesign.usr.storage.store import Store
 
 SUMMARY_SCHEMA = pa.schema(
