@@ -175,6 +175,7 @@ WRONG = {
     "not YAML": "provider: slack\n\twebhook: x\n",
     "a mapping of keys to values": "- slack\n",
     "a second time": "provider: slack\nprovider: slack\nwebhook: {env: HOOK}\n",
+    "raw-event is for provider generic": "provider: slack\nwebhook: {env: HOOK}\ninclude: [raw-event]\n",
     "NOT_SET is not set": "provider: slack\nwebhook: {env: NOT_SET}\n",
     "is not there": "provider: slack\nwebhook: {file: /no/such/file}\n",
     "is not a file": "provider: slack\nwebhook: {file: /}\n",

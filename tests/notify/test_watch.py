@@ -311,6 +311,7 @@ def test_the_state_is_private(notify: Notify, folder: Path) -> None:
         (["--dataset", "b"], 2),
         (["--events", "no/such/.events.log"], 4),
         (["--dataset", "../b", "--root", "."], 4),
+        (["--events", "a", "--provider", "slack", "--include-raw-event"], 2),
     ],
 )
 def test_a_log_that_cannot_be_watched_has_an_exit_status_of_its_kind(
@@ -404,6 +405,21 @@ def test_a_log_that_is_rotated_is_read_to_its_end_and_then_the_new_one(
         log.rename(tmp_path / "plain.log.1")
         old.write(line(event("import_rows", number=1)))
     log.write_bytes(line(event("import_rows", number=2)))
+    receiver.wait_for_requests(3)
+    interrupt(watcher)
+    assert ids(receiver) == [0, 1, 2]
+
+
+def test_a_watch_from_the_end_of_a_log_that_is_still_to_come_tells_all_of_it(
+    notify: Notify, receiver: Receiver, folder: Path
+) -> None:
+    log = folder / ".events.log"
+    watcher = notify.start(*WATCH, "--events", log, "--follow", "--from", "end", HOOK=receiver.url())
+    assert watcher.stderr is not None
+    assert "waiting for" in watcher.stderr.readline()
+    whole = folder / "whole"
+    whole.write_bytes(b"".join(line(one) for one in imports(range(3))))
+    whole.rename(log)
     receiver.wait_for_requests(3)
     interrupt(watcher)
     assert ids(receiver) == [0, 1, 2]

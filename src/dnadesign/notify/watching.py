@@ -63,12 +63,12 @@ class WatchPlan:
         state = saved or WatchState()
         return state if self.start is From.CURSOR else WatchState(outbox=state.outbox)
 
-    def source(self, state: WatchState) -> UsrEventSource:
-        """The log, from the state's place on."""
+    def source(self, state: WatchState, *, is_new: bool) -> UsrEventSource:
+        """The log, from the state's place on; all of one that was not there when the watch began is news."""
         return UsrEventSource(
             self.log,
             position=state.position,
-            start="end" if self.start is From.END else "start",
+            start="end" if self.start is From.END and not is_new else "start",
             on_truncation="restart" if self.on_truncation is OnTruncation.RESTART else "error",
         )
 
@@ -96,10 +96,11 @@ def watch_log(plan: WatchPlan, *, report: Report) -> bool:
                 clock=clock,
             )
         )
-        if not _wait_for_log(plan, clock, report):
+        is_new = not plan.log.exists()
+        if is_new and not _wait_for_log(plan, clock, report):
             return True
         state = plan.begin(cursor.load())
-        source = stack.enter_context(closing(plan.source(state)))
+        source = stack.enter_context(closing(plan.source(state, is_new=is_new)))
         if plan.options.follow:
             report(
                 f"watching {plan.log} for {plan.destination.name} ({plan.destination.provider.value}); Ctrl-C stops"
@@ -137,10 +138,11 @@ def preview_log(plan: WatchPlan, *, show: Callable[[Message], None], report: Rep
 
     with ExitStack() as stack:
         stack.enter_context(stop_on_signals(clock))
-        if not _wait_for_log(plan, clock, report):
+        is_new = not plan.log.exists()
+        if is_new and not _wait_for_log(plan, clock, report):
             return True
         state = plan.begin(CursorFile(plan.cursor()).load())
-        source = stack.enter_context(closing(plan.source(state)))
+        source = stack.enter_context(closing(plan.source(state, is_new=is_new)))
         Watcher(
             source=source,
             store=_NoCursor(),
@@ -163,8 +165,6 @@ class _NoCursor:
 
 def _wait_for_log(plan: WatchPlan, clock: SystemClock, report: Report) -> bool:
     """Wait until there is a log, where we follow; False if a signal came first."""
-    if plan.log.exists():
-        return True
     if not plan.options.follow:
         raise NotFound(
             f"there is no event log {plan.log}", mend="check --events or --dataset; --follow waits for it"

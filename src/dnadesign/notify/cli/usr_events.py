@@ -48,6 +48,7 @@ from dnadesign.notify.cli.watch_options import (
     TimeoutOption,
     TriesOption,
 )
+from dnadesign.notify.contract.destinations import Provider
 from dnadesign.notify.contract.errors import UsageProblem
 from dnadesign.notify.contract.messages import Message
 from dnadesign.notify.contract.outcomes import DeliveryPolicy
@@ -118,6 +119,10 @@ def watch(
         signing_ref=signing_ref,
         ca_file=ca_file,
     )
+    if include_raw_event and chosen.destination.provider is not Provider.GENERIC:
+        raise UsageProblem(
+            f"--include-raw-event is for provider generic; {chosen.destination.provider.value} has no place for it"
+        )
     fold = _fold_policy(
         chosen,
         only_actions=only_actions,

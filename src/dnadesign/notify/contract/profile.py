@@ -107,6 +107,12 @@ class Profile(_Strict):
         return _checked_path(value)
 
     @model_validator(mode="after")
+    def _sends_events_to_machines_only(self) -> Profile:
+        if "raw-event" in self.include and self.provider is not Provider.GENERIC:
+            raise ValueError(f"raw-event is for provider generic; {self.provider.value} has no place for it")
+        return self
+
+    @model_validator(mode="after")
     def _signs_only_webhooks(self) -> Profile:
         if self.signing and self.provider is not Provider.GENERIC:
             raise ValueError(
