@@ -162,7 +162,7 @@ class Page(HTMLParser):
         self.links: list[str] = []
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        if tag not in {"meta", "rect"}:
+        if tag not in {"meta", "br"}:
             self.open.append(tag)
         self.links += [value or "" for name, value in attrs if name in {"src", "href"}]
 
@@ -183,7 +183,7 @@ def test_the_report_is_one_whole_page_with_the_numbers_of_the_run(demo: Path, tm
     page.feed(out.read_text(encoding="utf-8"))
     assert page.open == []
     assert page.links == []
-    for words in ("36 designs", "crp_lexa", "Diversity", "Logos", "LexA", "were never used"):
+    for words in ("36 designs", "crp_lexa", "Diversity", "Logos", "LexA", "Never used"):
         assert words in page.text
 
 

@@ -20,6 +20,7 @@ type Row = Mapping[str, Any]
 _PAIRED_DESIGNS = 200
 _LOGO_SITES = 2
 _GC_BINS = 20
+_POSITION_BIN = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,10 +35,14 @@ class SiteUse:
 
 @dataclass(frozen=True, slots=True)
 class Logo:
-    """Base counts a position (A, C, G, T) over the placed sites of a factor that have one length."""
+    """Base counts a position (A, C, G, T) over the placed sites of a factor that have one length.
+
+    ``sites`` counts different sites; each weighs as often as it was placed.
+    """
 
     tf: str
     sites: int
+    placements: int
     columns: tuple[tuple[int, int, int, int], ...]
 
     @property
@@ -62,12 +67,16 @@ class Diversity:
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """All numbers of a report."""
+    """All numbers of a report.
+
+    ``promoters`` counts where the upstream element of each promoter starts: (first base of a bin of five, designs).
+    """
 
     designs: int
     lengths: dict[int, int]
     gc: tuple[tuple[float, int], ...]
     per_design: dict[int, int]
+    promoters: dict[str, tuple[tuple[int, int], ...]]
     use: tuple[SiteUse, ...]
     unused: int
     logos: tuple[Logo, ...]
@@ -89,6 +98,7 @@ def sum_up(rows: Sequence[Row], *, pool: set[tuple[str, str]], seed: int) -> Sum
         lengths=dict(sorted(Counter(len(row["sequence"]) for row in rows).items())),
         gc=_histogram([row[column("gc_total")] for row in rows]),
         per_design=dict(sorted(Counter(len(sites) for sites in placed).items())),
+        promoters=_promoters(rows),
         use=use,
         unused=len(pool - {(one.tf, one.sequence) for one in use}),
         logos=_logos(placed),
@@ -122,19 +132,29 @@ def _histogram(values: Sequence[float]) -> tuple[tuple[float, int], ...]:
     return tuple((at / _GC_BINS, counts[at]) for at in range(min(counts), max(counts) + 1))
 
 
+def _promoters(rows: Sequence[Row]) -> dict[str, tuple[tuple[int, int], ...]]:
+    """Where promoters start, in bins of five bases from the first to the last that is not empty."""
+    found: defaultdict[str, Counter[int]] = defaultdict(Counter)
+    for row in rows:
+        for one in row[column("promoters")] or ():
+            found[one["name"]][one["upstream_offset"] // _POSITION_BIN] += 1
+    return {
+        name: tuple((at * _POSITION_BIN, counts[at]) for at in range(min(counts), max(counts) + 1))
+        for name, counts in sorted(found.items())
+    }
+
+
 def _logos(placed: Sequence[Sequence[tuple[str, str]]]) -> tuple[Logo, ...]:
-    """One logo a factor, of the commonest length among its placed sites, each placement counted."""
-    by_tf: defaultdict[str, list[str]] = defaultdict(list)
+    """A logo for each factor and length of its placed sites, where there are at least two different ones."""
+    groups: defaultdict[tuple[str, int], list[str]] = defaultdict(list)
     for sites in placed:
         for tf, sequence in sites:
-            by_tf[tf].append(sequence)
+            groups[tf, len(sequence)].append(sequence)
     logos = []
-    for tf, sequences in sorted(by_tf.items()):
-        length = Counter(len(one) for one in sequences).most_common(1)[0][0]
-        same = [one for one in sequences if len(one) == length]
-        if len(same) >= _LOGO_SITES:
+    for (tf, _), same in sorted(groups.items()):
+        if len(set(same)) >= _LOGO_SITES:
             a, c, g, t = ([Counter(position)[base] for position in zip(*same, strict=True)] for base in BASES)
-            logos.append(Logo(tf, len(same), tuple(zip(a, c, g, t, strict=True))))
+            logos.append(Logo(tf, len(set(same)), len(same), tuple(zip(a, c, g, t, strict=True))))
     return tuple(logos)
 
 

@@ -10,16 +10,17 @@ from dnadesign.densegen.operations.status import RunStatus
 from dnadesign.densegen.operations.summing_up import Diversity, Logo, SiteUse, Summary
 
 _BAR, _GAP, _HEIGHT = 34, 6, 120
-_LETTER, _BIT = 16, 40
+_LETTER, _BIT = 16, 32
+_SHOWN_SITES = 15
 _COLOURS = {"A": "#2e8b57", "C": "#3566b0", "G": "#d9902f", "T": "#c0392b"}
 _CAP = 0.72  # height of a capital letter as a share of the font size, in the sans-serif fonts of browsers
 _STYLE = """
 body { font: 15px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; color: #222 }
-h1 { font-size: 1.5rem } h2 { font-size: 1.15rem; margin-top: 2rem }
-table { border-collapse: collapse } th, td { padding: .2rem .8rem .2rem 0; text-align: left }
+h1 { font-size: 1.5rem } h2 { font-size: 1.15rem; margin-top: 2rem } h3 { font-size: 1rem; margin: 1rem 0 .3rem }
+table { border-collapse: collapse } summary { cursor: pointer; color: #555; margin-top: .3rem } th, td { padding: .2rem .8rem .2rem 0; text-align: left }
 td.n, th.n { text-align: right } td { border-top: 1px solid #ddd } code { font-size: 13px }
 .track { background: #eee; width: 12rem } .track div { background: #4f86b5; height: .8rem }
-.charts { display: flex; flex-wrap: wrap; gap: 2rem } figure { margin: 0 } figcaption { color: #555 }
+.charts { display: flex; flex-wrap: wrap; gap: 1.5rem 2rem } figure { margin: 0 } figcaption { color: #555 }
 """
 
 
@@ -70,8 +71,12 @@ def _track(share: float) -> str:
 
 
 def _quotas(status: RunStatus) -> str:
-    rows = [(plan.plan, plan.done, plan.quota, _track(plan.done / plan.quota)) for plan in status.plans]
-    return _table(["plan", "designs", "quota", ""], rows)
+    deleted = any(plan.deleted for plan in status.plans)
+    rows: list[Sequence[str | int | float]] = [
+        (plan.plan, plan.done, plan.quota, *([plan.deleted] * deleted), _track(plan.done / plan.quota))
+        for plan in status.plans
+    ]
+    return _table(["plan", "designs", "quota", *(["deleted"] * deleted), ""], rows)
 
 
 def _attempts(status: RunStatus) -> str:
@@ -85,8 +90,12 @@ def _attempts(status: RunStatus) -> str:
 def _charts(summary: Summary) -> str:
     charts = [
         ("length (bases)", [(str(length), count) for length, count in summary.lengths.items()]),
-        ("GC share", [(f"{low:.2f}", count) for low, count in summary.gc]),
+        ("GC share (bins of 0.05)", [(f"{low:.2f}", count) for low, count in summary.gc]),
         ("sites a design", [(str(number), count) for number, count in summary.per_design.items()]),
+        *(
+            (f"first base of {name} (bins of 5)", [(str(start), count) for start, count in starts])
+            for name, starts in summary.promoters.items()
+        ),
     ]
     drawn = "".join(_bars(name, bars) for name, bars in charts if bars)
     return f'<div class="charts">{drawn}</div>' if drawn else ""
@@ -117,21 +126,27 @@ def _diversity(found: Diversity) -> str:
         ("mean Jaccard distance between their sets of sites", found.sites),
     ]
     known = [(name, value) for name, value in rows if value is not None]
-    return _table([f"over {found.designs} designs", ""], known) if known else ""
+    return _table([f"among {found.designs} designs", "share"], known) if known else ""
 
 
 def _logos(logos: Sequence[Logo]) -> str:
     drawn = "".join(
-        f"<figure>{_logo(logo)}<figcaption>{escape(logo.tf)}, {logo.sites} placements</figcaption></figure>"
+        f"<figure>{_logo(logo)}<figcaption><b>{escape(logo.tf)}</b>, {len(logo.columns)} bases<br>"
+        f"{logo.sites} sites, {logo.placements} placements</figcaption></figure>"
         for logo in logos
     )
-    return f'<div class="charts">{drawn}</div>' if drawn else ""
+    note = (
+        "<p>One logo for each factor and length of its sites, as they are read in the input; each site weighs as often "
+        "as it was placed. The frame is 2 bits high.</p>"
+    )
+    return f'{note}<div class="charts">{drawn}</div>' if drawn else ""
 
 
 def _logo(logo: Logo) -> str:
     """Letters stacked a position, the commonest on top, heights in bits (Schneider and Stephens 1990)."""
     height = 2 * _BIT
-    parts = []
+    width = len(logo.columns) * _LETTER
+    parts = [f'<path d="M0.5 0.5H{width - 0.5}M0.5 {height - 0.5}H{width - 0.5}" stroke="#ccc"/>']
     for at, (counts, bits) in enumerate(zip(logo.columns, logo.bits, strict=True)):
         bottom, total = float(height), sum(counts)
         for count, base in sorted(zip(counts, BASES, strict=True)):
@@ -143,7 +158,6 @@ def _logo(logo: Logo) -> str:
                     f'fill="{_COLOURS[base]}" text-anchor="middle">{base}</text>'
                 )
             bottom -= tall
-    width = len(logo.columns) * _LETTER
     return (
         f'<svg width="{width}" height="{height}" font-size="{_LETTER}" font-weight="bold" '
         f'font-family="Arial, Helvetica, sans-serif">{"".join(parts)}</svg>'
@@ -151,15 +165,32 @@ def _logo(logo: Logo) -> str:
 
 
 def _usage(use: Sequence[SiteUse], unused: int) -> str:
-    most = max((one.placements for one in use), default=1)
+    """The sites of each factor, the most used first; long lists folded behind their first rows."""
+    sections = []
+    for tf in dict.fromkeys(one.tf for one in use):
+        mine = [one for one in use if one.tf == tf]
+        head, rest = mine[:_SHOWN_SITES], mine[_SHOWN_SITES:]
+        most = mine[0].placements
+        sections.append(
+            f"<h3>{escape(tf)}: {len(mine)} sites, {sum(one.placements for one in mine)} placements</h3>"
+            + _site_table(head, most)
+        )
+        if rest:
+            placements = sum(one.placements for one in rest)
+            sections.append(
+                f"<details><summary>{len(rest)} more, with {placements} placements</summary>"
+                f"{_site_table(rest, most)}</details>"
+            )
+    never = "Every site was used." if not unused else f"Never used: {unused} sites."
+    return f"{''.join(sections)}<p>{never}</p>"
+
+
+def _site_table(use: Sequence[SiteUse], most: int) -> str:
     rows = [
-        (one.tf, f"<code>{one.sequence}</code>", one.designs, one.placements, _track(one.placements / most))
+        (f"<code>{one.sequence}</code>", one.designs, one.placements, _track(one.placements / most))
         for one in use
     ]
-    return (
-        _table(["factor", "site", "designs", "placements", ""], rows)
-        + f"<p>{unused} sites were never used.</p>"
-    )
+    return _table(["site", "designs", "placements", ""], rows)
 
 
 def _made(manifest: Mapping[str, object] | None) -> str:
