@@ -1,7 +1,7 @@
 """A DuckDB connection set up for this library: quiet, bounded, offline, and keeping the base's order.
 
-Rows come out of an outer join in the order of its left side if one thread runs it and the optimizer does not swap the
-sides; the readers check that this held (see ``_merge``).
+Rows come out of an outer join in the order of its left side if one thread runs it, the optimizer does not swap the
+sides, and nothing is held back (see ``_base_source``); the readers check that this held (see ``_merge``).
 """
 
 from __future__ import annotations

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from dnadesign.usr.contract.errors import DuplicateKeyError, SequencesError, ValidationError
+from dnadesign.usr.contract.errors import DuplicateKeyError, SequencesError
 from dnadesign.usr.contract.names import TOMBSTONE_NAMESPACE
 from dnadesign.usr.contract.type_values import cast_column
-from dnadesign.usr.operations._duck import connect, identifier, literal, told_as_ours
+from dnadesign.usr.operations._base_source import base_sql, paths_sql
+from dnadesign.usr.operations._duck import connect, identifier, told_as_ours
 from dnadesign.usr.operations._view import DELETED, JOIN_KEYS, Column, View, check_fits, file_key, key_kind
-from dnadesign.usr.storage.filesystem import descriptor_path
-from dnadesign.usr.storage.version import Overlay, PinnedFile, Version
+from dnadesign.usr.storage.version import Overlay, Version
 
 ROW = "__usr_row"
 KEEP = "__usr_keep"
@@ -41,19 +41,21 @@ class Query:
     include_deleted: bool = False
 
 
-def merge_sql(view: View, query: Query) -> str:
+def merge_sql(view: View, query: Query, *, in_order: bool = False) -> str:
     """The SQL of a query: row number in the base, whether the row is wanted, then the query's columns.
 
     Whether a row is wanted is a column and not a condition: a filter above the join would let the optimizer turn the
     join into one that loses the base's order.
     """
-    inner = _joined_sql(view, query)
+    inner = _joined_sql(view, query, in_order=in_order)
     wanted = [KEEP] if query.where is None else [f"{KEEP} AND coalesce((\n{query.where}\n), false)"]
     columns = ", ".join([ROW, f"{wanted[0]} AS {KEEP}", *(identifier(c.name) for c in query.columns)])
-    return f"SELECT {columns} FROM ({inner})"
+    # Few rows are sorted at the end: a long list of ids is a join below everything that could hold the order.
+    order = f" ORDER BY {ROW}" if in_order and query.ids is not None else ""
+    return f"SELECT {columns} FROM ({inner}){order}"
 
 
-def _joined_sql(view: View, query: Query) -> str:
+def _joined_sql(view: View, query: Query, *, in_order: bool) -> str:
     """All columns that the query or its condition may need, joined; every base row of the shard or ids."""
     version = view.version
     hide = not query.include_deleted and TOMBSTONE_NAMESPACE in version.overlays
@@ -61,14 +63,13 @@ def _joined_sql(view: View, query: Query) -> str:
     wanted = {c.name: c for c in (*needed, *query.columns)}
     joined = {c.namespace for c in wanted.values() if c.namespace is not None}
     joined |= {TOMBSTONE_NAMESPACE} if hide else set()
-    sources = [f"read_parquet({_paths([version.base])}, file_row_number=true) b"]
+    base, always = base_sql(version, shard=query.shard, ids=query.ids, in_order=in_order)
+    sources = [base]
     sources += [_joined(version, version.overlays[namespace]) for namespace in sorted(joined)]
     alive = _alive(version, hide=hide, include_deleted=query.include_deleted)
-    columns = [f"b.file_row_number AS {ROW}", f"{alive} AS {KEEP}"]
+    columns = [f"b.file_row_number AS {ROW}", f"{always} AND {alive} AS {KEEP}"]
     columns += [f"{_expression(c)} AS {identifier(c.name)}" for c in wanted.values()]
-    conditions = _base_conditions(query)
-    where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
-    return f"SELECT {', '.join(columns)} FROM {' '.join(sources)}{where}"
+    return f"SELECT {', '.join(columns)} FROM {' '.join(sources)}"
 
 
 def _alive(version: Version, *, hide: bool, include_deleted: bool) -> str:
@@ -101,7 +102,7 @@ _KEY = "__usr_key"
 def _joined(version: Version, overlay: Overlay) -> str:
     column, normal = JOIN_KEYS[key_kind(version, overlay)]
     key, alias = identifier(file_key(overlay.files[0])), _alias(overlay.namespace)
-    source = f"read_parquet({_paths(overlay.files)}, union_by_name=true)"
+    source = f"read_parquet({paths_sql(overlay.files)}, union_by_name=true)"
     return (
         f"LEFT JOIN (SELECT *, {normal.format(key)} AS {_KEY}, true AS {_HAS} FROM {source}) {alias} "
         f"ON {normal.format(f'b.{column}')} = {alias}.{_KEY}"
@@ -110,34 +111,6 @@ def _joined(version: Version, overlay: Overlay) -> str:
 
 def _alias(namespace: str) -> str:
     return identifier(f"o_{namespace}")
-
-
-def _paths(files: Sequence[PinnedFile]) -> str:
-    return "[" + ", ".join(literal(descriptor_path(f.file)) for f in files) + "]"
-
-
-def _base_conditions(query: Query) -> list[str]:
-    conditions = []
-    if query.shard is not None:
-        low, high = shard_range(*query.shard)
-        conditions += [f"b.id >= {literal(low)}", *([f"b.id < {literal(high)}"] if high is not None else [])]
-    if query.ids is not None:
-        conditions.append(f"b.id IN ({', '.join(map(literal, query.ids))})" if query.ids else "false")
-    return conditions
-
-
-def shard_range(index: int, count: int) -> tuple[str, str | None]:
-    """The first 16 hex digits where a shard's ids begin, and where they end (None for the last).
-
-    Raises:
-        ValidationError: Not ``0 <= index < count``.
-    """
-    if not (isinstance(index, int) and isinstance(count, int) and 0 <= index < count):
-        raise ValidationError(
-            f"shard {index}/{count}: expected 0 <= i < n", mend="shards are counted from 0: (0, 4)"
-        )
-    low, high = -(-(index << 64) // count), -(-((index + 1) << 64) // count)
-    return f"{low:016x}", (f"{high:016x}" if index + 1 < count else None)
 
 
 def merged_batches(view: View, query: Query, *, batch_size: int) -> Iterator[pa.RecordBatch]:
@@ -154,7 +127,7 @@ def merged_batches(view: View, query: Query, *, batch_size: int) -> Iterator[pa.
     connection = connect(in_order=True)
     try:
         with told_as_ours(where):
-            reader = connection.sql(merge_sql(view, query)).to_arrow_reader(batch_size)
+            reader = connection.sql(merge_sql(view, query, in_order=True)).to_arrow_reader(batch_size)
         last = -1
         while left is None or left > 0:
             with told_as_ours(where):
