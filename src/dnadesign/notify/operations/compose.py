@@ -99,7 +99,7 @@ def silence_message(run: RunState, *, silent_for: timedelta) -> Message:
         type="dnadesign.notify.silence",
         source=_source(run.dataset),
         subject=run.dataset,
-        text=f"Its last event was at {_iso(run.last_time)}. It may be stuck, killed, or busy with one hard design.",
+        text=f"Its last event was at {run.last_time:%Y-%m-%d %H:%M} UTC. It may be stuck, killed, or busy with one hard design.",
         facts=run_facts(run),
         command=f"usr events tail {run.dataset} -n 20",
         data={**_run_data(run), "silent_seconds": round(silent_for.total_seconds())},
