@@ -32,6 +32,8 @@ class StateMethods:
     ) -> RecordsResult:
         """Delete records so that they can be brought back: they are hidden from reads unless asked for.
 
+        Records that are deleted already keep the time and the reason that they have.
+
         Args:
             ids: Which records.
             reason: Why; kept with each of them.

@@ -35,6 +35,31 @@ def ids(dataset: Dataset) -> tuple[str, ...]:
     return add(dataset, "ACGT", "GGCC", "TTAA", "CCCC")
 
 
+def test_what_is_so_already_stays_as_it_is_and_is_told_apart(dataset: Dataset, ids: tuple[str, ...]) -> None:
+    dataset.tombstone(ids[0], reason="first")
+    before = dataset.get(ids[0], include_deleted=True).to_pylist()[0]
+    again = dataset.tombstone([ids[1], ids[0]], reason="second")
+    assert again.to_dict() == {"rows": 1, "rows_missing": 0, "rows_unchanged": 1}
+    assert dataset.get(ids[0], include_deleted=True).to_pylist()[0] == before
+    assert dataset.get(ids[1], include_deleted=True).to_pylist()[0]["usr__deleted_reason"] == "second"
+    assert dataset.info().deleted == 2
+    dataset.restore(ids[0])
+    count = len(events(dataset))
+    assert dataset.restore(ids[0]).rows_unchanged == 1
+    assert dataset.tombstone(ids[1], reason="third").rows == 0
+    dataset.set_state(ids[:2], qc_status="pass", lineage=["a"])
+    same = dataset.set_state(ids[:3], qc_status="pass", lineage=["a"])
+    assert same.to_dict() == {"rows": 1, "rows_missing": 0, "rows_unchanged": 2}
+    assert dataset.set_state(ids[:2], lineage=["b"]).rows == 2
+    assert dataset.set_state(ids[3], split=None).rows_unchanged == 1
+    assert dataset.clear_state(ids[:2], ["lineage"]).rows == 2
+    assert dataset.clear_state(ids[:2], ["lineage"]).rows_unchanged == 2
+    assert len(events(dataset)) == count + 4
+    assert dataset.get_state(ids).column("usr_state__qc_status").to_pylist() == ["pass"] * 3 + [None]
+    assert dataset.info().deleted == 1
+    assert dataset.validate().ok
+
+
 def test_deleted_records_are_hidden_until_they_are_restored(dataset: Dataset, ids: tuple[str, ...]) -> None:
     dataset.tombstone(ids[0], reason="wrong promoter")
     dataset.tombstone([ids[0], ids[2]])

@@ -16,7 +16,7 @@ from dnadesign.usr.cli.plain_help import PlainCommand, examples
 
 app = typer.Typer(rich_markup_mode=None)
 
-_LISTED = ("dataset", "rows", "bytes", "overlays", "created_at", "problem")
+_LISTED = ("dataset", "rows", "deleted", "bytes", "overlays", "created_at", "problem")
 
 
 @app.command(
@@ -31,8 +31,16 @@ def ls(root: Root = None, format: DataFormat = "table") -> None:
     out = Output(format)
     rows = [_listed(folder, name) for name in usr.list_datasets(folder)]
     if out.for_people:
-        has_problem = any(row["problem"] for row in rows)
-        columns = ["dataset", "rows", "size", "overlays", "created_at", *(["problem"] if has_problem else [])]
+        has_problem, has_deleted = (any(row[name] for row in rows) for name in ("problem", "deleted"))
+        columns = [
+            "dataset",
+            "rows",
+            *(["deleted"] if has_deleted else []),
+            "size",
+            "overlays",
+            "created_at",
+            *(["problem"] if has_problem else []),
+        ]
         out.records(map(_for_people, rows), columns=columns)
     else:
         out.records(rows, columns=_LISTED)
@@ -48,6 +56,7 @@ def _listed(root: Path, name: str) -> dict[str, Any]:
         return row | {"problem": error.message}
     return row | {
         "rows": info.rows,
+        "deleted": info.deleted,
         "bytes": info.bytes + sum(overlay.bytes for overlay in info.overlays),
         "overlays": [overlay.namespace for overlay in info.overlays],
         "created_at": info.created_at,
@@ -86,7 +95,7 @@ def init(
 def info(dataset: DatasetName = None, root: Root = None, format: DataFormat = "table") -> None:
     """Show what a dataset holds.
 
-    Rows, sizes, overlays and registry hashes, from the files' footers alone.
+    Rows, sizes, overlays and registry hashes, from footers and tombstones alone.
     """
     found = open_dataset(root, dataset).info().to_dict()
     out = Output(format)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import zip_longest
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
@@ -22,7 +23,7 @@ from dnadesign.usr.cli.output import Output
 from dnadesign.usr.cli.plain_help import PlainCommand, examples
 
 if TYPE_CHECKING:
-    from dnadesign.usr import ImportReport
+    from dnadesign.usr import AttachResult, ImportReport, Refusal
 
 app = typer.Typer(rich_markup_mode=None)
 
@@ -110,8 +111,7 @@ def _show_rows(out: Output, report: ImportReport) -> None:
     if not out.for_people:
         return
     if report.refusals:
-        rows = [{"refused": r.where, "reason": r.reason, "mend": r.mend} for r in report.refusals[:_LISTED]]
-        out.records(rows, columns=["refused", "reason", "mend"])
+        out.text(_refusals(report.refusals[:_LISTED]))
         _say_more(out, report.refused, "refused")
     if report.duplicates:
         out.text([""] if report.refusals else [])
@@ -121,6 +121,14 @@ def _show_rows(out: Output, report: ImportReport) -> None:
         ]
         out.records(doubles, columns=list(doubles[0]))
         _say_more(out, len(report.duplicates), "skipped")
+
+
+def _refusals(refusals: Sequence[Refusal]) -> Iterator[str]:
+    """Each refusal with nothing cut; what to do about several in a row stands behind the last of them."""
+    for refusal, after in zip_longest(refusals, refusals[1:]):
+        yield f"refused: {refusal.where}: {refusal.reason}"
+        if refusal.mend and (after is None or after.mend != refusal.mend):
+            yield f"  mend: {refusal.mend}"
 
 
 def _say_more(out: Output, count: int, what: str) -> None:
@@ -186,11 +194,18 @@ def attach(
             allow_overwrite=allow_overwrite,
             parse_json=parse_json,
         )
-    left_out = f", {result.rows_missing} without a record left out" if result.rows_missing else ""
     out.done(
-        f"{found.name}: attached {result.rows} rows to {namespace} ({', '.join(result.columns)}){left_out}",
+        f"{found.name}: attached {result.rows} rows to {namespace} ({', '.join(result.columns)}){_left_out(result)}",
         result.to_dict(),
     )
+
+
+def _left_out(result: AttachResult) -> str:
+    """How many rows were left out, and which ones they are."""
+    if not result.rows_missing:
+        return ""
+    more = ", ..." if result.rows_missing > len(result.missing) else ""
+    return f", {result.rows_missing} without a record left out: {', '.join(result.missing)}{more}"
 
 
 def _renamed(columns: Sequence[str] | None) -> Mapping[str, str] | None:

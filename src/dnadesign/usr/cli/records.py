@@ -126,6 +126,6 @@ def restore(
 def tell_records(out: Output, done: str, result: RecordsResult) -> None:
     """Say how many records a change reached."""
     records = "1 record" if result.rows == 1 else f"{result.rows} records"
-    unchanged = f", {result.rows_unchanged} had nothing to take back" if result.rows_unchanged else ""
+    unchanged = f", {result.rows_unchanged} stayed as they were" if result.rows_unchanged else ""
     missing = f", {result.rows_missing} ids are no record's" if result.rows_missing else ""
     out.done(f"{done} {records}{unchanged}{missing}", result.to_dict())

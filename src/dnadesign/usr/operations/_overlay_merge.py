@@ -6,7 +6,7 @@ an overlay row replaces all of those.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 
@@ -109,6 +109,7 @@ def merge_rows(
     *,
     incoming_bytes: int,
     known_only: bool = False,
+    unless_same: Sequence[str] = (),
 ) -> MergedOverlay:
     """Stage the namespace's file as it will be with the incoming rows; the caller publishes it.
 
@@ -119,6 +120,7 @@ def merge_rows(
         incoming: Places in the base and tables of ``contract.schema(columns)``; no place comes twice.
         incoming_bytes: About how large they are.
         known_only: Leave out incoming rows for which neither overlay nor base has a value of the namespace.
+        unless_same: Leave out incoming rows whose values in these columns are there already; none when empty.
 
     Raises:
         OverlayLayoutError: The namespace has parts.
@@ -142,7 +144,15 @@ def merge_rows(
             new.add(places, table)
         merged, schema = MergedOverlay(path, wanted), contract.schema(wanted)
         tables = (
-            _merge_bucket(merged, schema, base, old.bucket(n), new.bucket(n), known_only=known_only)
+            _merge_bucket(
+                merged,
+                schema,
+                base,
+                old.bucket(n),
+                new.bucket(n),
+                known_only=known_only,
+                unless_same=unless_same,
+            )
             for n in range(buckets.count)
         )
         metadata = overlay_metadata(contract, mutation.registry_hash)
@@ -197,6 +207,7 @@ def _merge_bucket(
     new: tuple[Ordinals, pa.Table],
     *,
     known_only: bool,
+    unless_same: Sequence[str],
 ) -> pa.Table:
     """The rows of one bucket as they will be; counts what is new and what changed."""
     places = np.union1d(old[0], new[0])
@@ -207,6 +218,12 @@ def _merge_bucket(
     if known_only:
         known = (old_at >= 0) | _has_values(values, base_at)
         old_at, new_at, base_at = old_at[known], new_at[known], base_at[known]
+    if unless_same:
+        new_at = np.where(
+            _same(unless_same, [(values, base_at), (old[1], old_at)], (new[1], new_at)), -1, new_at
+        )
+        there = (old_at >= 0) | (new_at >= 0)
+        old_at, new_at, base_at = old_at[there], new_at[there], base_at[there]
     merged.rows += len(old_at)
     merged.rows_new += int(((old_at < 0) & (new_at >= 0)).sum())
     merged.rows_changed += int(((old_at >= 0) & (new_at >= 0)).sum())
@@ -215,6 +232,21 @@ def _merge_bucket(
         for name, kind in zip(schema.names, schema.types, strict=True)
     ]
     return pa.Table.from_arrays(columns, schema=schema)
+
+
+def _same(
+    names: Sequence[str], stored: list[tuple[pa.Table, Ordinals]], incoming: tuple[pa.Table, Ordinals]
+) -> np.ndarray:
+    """Which rows have the incoming values in these columns already."""
+    table, at = incoming
+    nothing = (table.slice(0, 0), np.full(len(at), -1, dtype=np.int64))
+    same = np.ones(len(at), dtype=np.bool_)
+    for name in names:
+        kind = table.schema.field(name).type
+        before, after = _pick(name, kind, [*stored, nothing]), _pick(name, kind, [incoming])
+        pairs = zip(before.to_pylist(), after.to_pylist(), strict=True)
+        same &= np.fromiter((one == other for one, other in pairs), np.bool_, len(at))
+    return same
 
 
 def _has_values(values: pa.Table, at: Ordinals) -> np.ndarray:

@@ -28,7 +28,7 @@ class RecordsResult:
     Attributes:
         rows: How many records have the new values.
         rows_missing: How many ids were left out because the base does not have them (``allow_missing``).
-        rows_unchanged: How many had no value that there was to take back.
+        rows_unchanged: How many stayed as they were: they had the values already, or none to take back.
     """
 
     rows: int
@@ -68,6 +68,7 @@ class SetValues:
         values: Column to value, the same for all of them.
         allow_missing: Leave out ids that the base does not have, instead of refusing them all.
         known_only: Only records that have values of the namespace: there is nothing to take back from others.
+        decides: The columns that tell whether a record has the values already and stays as it is; all when None.
         timed: A column that gets the time of the change.
         args: More of what was asked for, for the event.
     """
@@ -78,6 +79,7 @@ class SetValues:
     values: Mapping[str, Any]
     allow_missing: bool = False
     known_only: bool = False
+    decides: tuple[str, ...] | None = None
     timed: str | None = None
     args: Mapping[str, Any] = field(default_factory=dict)
     wanted: list[str] = field(init=False)
@@ -114,6 +116,7 @@ class SetValues:
             [(places, table)],
             incoming_bytes=table.nbytes,
             known_only=self.known_only,
+            unless_same=columns if self.decides is None else self.decides,
         )
         rows = merged.rows_new + merged.rows_changed
         result = RecordsResult(rows, missing, len(ids) - rows)

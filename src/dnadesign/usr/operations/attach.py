@@ -51,6 +51,7 @@ class AttachResult:
         rows: How many rows of the input were written.
         rows_new: How many of them had no row in the overlay before.
         rows_missing: How many were left out because their key is not in the base (``allow_missing``).
+        missing: The first five of them: row or line number in the source, and key.
         rows_total: How many rows the overlay has now; 0 where nothing was written.
         columns: The columns that were written.
         bytes: Size of the overlay's file now; 0 where nothing was written.
@@ -61,6 +62,7 @@ class AttachResult:
     rows: int
     rows_new: int
     rows_missing: int
+    missing: tuple[str, ...]
     rows_total: int
     columns: tuple[str, ...]
     bytes: int
@@ -73,6 +75,7 @@ class AttachResult:
             "rows": self.rows,
             "rows_new": self.rows_new,
             "rows_missing": self.rows_missing,
+            "missing": list(self.missing),
             "rows_total": self.rows_total,
             "columns": list(self.columns),
             "bytes": self.bytes,
@@ -240,6 +243,7 @@ class Attach:
             rows=merged.rows_new + merged.rows_changed,
             rows_new=merged.rows_new,
             rows_missing=incoming.missing,
+            missing=tuple(incoming.missing_shown),
             rows_total=merged.rows if staged is not None else 0,
             columns=tuple(self.names),
             bytes=staged.bytes if staged is not None else 0,
@@ -275,7 +279,7 @@ class Attach:
                     "allow_overwrite": self.allow_overwrite,
                 },
                 metrics={"rows_incoming": self.rows.rows}
-                | {name: counts[name] for name in counts if name not in ("columns", "path")},
+                | {name: counts[name] for name in counts if name not in ("columns", "path", "missing")},
                 added=[{"path": merged.path, "bytes": result.bytes, "sha256": sha256}],
                 fingerprint=Fingerprint(merged.rows, 1 + len(merged.columns), result.bytes),
             )
@@ -287,7 +291,7 @@ class Attach:
             event_count(event, name) for name in ("rows", "rows_new", "rows_missing", "rows_total", "bytes")
         )
         path = overlay_file(self.namespace)
-        return AttachResult(self.namespace, rows, new, missing, total, tuple(self.names), size, path)
+        return AttachResult(self.namespace, rows, new, missing, (), total, tuple(self.names), size, path)
 
 
 class _Incoming:
@@ -295,7 +299,7 @@ class _Incoming:
 
     def __init__(self, step: Attach, mutation: Mutation) -> None:
         self.missing = 0
-        self._missing_shown: list[str] = []
+        self.missing_shown: list[str] = []
         self._step = step
         self._index, self._store = mutation.index, mutation.store
         self._where = f"{mutation.store.dir}, namespace {step.namespace!r}"
@@ -327,7 +331,7 @@ class _Incoming:
 
     def _note_missing(self, table: pa.Table, rows: np.ndarray) -> None:
         self.missing += len(rows)
-        self._missing_shown += self._shown(table, rows.tolist(), SHOWN - len(self._missing_shown))
+        self.missing_shown += self._shown(table, rows.tolist(), SHOWN - len(self.missing_shown))
 
     def _note_again(self, table: pa.Table, rows: list[int]) -> None:
         self._again += len(rows)
@@ -344,7 +348,7 @@ class _Incoming:
         total = self._step.rows.rows
         if self.missing and not self._step.allow_missing:
             raise MissingKeyError(
-                f"{self._where}: {self.missing} of {total} keys are not in the base: {', '.join(self._missing_shown)}"
+                f"{self._where}: {self.missing} of {total} keys are not in the base: {', '.join(self.missing_shown)}"
                 f"{', ...' if self.missing > SHOWN else ''}",
                 mend="add their sequences first, or pass allow_missing=True (--allow-missing) to leave these rows out",
             )

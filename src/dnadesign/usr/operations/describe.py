@@ -10,7 +10,10 @@ from dnadesign.usr.contract.layout import (
     META_REGISTRY_HASH,
     META_SCHEMA_VERSION,
 )
+from dnadesign.usr.contract.names import TOMBSTONE_NAMESPACE
 from dnadesign.usr.operations._check_registry import frozen_hash
+from dnadesign.usr.operations._view import DELETED
+from dnadesign.usr.storage.parquet import read_columns
 from dnadesign.usr.storage.store import Store
 from dnadesign.usr.storage.version import Overlay
 
@@ -40,11 +43,12 @@ class OverlayInfo:
 
 @dataclass(frozen=True, slots=True)
 class DatasetInfo:
-    """A dataset at a glance: rows of the base (deleted ones included), sizes in bytes."""
+    """A dataset at a glance: rows of the base (deleted ones included), how many are deleted, sizes in bytes."""
 
     dataset: str
     path: str
     rows: int
+    deleted: int
     bytes: int
     created_at: str | None
     schema_version: str | None
@@ -59,6 +63,7 @@ class DatasetInfo:
             "dataset": self.dataset,
             "path": self.path,
             "rows": self.rows,
+            "deleted": self.deleted,
             "bytes": self.bytes,
             "created_at": self.created_at,
             "schema_version": self.schema_version,
@@ -70,7 +75,7 @@ class DatasetInfo:
 
 
 def info(store: Store) -> DatasetInfo:
-    """What a dataset holds, from footers alone.
+    """What a dataset holds, from footers and tombstones alone.
 
     Raises:
         DatasetNotFound: There is no dataset.
@@ -83,6 +88,7 @@ def info(store: Store) -> DatasetInfo:
             dataset=store.name,
             path=str(store.dir),
             rows=footer.rows,
+            deleted=_deleted(version.overlays.get(TOMBSTONE_NAMESPACE)),
             bytes=footer.size,
             created_at=said.get(META_CREATED_AT),
             schema_version=said.get(META_SCHEMA_VERSION),
@@ -102,6 +108,13 @@ def list_overlays(store: Store) -> tuple[OverlayInfo, ...]:
     with store.pin() as version:
         version.check_layouts()
         return tuple(_overlay_info(overlay) for overlay in version.overlays.values())
+
+
+def _deleted(tombstones: Overlay | None) -> int:
+    """How many records are deleted."""
+    files = tombstones.files if tombstones is not None else ()
+    marks = [read_columns(file.file, [DELETED]).column(0) for file in files]
+    return sum(mark.to_pylist().count(True) for mark in marks)
 
 
 def _overlay_info(overlay: Overlay) -> OverlayInfo:

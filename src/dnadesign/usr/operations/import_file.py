@@ -205,7 +205,7 @@ class ImportFile:
         return SchemaError(
             f"{self.path}: has no column {name!r}; there are {', '.join(piece.names) or 'none'}",
             mend=f"did you mean {meant!r}? " * bool(meant)
-            + "say which column is which: columns={'sequence': ...} (--column sequence=...)",
+            + "say which column is which: columns={'sequence': ...} (--columns NAME=sequence)",
         )
 
     def _unknown(self, name: str) -> SchemaError:
@@ -214,7 +214,7 @@ class ImportFile:
             f"{self.path}: column {name!r} is not a column of the base ({', '.join(CORE_COLUMNS)})",
             mend=f"did you mean {meant!r}?"
             if meant
-            else "name the columns to take: columns={'sequence': 'sequence', ...} (--column sequence=sequence), "
+            else "name the columns to take: columns={'sequence': 'sequence', ...} (--columns sequence), "
             "then attach the others as an overlay",
         )
 

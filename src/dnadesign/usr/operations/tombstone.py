@@ -12,7 +12,7 @@ _DELETED, _AT, _REASON = "usr__deleted", "usr__deleted_at", "usr__deleted_reason
 
 
 def tombstone(ids: str | Iterable[str], *, reason: str | None, allow_missing: bool) -> SetValues:
-    """The step that marks records as deleted, now; of records that are deleted already time and reason are new.
+    """The step that marks records as deleted, now; those that are deleted already keep their time and reason.
 
     Raises:
         ValidationError: The reason is no text.
@@ -25,6 +25,7 @@ def tombstone(ids: str | Iterable[str], *, reason: str | None, allow_missing: bo
         ids,
         {_DELETED: True, _REASON: reason or None},
         allow_missing=allow_missing,
+        decides=(_DELETED,),
         timed=_AT,
         args={"reason": reason},
     )
@@ -39,4 +40,5 @@ def restore(ids: str | Iterable[str], *, allow_missing: bool) -> SetValues:
         {_DELETED: False, _AT: None, _REASON: None},
         allow_missing=allow_missing,
         known_only=True,
+        decides=(_DELETED,),
     )
