@@ -15,6 +15,7 @@ import base64
 import binascii
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 
 from dnadesign.usr.contract.secret_names import is_secret_name, is_secret_parameter
 
@@ -70,6 +71,8 @@ _BARE = re.compile(r"(?:[^\s,;&\"'<>]|[,;](?!\s|\Z|[A-Za-z_][A-Za-z0-9_.-]{0,63}
 _WHOLE_LINE = frozenset({"authorization", "proxy-authorization", "cookie", "set-cookie"})
 _SCALAR = re.compile(r"bool|u?int(?:8|16|32|64)|float(?:16|32|64)|(?:large_)?string|binary|date32")
 _NESTED = re.compile(r"(?:(?:large_)?list|struct|fixed_size_list)<|timestamp\[")
+_HEX = re.compile(r"[0-9a-f]*")
+_SHORT = 64  # characters of a key that is worth remembering
 _NO_SECRET = frozenset({"", "none", "null", "true", "false"})
 
 
@@ -93,13 +96,23 @@ def _redact_mapping(value: Mapping[object, object], keep_numbers: bool) -> dict[
     named = _name_of_pair(value)
     found: dict[object, object] = {}
     for key, item in value.items():
-        secret = (isinstance(key, str) and is_secret_name(key)) or (named is not None and key == "value")
-        shown = redact_text(key) if isinstance(key, str) else key
+        is_secret, shown = _of_key(key) if isinstance(key, str) else (False, key)
+        secret = is_secret or (named is not None and key == "value")
         number = 2
         while shown in found:  # two keys that differed in their secrets only
             shown, number = f"{redact_text(str(key))} ({number})", number + 1
         found[shown] = _hidden(item, keep_numbers) if secret else redact(item, keep_numbers=keep_numbers)
     return found
+
+
+def _of_key(key: str) -> tuple[bool, str]:
+    """Whether a key names a secret, and the key without secrets of its own."""
+    return _of_short_key(key) if len(key) <= _SHORT else (is_secret_name(key), redact_text(key))
+
+
+@lru_cache(maxsize=1024)  # all events have the same few keys
+def _of_short_key(key: str) -> tuple[bool, str]:
+    return is_secret_name(key), redact_text(key)
 
 
 def _name_of_pair(value: Mapping[object, object]) -> str | None:
@@ -145,6 +158,8 @@ def _is_harmless(text: str) -> bool:
 
 def redact_text(text: str) -> str:
     """``text`` with every secret in it replaced by ``[REDACTED]``."""
+    if _HEX.fullmatch(text):
+        return text  # a hash or an id: no secret can be told by its digits alone
     if "-----BEGIN" in text:
         text = _PRIVATE_KEY.sub(REDACTED, text)
     if "://" in text:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
 import pyarrow as pa
@@ -26,7 +27,7 @@ from dnadesign.usr.contract.layout import (
     overlay_file,
 )
 from dnadesign.usr.contract.names import STATE_NAMESPACE, TOMBSTONE_NAMESPACE, check_namespace, nearest
-from dnadesign.usr.contract.registry import Registry
+from dnadesign.usr.contract.registry import Namespace, Registry
 from dnadesign.usr.contract.types import arrow_type_str, parse_type_str, same_stored_type
 from dnadesign.usr.operations._mutation import Mutation
 from dnadesign.usr.operations._rows import check_columns
@@ -68,9 +69,13 @@ def overlay_contract(registry: Registry, namespace: str) -> OverlayContract:
         columns = [{"name": n, "type": arrow_type_str(t)} for n, t in TOMBSTONE_TYPES.items()]
         form: dict[str, object] = {"namespace": namespace, "columns": columns}
         return OverlayContract(namespace, dict(TOMBSTONE_TYPES), contract_form_hash(form))
-    found = registry.namespace(namespace)
-    types = {name: parse_type_str(kind) for name, kind in found.types.items()}
-    return OverlayContract(namespace, types, contract_hash_of(found))
+    return _contract_of(registry.namespace(namespace))
+
+
+@lru_cache(maxsize=256)  # every part of a campaign asks for the same one
+def _contract_of(namespace: Namespace) -> OverlayContract:
+    types = {name: parse_type_str(kind) for name, kind in namespace.types.items()}
+    return OverlayContract(namespace.name, types, contract_hash_of(namespace))
 
 
 def user_contract(registry: Registry, namespace: str) -> OverlayContract:

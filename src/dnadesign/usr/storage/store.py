@@ -8,6 +8,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 from dnadesign.usr.contract.errors import LockTimeout, SequencesError
@@ -55,7 +56,7 @@ class Store:
         """Refuse names outside the grammar before any path is built from them."""
         check_dataset_id(self.name)
 
-    @property
+    @cached_property
     def dir(self) -> Path:
         """The dataset's folder."""
         return self.root / self.name
