@@ -1,9 +1,11 @@
 """Compaction keeps every row, value and type, whatever the parts look like; removal and coverage beside it."""
 
+import itertools
 import json
 import random
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, cast
 from uuid import uuid4
@@ -15,6 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dnadesign.usr import (
+    CorruptFileError,
     Dataset,
     DuplicateKeyError,
     MaintenanceRequired,
@@ -24,9 +27,12 @@ from dnadesign.usr import (
     ValidationError,
     register_namespace,
 )
-from dnadesign.usr.operations import _spill
+from dnadesign.usr.operations import _overlay_rows, _spill
+from dnadesign.usr.operations._overlay_rows import rows_ahead, together
 from dnadesign.usr.operations.compact import Layout
 from dnadesign.usr.operations.remove import RemoveMode
+from dnadesign.usr.storage.parquet import read_columns
+from dnadesign.usr.storage.version import PinnedFile
 from tests.usr.conftest import add, scores
 
 OLDER = {"usr:overlay_namespace": "score", "usr:overlay_created_at": "2026-01-01T00:00:00Z"}
@@ -392,3 +398,36 @@ def test_an_overlay_larger_than_memory_may_hold_is_compacted_all_the_same(
     for row in before.select(["id", "wide__t", "wide__v"]).to_pylist():
         new = "new" if row["id"] in set(ids[:1500]) else row["wide__t"]
         assert after[row["id"]] == row | {"wide__t": new}
+
+
+def test_rows_come_in_the_order_of_their_files_however_large_these_are(
+    dataset: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ids = add(dataset, *(f"ACGT{'A' * number}" for number in range(60)))
+    for start in range(0, 60, 5):
+        dataset.write_overlay_part("score", scores(ids[start : start + 5], [float(start)] * 5))
+    overlay = next(iter(dataset._store.pin().overlays.values()))
+
+    def rows_of(file: PinnedFile) -> Iterator[pa.Table]:
+        yield pa.table({"id": read_columns(file.file, ["id"]).column("id")})
+
+    turns = itertools.cycle([True, False, True])
+    monkeypatch.setattr(_overlay_rows, "_is_small", lambda _file: next(turns))
+    found = [
+        (file.path, table.column("id").to_pylist()) for file, table in rows_ahead(overlay.files, rows_of)
+    ]
+    assert found == [(f.path, list(ids[5 * n : 5 * n + 5])) for n, f in enumerate(overlay.files)]
+    assert sum(len(digests) for _, digests in together(rows_ahead(overlay.files, rows_of))) == 60
+
+
+def test_a_file_that_cannot_be_decoded_ahead_is_told_in_its_turn(dataset: Dataset) -> None:
+    ids = add(dataset, *(f"ACGT{'A' * number}" for number in range(20)))
+    for key in ids:
+        dataset.write_overlay_part("score", scores((key,), [1.0]))
+    damaged = sorted(dataset.dir.glob("_derived/score/part-*.parquet"))[7]
+    data = bytearray(damaged.read_bytes())
+    data[12] ^= 0xFF
+    damaged.write_bytes(data)
+    with pytest.raises(CorruptFileError, match=damaged.name):
+        Dataset(dataset.root, dataset.name).compact_overlay("score", maintenance=True)
+    assert len(list(dataset.dir.glob("_derived/score/part-*.parquet"))) == 20

@@ -102,8 +102,8 @@ def _refuse(misfit: _Misfit, *, where: str, first_row: int) -> NoReturn:
 
 def _convert(array: pa.Array, target: pa.DataType) -> pa.Array:
     kind = array.type
-    if kind.equals(target, check_metadata=True):
-        return array
+    if kind.equals(target):  # at most they differ in what the items of lists are called
+        return array if kind.equals(target, check_metadata=True) else array.view(target)
     if pa.types.is_null(kind):
         return pa.nulls(len(array), target)
     if isinstance(kind, pa.RunEndEncodedType):

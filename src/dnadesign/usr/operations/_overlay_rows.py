@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.parquet as pq
 
 from dnadesign.usr.contract.errors import SchemaError
 from dnadesign.usr.contract.layout import META_KEY
@@ -22,6 +25,11 @@ from dnadesign.usr.storage.version import Overlay, PinnedFile
 
 BATCH_ROWS = 65_536
 SHOWN = 5
+
+_THREADS = 2
+_AHEAD = 8  # files that are decoded before their turn
+_AHEAD_BYTES = 1 << 23
+_TOGETHER_BYTES = 1 << 26
 
 
 @dataclass
@@ -107,7 +115,7 @@ def stored_rows(
     there = [name for name in columns if name in file.footer.schema.names]
     row = 0
     with reading(file.file, footer=file.footer) as parquet:
-        for batch in parquet.iter_batches(BATCH_ROWS, columns=[key, *there]):
+        for batch in _batches(parquet, [key, *there], file.footer.rows):
             arrays = [resolve(stored_keys(batch.column(key), where=f"{file.path}, column {key!r}"))]
             for name in columns:
                 kind = contract.types[name]
@@ -118,6 +126,76 @@ def stored_rows(
                 arrays.append(cast_column(column, kind, where=f"{file.path}, column {name!r}", first_row=row))
             yield pa.Table.from_arrays(arrays, schema=schema)
             row += batch.num_rows
+
+
+def _batches(parquet: pq.ParquetFile, columns: list[str], rows: int) -> Iterator[pa.Table | pa.RecordBatch]:
+    """The rows of a file, those of a part all at once."""
+    if rows <= BATCH_ROWS:
+        yield parquet.read(columns=columns, use_threads=False)
+    else:
+        yield from parquet.iter_batches(BATCH_ROWS, columns=columns)
+
+
+def rows_ahead(
+    files: Iterable[PinnedFile], rows_of: Callable[[PinnedFile], Iterator[pa.Table]]
+) -> Iterator[tuple[PinnedFile, pa.Table]]:
+    """The rows of files in their order, with the file that each table is of; parts are decoded ahead in threads.
+
+    Args:
+        files: Overlay files; each is looked at a few files before its turn.
+        rows_of: Reads one; Arrow lets other threads go on while it decodes.
+    """
+    pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="usr-decode")
+    waiting: deque[tuple[PinnedFile, Future[list[pa.Table]] | None]] = deque()
+    try:
+        for file in files:
+            waiting.append((file, pool.submit(_all_rows, rows_of, file) if _is_small(file) else None))
+            if len(waiting) > _AHEAD:
+                yield from _in_turn(*waiting.popleft(), rows_of)
+        while waiting:
+            yield from _in_turn(*waiting.popleft(), rows_of)
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _is_small(file: PinnedFile) -> bool:
+    """Whether a file can be decoded ahead: a few of them fit into memory, and nothing else has to be read for it."""
+    metadata = file.footer.metadata
+    size = sum(metadata.row_group(i).total_byte_size for i in range(metadata.num_row_groups))
+    return file.footer.rows <= BATCH_ROWS and size <= _AHEAD_BYTES and key_kind(file) == "id"
+
+
+def _all_rows(rows_of: Callable[[PinnedFile], Iterator[pa.Table]], file: PinnedFile) -> list[pa.Table]:
+    return list(rows_of(file))
+
+
+def _in_turn(
+    file: PinnedFile,
+    decoded: Future[list[pa.Table]] | None,
+    rows_of: Callable[[PinnedFile], Iterator[pa.Table]],
+) -> Iterator[tuple[PinnedFile, pa.Table]]:
+    for table in rows_of(file) if decoded is None else decoded.result():
+        yield file, table
+
+
+def together(found: Iterable[tuple[PinnedFile, pa.Table]]) -> Iterator[tuple[pa.Table, Digests]]:
+    """Rows with the digests of their ids, small tables put together: looking keys up costs by the call.
+
+    Raises:
+        SchemaError: An id is not one; the message names its file.
+    """
+    tables: list[pa.Table] = []
+    digests: list[Digests] = []
+    rows = size = 0
+    for file, table in found:
+        tables.append(table)
+        digests.append(digests_of(table.column("id"), where=file.path))
+        rows, size = rows + table.num_rows, size + table.nbytes
+        if rows >= BATCH_ROWS or size >= _TOGETHER_BYTES:
+            yield pa.concat_tables(tables), np.concatenate(digests)
+            tables, digests, rows, size = [], [], 0, 0
+    if tables:
+        yield pa.concat_tables(tables), np.concatenate(digests)
 
 
 def stored_keys(values: pa.Array, *, where: str) -> pa.Array:
@@ -133,7 +211,9 @@ def stored_keys(values: pa.Array, *, where: str) -> pa.Array:
     return text
 
 
-def _older_time(column: pa.Array, kind: pa.DataType, contract: OverlayContract) -> pa.Array:
+def _older_time(
+    column: pa.Array | pa.ChunkedArray, kind: pa.DataType, contract: OverlayContract
+) -> pa.Array | pa.ChunkedArray:
     """Older tools wrote when a record was deleted in nanoseconds, to which no clock is true."""
     if contract.namespace == TOMBSTONE_NAMESPACE and column.type == pa.timestamp("ns", "UTC"):
         return column.cast(kind, safe=False)

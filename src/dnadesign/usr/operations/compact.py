@@ -36,7 +36,14 @@ from dnadesign.usr.operations._overlay import (
     unpacked_bytes,
 )
 from dnadesign.usr.operations._overlay_merge import duplicate_keys
-from dnadesign.usr.operations._overlay_rows import Places, Seen, placed, stored_columns, stored_rows
+from dnadesign.usr.operations._overlay_rows import (
+    Places,
+    Seen,
+    rows_ahead,
+    stored_columns,
+    stored_rows,
+    together,
+)
 from dnadesign.usr.operations._spill import BaseOrder, Buckets, plan_buckets
 from dnadesign.usr.storage.journal import check_space
 from dnadesign.usr.storage.staging import Staged, Staging
@@ -235,16 +242,20 @@ def _collect(
     places, order = into
     where, seen, again = str(mutation.store.dir), Seen(), 0
     first: tuple[pa.Table, list[int]] | None = None
-    for file in sorted(overlay.files, key=lambda f: _age(f, mutation)):
-        for table in stored_rows(
+    files = sorted(overlay.files, key=lambda f: _age(f, mutation))
+
+    def rows_of(file: PinnedFile) -> Iterator[pa.Table]:
+        return stored_rows(
             file, step.contract, columns, lambda key: ids_by(key, base_columns(mutation), where=where)
-        ):
-            at = placed(table, places, where=file.path)
-            rows = seen.again(at)
-            if rows and first is None:
-                first = table, rows
-            again += len(rows)
-            order.add(at, table)
+        )
+
+    for table, digests in together(rows_ahead(files, rows_of)):
+        at = places.of(digests)
+        rows = seen.again(at)
+        if rows and first is None:
+            first = table, rows
+        again += len(rows)
+        order.add(at, table)
     if first is not None and step.on_duplicate == "error":
         raise duplicate_keys(mutation, step.namespace, *first, count=again)
     return again
