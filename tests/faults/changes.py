@@ -154,6 +154,44 @@ def remove(files: Files, n: int) -> Plan:
     return Plan({}, removes=("_derived/single.parquet",))
 
 
+def archive_overlay(files: Files, n: int) -> Plan:
+    single = "_derived/single.parquet"
+    return Plan({}, moves=((single, f"_derived/_archived/single/{stamp(n)}/single.parquet"),))
+
+
+def snapshot(files: Files, n: int) -> Plan:
+    return Plan({f"_snapshots/records-{stamp(n)}.parquet": files[BASE]})
+
+
+def prune(files: Files, n: int) -> Plan:
+    return Plan({}, removes=tuple(sorted(p for p in files if p.endswith(".auto.parquet"))))
+
+
+def tombstone(files: Files, n: int) -> Plan:
+    """As restoring, setting and clearing a state do: a single file made, or put in place of the one before."""
+    return Plan({"_derived/usr.parquet": text(n, "tombstones")})
+
+
+def merge(files: Files, n: int) -> Plan:
+    return Plan(
+        {
+            BASE: files[BASE] + text(n, "rows of another"),
+            "_derived/single.parquet": text(n, "merged"),
+            "_derived/usr.parquet": text(n, "merged"),
+            f"_snapshots/records-{stamp(n)}.auto.parquet": files[BASE],
+        }
+    )
+
+
+def refer(files: Files, n: int) -> Plan:
+    """A part that refers to an artifact, and the artifact."""
+    return Plan({f"_artifacts/arrays/{n:064x}.npz": text(n, "array"), part("arrays", n): text(n, "pointer")})
+
+
+def prune_artifacts(files: Files, n: int) -> Plan:
+    return Plan({}, removes=tuple(sorted(p for p in files if p.startswith("_artifacts/"))))
+
+
 def archive_log(files: Files, n: int) -> Plan:
     return Plan({}, archives=True)
 
@@ -162,7 +200,8 @@ CHANGES: dict[str, Change] = {
     change.__name__: change
     for change in (
         append, write_part, first_part, transaction, attach, promote, freeze, log_event, compact, compact_to_part,
-        materialize, dedupe, remove, archive_log,
+        materialize, dedupe, remove, archive_log, archive_overlay, snapshot, prune, tombstone, merge, refer,
+        prune_artifacts,
     )
 }  # fmt: skip
 """What a dataset that has been :func:`prepared` can go through."""
@@ -186,6 +225,10 @@ def possible(files: Files, name: str) -> bool:
         "dedupe": has_file,
         "remove": has_file,
         "attach": not has_dir,
+        "archive_overlay": has_file,
+        "merge": not has_dir,
+        "prune": any(p.endswith(".auto.parquet") for p in files),
+        "prune_artifacts": any(p.startswith("_artifacts/") for p in files),
         **both,
     }
     return needs.get(name, True)

@@ -29,6 +29,13 @@ CASES: list[tuple[str, tuple[str, ...], int]] = [
     ("dedupe", ("write_part", "attach", "materialize"), 4000),
     ("remove", ("attach",), 1000),
     ("archive_log", ("append", "archive_log"), 1500),
+    ("archive_overlay", ("attach",), 1000),
+    ("snapshot", ("append",), 1000),
+    ("prune", ("write_part", "materialize", "attach", "dedupe"), 1000),
+    ("tombstone", ("tombstone",), 1000),
+    ("merge", ("attach", "tombstone"), 1000),
+    ("refer", ("append",), 1000),
+    ("prune_artifacts", ("refer", "refer"), 1000),
 ]
 
 
