@@ -50,16 +50,18 @@ def leaving_out(which: Callable[[Step], bool]) -> Iterator[None]:
 
 
 @contextmanager
-def rewritten(function: Any, old: str, new: str, *, times: int = 1) -> Iterator[None]:
-    """A function of which one piece of source is another, wherever it has been imported to."""
+def rewritten(function: Any, *changes: tuple[str, str], times: int = 1) -> Iterator[None]:
+    """A function of which pieces of source are others, wherever it has been imported to."""
     target: FunctionType = inspect.unwrap(function)
     source = textwrap.dedent(inspect.getsource(target))
-    if source.count(old) != times:
-        raise AssertionError(
-            f"{target.__qualname__} has {old!r} {source.count(old)} times, not {times}: adapt the mutant"
-        )
+    for old, new in changes:
+        if source.count(old) != times:
+            raise AssertionError(
+                f"{target.__qualname__} has {old!r} {source.count(old)} times, not {times}: adapt the mutant"
+            )
+        source = source.replace(old, new)
     changed = compile(
-        source.replace(old, new),
+        source,
         "<mutant>",
         "exec",
         flags=__future__.annotations.compiler_flag,

@@ -6,12 +6,21 @@ from random import Random
 
 import pytest
 
-from dnadesign.usr.contract.errors import SequencesError
+from dnadesign.usr.contract.errors import CorruptFileError, SequencesError
 from dnadesign.usr.contract.layout import EVENTS, INTENT, INTENT_SYNCED
 from dnadesign.usr.operations import init
 from dnadesign.usr.storage import filesystem, intent, journal, staging, version, visibility
 from tests.faults.changes import repeatable_ids
-from tests.faults.enumeration import Effort, Search, Tally, TooManyViolations, new_world, prepared
+from tests.faults.damage import LOSABLE, committed_and_lost
+from tests.faults.enumeration import (
+    Effort,
+    Search,
+    Tally,
+    TooManyViolations,
+    new_world,
+    prepared,
+    recover_now,
+)
 from tests.faults.interleavings import look_at_all, problems_of_follower
 from tests.faults.mutants import STAGED, Step, leaving_out, rewritten
 from tests.faults.test_readers import (
@@ -33,7 +42,7 @@ def skip(which: Callable[[Step], bool]) -> Mutation:
 
 
 def code(function: object, old: str, new: str, times: int = 1) -> Mutation:
-    return lambda: rewritten(function, old, new, times=times)
+    return lambda: rewritten(function, (old, new), times=times)
 
 
 # What is left out -> how, and changes whose search finds it: the last one is searched, on a dataset after the others.
@@ -157,6 +166,35 @@ IN_RECOVERY: dict[str, tuple[Mutation, tuple[str, ...]]] = {
         code(journal.apply, "sure_below=dataset if again else None", "sure_below=None", times=2),
         ("first_part",),
     ),
+    "syncing such folders before anything is moved into them": (
+        lambda: rewritten(
+            journal.apply,
+            ("for move in intent.moves:", "for move in intent.moves and []:"),
+            (
+                "        make_dirs(fs, target.parent, sure_below=dataset if again else None)\n        if not again or "
+                "fs.stat(dataset / publish",
+                "        make_dirs(fs, target.parent)\n        if not again or fs.stat(dataset / publish",
+            ),
+            (
+                "    for folder in touched:\n",
+                "    for folder in touched:\n"
+                "        make_dirs(fs, folder, sure_below=dataset if again else None)\n",
+            ),
+        ),
+        ("first_part",),
+    ),
+    "syncing the log after cutting it": (
+        code(
+            journal._landed,
+            "log.truncate(intent.log_offset)\n            log.sync()",
+            "log.truncate(intent.log_offset)",
+        ),
+        ("append",),
+    ),
+    "syncing the folders that files get their names in": (
+        code(journal.apply, "fs.sync_dir(folder)", "_ = again or fs.sync_dir(folder)"),
+        ("append",),
+    ),
     "seeing that a file has its name already": (
         code(journal.apply, "if not again or fs.stat(dataset / publish.staged) is not None:", "if True:"),
         ("write_part",),
@@ -235,6 +273,20 @@ IN_READERS: dict[str, Mutation] = {
 }
 
 
+IN_DAMAGE: dict[str, Mutation] = {
+    "seeing whether a file is there that has no staged one": code(
+        journal._published, "found is None or found.size != publish.bytes", "False"
+    ),
+    "comparing its size": code(
+        journal._published, "found.size != publish.bytes", "publish.sha256 is None and False"
+    ),
+    "comparing its content": code(journal._published, "publish.sha256 is None or", "True or"),
+    "seeing whether what was to be moved is anywhere": code(
+        journal.apply, "if again and fs.stat(dataset / move.source) is None:", "if False:"
+    ),
+}
+
+
 def search(names: tuple[str, ...]) -> Tally:
     tally = Tally(stop_after=1)
     with repeatable_ids():
@@ -251,6 +303,24 @@ def test_the_search_finds_out_that_a_commit_or_recovery_lacks(
 ) -> None:
     with mutation(), pytest.raises((TooManyViolations, SequencesError, OSError)):
         search(names)
+    note("mutants caught", 1)
+
+
+@pytest.mark.parametrize("mutation", IN_DAMAGE.values(), ids=IN_DAMAGE)
+def test_lost_files_show_that_recovery_lacks(mutation: Mutation, note: Callable[[str, int], None]) -> None:
+    with repeatable_ids():
+        states = [committed_and_lost(name) for name in LOSABLE]
+    found = 0
+    with mutation():
+        for state in states:
+            try:
+                recover_now(state)
+            except CorruptFileError:
+                continue
+            except OSError:
+                pass
+            found += 1
+    assert found
     note("mutants caught", 1)
 
 

@@ -21,6 +21,7 @@ from dnadesign.usr.storage.version import open_version
 from dnadesign.usr.testing.disk import os_error
 from dnadesign.usr.testing.simulated import Fault, Operation, SimulatedFileSystem
 from tests.faults.changes import DATASET, NAME, ROOT, init, perform
+from tests.faults.damage import LOSABLE, committed_and_lost
 from tests.faults.enumeration import World, new_world, prepared, recover_now
 from tests.faults.invariants import problems_of_reading, problems_of_settled
 
@@ -224,25 +225,10 @@ def test_a_log_that_lost_durable_bytes_is_an_error_that_gives_the_offset() -> No
         recover_now(state)
 
 
-@pytest.mark.parametrize("name", ["compact_to_part", "promote", "append"])
+@pytest.mark.parametrize("name", LOSABLE)
 def test_a_committed_change_whose_files_are_nowhere_is_an_error_that_names_them(name: str) -> None:
-    world = prepared("write_part", "attach")
-    moments: list[SimulatedFileSystem] = []
-
-    def before(operation: Operation) -> None:
-        if operation.kind == "rename" and operation.path.name == INTENT_NAME:
-            moments.append(world.fs.clone())
-
-    world.fs.before = before
-    plan = world.plan(name)
-    perform(world.fs, name, plan, files=world.files, number=world.number)
-    state = moments[0]
-    sources = [source for source, _ in plan.moves]
-    for path in sorted(state.files(DATASET), reverse=True):
-        if any(path.startswith(s) for s in sources) or path.startswith(".usr/staging/"):
-            (state.unlink if state.files(DATASET)[path] is not None else state.rmdir)(DATASET / path)
     with pytest.raises(CorruptFileError, match="is committed, but what it names so is neither there nor at"):
-        recover_now(state)
+        recover_now(committed_and_lost(name))
 
 
 def test_a_disk_without_room_is_refused_before_anything_is_written() -> None:
