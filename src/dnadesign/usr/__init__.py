@@ -51,6 +51,9 @@ if TYPE_CHECKING:  # the same names, for type checkers; at run time __getattr__ 
         NamespaceError as NamespaceError,
     )
     from dnadesign.usr.contract.errors import (
+        NamespaceNotFound as NamespaceNotFound,
+    )
+    from dnadesign.usr.contract.errors import (
         OverlayLayoutError as OverlayLayoutError,
     )
     from dnadesign.usr.contract.errors import (
@@ -170,8 +173,8 @@ if TYPE_CHECKING:  # the same names, for type checkers; at run time __getattr__ 
 _ERRORS = (
     "AlphabetError", "BatchConflict", "CommitOutcomeUnknown", "ConcurrentChangeError", "CorruptFileError",
     "DatasetNotFound", "DuplicateIDError", "DuplicateKeyError", "EventLogError", "LockTimeout",
-    "MaintenanceRequired", "MissingKeyError", "NamespaceError", "OverlayLayoutError", "RegistryError",
-    "SchemaError", "SequencesError", "StorageError", "UnsupportedFilesystem", "ValidationError",
+    "MaintenanceRequired", "MissingKeyError", "NamespaceError", "NamespaceNotFound", "OverlayLayoutError",
+    "RegistryError", "SchemaError", "SequencesError", "StorageError", "UnsupportedFilesystem", "ValidationError",
 )  # fmt: skip
 
 _HOMES = {

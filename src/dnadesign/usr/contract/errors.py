@@ -5,6 +5,7 @@
     |   |-- SchemaError                  schema                   3
     |   |-- RegistryError                registry                 3
     |   |-- NamespaceError               namespace                3
+    |   |   `-- NamespaceNotFound        namespace_not_found      4
     |   |-- AlphabetError                alphabet                 3
     |   |-- DuplicateIDError             duplicate_id             3
     |   |-- DuplicateKeyError            duplicate_key            3
@@ -89,6 +90,13 @@ class NamespaceError(ValidationError):
     """A namespace, dataset or column name outside the grammar, or one that is reserved."""
 
     code = "namespace"
+
+
+class NamespaceNotFound(NamespaceError):
+    """A namespace that the registry, or the dataset, does not have."""
+
+    code = "namespace_not_found"
+    exit_status = 4
 
 
 class AlphabetError(ValidationError):

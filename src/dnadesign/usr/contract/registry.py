@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from dnadesign.usr.contract.errors import NamespaceError, RegistryError
+from dnadesign.usr.contract.errors import NamespaceError, NamespaceNotFound, RegistryError
 from dnadesign.usr.contract.names import STATE_NAMESPACE, check_column, check_namespace, nearest, split_column
 from dnadesign.usr.contract.type_grammar import canonical_type, logical_type, parse_type, parse_typed_names
 
@@ -139,12 +139,12 @@ class Registry:
         """The namespace of that name.
 
         Raises:
-            NamespaceError: It is not registered.
+            NamespaceNotFound: It is not registered.
         """
         found = self.get(name)
         if found is None:
             meant = nearest(name, (namespace.name for namespace in self.namespaces)) if name else None
-            raise NamespaceError(
+            raise NamespaceNotFound(
                 f"namespace {name!r} is not registered",
                 mend=f"did you mean {meant!r}? If not, register it first: usr namespace register {name}"
                 if meant

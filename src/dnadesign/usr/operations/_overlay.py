@@ -12,7 +12,7 @@ from typing import Any
 import pyarrow as pa
 
 from dnadesign.usr.contract.artifacts import MAX_LISTED, fold_files
-from dnadesign.usr.contract.errors import NamespaceError, SchemaError, ValidationError
+from dnadesign.usr.contract.errors import NamespaceError, NamespaceNotFound, SchemaError, ValidationError
 from dnadesign.usr.contract.events import Event
 from dnadesign.usr.contract.layout import (
     META_CONTRACT_HASH,
@@ -26,7 +26,7 @@ from dnadesign.usr.contract.layout import (
     overlay_dir,
     overlay_file,
 )
-from dnadesign.usr.contract.names import STATE_NAMESPACE, TOMBSTONE_NAMESPACE, check_namespace, nearest
+from dnadesign.usr.contract.names import STATE_NAMESPACE, TOMBSTONE_NAMESPACE, check_namespace
 from dnadesign.usr.contract.registry import Namespace, Registry
 from dnadesign.usr.contract.types import arrow_type_str, parse_type_str, same_stored_type
 from dnadesign.usr.operations._mutation import Mutation
@@ -37,7 +37,13 @@ from dnadesign.usr.storage.parquet import corrupt, read_footer, write_stream
 from dnadesign.usr.storage.registry_file import contract_form_hash, contract_hash_of
 from dnadesign.usr.storage.staging import Staged, hash_range
 from dnadesign.usr.storage.store import Store
-from dnadesign.usr.storage.version import Overlay, PinnedFile, raise_descriptor_limit, stored_overlays
+from dnadesign.usr.storage.version import (
+    Overlay,
+    PinnedFile,
+    namespace_not_found,
+    raise_descriptor_limit,
+    stored_overlays,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,14 +160,9 @@ def stored_overlay(store: Store, namespace: str) -> Iterator[Overlay]:
         yield overlay
 
 
-def no_overlay(store: Store, namespace: str) -> NamespaceError:
+def no_overlay(store: Store, namespace: str) -> NamespaceNotFound:
     """The error for a namespace that a dataset has no rows of."""
-    known = stored_overlays(store.fs, store.dir, None)
-    meant = nearest(namespace, known)
-    return NamespaceError(
-        f"{store.dir}: has no overlay {namespace!r}",
-        mend=f"did you mean {meant!r}?" if meant else f"it has {', '.join(known) or 'none'}",
-    )
+    return namespace_not_found(store.dir, namespace, stored_overlays(store.fs, store.dir, None))
 
 
 @dataclass(frozen=True, slots=True)

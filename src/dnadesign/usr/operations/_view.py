@@ -19,7 +19,7 @@ from dnadesign.usr.contract.types import (
     same_stored_type,
     widens,
 )
-from dnadesign.usr.storage.version import Overlay, PinnedFile, Version
+from dnadesign.usr.storage.version import Overlay, PinnedFile, Version, namespace_not_found
 
 TOMBSTONE_TYPES: dict[str, pa.DataType] = {
     "usr__deleted": pa.bool_(),
@@ -103,19 +103,14 @@ def make_view(version: Version, registry: Registry, *, namespaces: Sequence[str]
 
     Raises:
         OverlayLayoutError: An overlay is both a file and parts, or its parts differ in their key.
-        SchemaError: Parts disagree about a column's type, or a namespace is unknown.
+        SchemaError: Parts disagree about a column's type.
+        NamespaceNotFound: There is no such overlay.
     """
     version.check_layouts()
     base = {f.name: f.type for f in version.base.footer.schema}
     for name in namespaces or ():
         if name not in version.overlays:
-            meant = nearest(name, version.overlays)
-            raise SchemaError(
-                f"{version.dataset}: has no overlay {name!r}",
-                mend=f"did you mean {meant!r}?"
-                if meant
-                else f"it has {', '.join(version.overlays) or 'none'}",
-            )
+            raise namespace_not_found(version.dataset, name, version.overlays)
     columns = {
         name: _column(name, kind, registry, in_base=True, namespace=None) for name, kind in base.items()
     }

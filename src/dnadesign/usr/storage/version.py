@@ -17,7 +17,7 @@ import errno
 import random
 import resource
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -28,6 +28,7 @@ from dnadesign.usr.contract.errors import (
     DatasetNotFound,
     EventLogError,
     NamespaceError,
+    NamespaceNotFound,
     OverlayLayoutError,
     SchemaError,
     StorageError,
@@ -45,7 +46,7 @@ from dnadesign.usr.contract.layout import (
     overlay_dir,
     overlay_file,
 )
-from dnadesign.usr.contract.names import check_namespace
+from dnadesign.usr.contract.names import check_namespace, nearest
 from dnadesign.usr.storage.filesystem import FileSystem, OpenFile
 from dnadesign.usr.storage.intent import Intent
 from dnadesign.usr.storage.parquet import Footer, read_footer
@@ -100,6 +101,16 @@ def layout_conflict(dataset: Path, namespace: str) -> OverlayLayoutError:
         f"{dataset}: namespace {namespace!r} is stored both as {overlay_file(namespace)} and as parts in "
         f"{overlay_dir(namespace)}/; which of them counts cannot be told",
         mend="move one of the two out of the dataset's _derived folder, then run 'usr validate'",
+    )
+
+
+def namespace_not_found(dataset: Path, namespace: str, known: Iterable[str]) -> NamespaceNotFound:
+    """The error for a namespace that a dataset has no rows of."""
+    names = list(known)
+    meant = nearest(namespace, names)
+    return NamespaceNotFound(
+        f"{dataset}: has no overlay {namespace!r}",
+        mend=f"did you mean {meant!r}?" if meant else f"it has {', '.join(names) or 'none'}",
     )
 
 
