@@ -1,10 +1,19 @@
 """The key set finds what a dictionary would, also where keys begin alike."""
 
+from pathlib import Path
+
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dnadesign.usr.storage.key_index import KeySet, repeated
+from dnadesign.usr import CorruptFileError
+from dnadesign.usr.storage import key_index
+from dnadesign.usr.storage.filesystem import REAL, opened
+from dnadesign.usr.storage.key_index import KeySet, read_ids, repeated
+from dnadesign.usr.storage.parquet import read_footer
 
 # Few distinct beginnings, so that many keys share their first 64 bits and the rest has to tell them apart.
 KEYS = st.builds(
@@ -32,3 +41,20 @@ def test_a_key_set_finds_what_a_dictionary_would(
 @given(st.lists(KEYS))
 def test_repeated_keys_are_those_seen_before(keys: list[bytes]) -> None:
     assert repeated(digests(keys)) == [row for row, key in enumerate(keys) if key in keys[:row]]
+
+
+@pytest.mark.parametrize("from_row", [0, 1, 299, 300, 301, 899, 900])
+def test_ids_are_read_piece_by_piece_from_any_row(
+    tmp_path: Path, from_row: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ids = pa.array([f"{number:040x}" for number in range(900)])
+    pq.write_table(pa.table({"id": ids}), tmp_path / "ids.parquet", row_group_size=100)
+    monkeypatch.setattr(key_index, "_PIECE_ROWS", 250)
+    with opened(REAL, tmp_path / "ids.parquet", "read") as file:
+        footer = read_footer(file)
+        pieces = list(key_index.id_pieces(file, footer, from_row=from_row))
+        assert all(len(piece) <= 300 for piece in pieces)
+        assert read_ids(file, from_row=from_row).to_pylist() == ids[from_row:].to_pylist()
+        assert [key for piece in pieces for key in piece.to_pylist()] == ids[from_row:].to_pylist()
+        with pytest.raises(CorruptFileError, match="fewer than the 901 written before"):
+            read_ids(file, from_row=901)

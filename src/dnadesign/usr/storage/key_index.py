@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from binascii import Error as HexError
 from binascii import unhexlify
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -38,6 +38,7 @@ Digests = npt.NDArray[np.uint8]
 
 ID_DIGITS = 40
 _RUN_FAN = 8
+_PIECE_ROWS = 1 << 20
 _CHUNK_ROWS = 1 << 16  # rows that are looked at together, which bounds the memory of a look
 
 
@@ -105,6 +106,8 @@ def _make_run(digests: Digests, first: int) -> _Run:
 
 
 def _merge(runs: list[_Run]) -> _Run:
+    if len(runs) == 1:
+        return runs[0]
     prefixes = np.concatenate([r.prefixes for r in runs])
     ordinals = np.concatenate([r.ordinals for r in runs])
     order = np.argsort(prefixes, kind="stable")
@@ -144,9 +147,18 @@ class KeySet:
         self._count += len(digests)
         self._fold_runs()
 
+    def expect(self, rows: int) -> None:
+        """Have room for just so many keys if there are none in memory yet; a set that grows by and by has some to spare."""
+        if not self._count:
+            self._grow(rows)
+
     def _reserve(self, needed: int) -> None:
         if needed > len(self._digests):
-            grown = np.empty((max(needed, len(self._digests) * 3 // 2), DIGEST_BYTES), dtype=np.uint8)
+            self._grow(max(needed, len(self._digests) * 3 // 2))
+
+    def _grow(self, rows: int) -> None:
+        if rows > len(self._digests):
+            grown = np.empty((rows, DIGEST_BYTES), dtype=np.uint8)
             grown[: self._count] = self._digests[: self._count]
             self._digests = grown
 
@@ -291,9 +303,11 @@ class KeyIndex:
     )  # namespaces with files of older tools keyed by sequence
     stored_types: dict[str, dict[str, tuple[pa.DataType, bool]]] = field(default_factory=dict)
 
-    def add_base_rows(self, ids: pa.ChunkedArray | pa.Array, *, where: str) -> None:
-        """Note rows appended to the base."""
-        self.base.add(digests_of(ids, where=where))
+    def add_base_rows(self, file: OpenFile, footer: Footer) -> None:
+        """Note the rows of the base that are behind the ones known."""
+        self.base.expect(footer.rows - len(self.base))
+        for ids in id_pieces(file, footer, from_row=len(self.base)):
+            self.base.add(digests_of(ids, where=str(file.path)))
 
     def add_overlay_rows(
         self, namespace: str, ids: pa.ChunkedArray | pa.Array, *, path: str, where: str
@@ -330,7 +344,17 @@ def read_ids(file: OpenFile, *, from_row: int = 0, footer: Footer | None = None)
     Raises:
         CorruptFileError: The file is damaged, or has fewer rows than that.
     """
-    footer = footer or read_footer(file)
+    pieces = list(id_pieces(file, footer or read_footer(file), from_row=from_row))
+    kind = pieces[0].type if pieces else pa.string()
+    return pa.chunked_array([chunk for piece in pieces for chunk in piece.chunks], kind)
+
+
+def id_pieces(file: OpenFile, footer: Footer, *, from_row: int = 0) -> Iterator[pa.ChunkedArray]:
+    """The id column of a file from a row on (0-based), about a million rows at a time.
+
+    Raises:
+        CorruptFileError: The file is damaged, or has fewer rows than that.
+    """
     if from_row > footer.rows:
         raise CorruptFileError(
             f"{file.path}: has {footer.rows} rows, fewer than the {from_row} written before"
@@ -339,11 +363,15 @@ def read_ids(file: OpenFile, *, from_row: int = 0, footer: Footer | None = None)
     while group < len(footer.group_rows) and skipped + footer.group_rows[group] <= from_row:
         skipped += footer.group_rows[group]
         group += 1
-    if group == len(footer.group_rows):
-        return pa.chunked_array([], pa.string())
-    with reading(file, footer=footer) as parquet:
-        ids = parquet.read_row_groups(range(group, len(footer.group_rows)), columns=[KEY]).column(KEY)
-    return ids.slice(from_row - skipped)
+    skip = from_row - skipped
+    while group < len(footer.group_rows):
+        stop, rows = group, 0
+        while stop < len(footer.group_rows) and rows < _PIECE_ROWS:
+            stop, rows = stop + 1, rows + footer.group_rows[stop]
+        with reading(file, footer=footer) as parquet:
+            ids = parquet.read_row_groups(range(group, stop), columns=[KEY]).column(KEY)
+        yield ids.slice(skip)
+        group, skip = stop, 0
 
 
 def keyed_by_id(footer: Footer, path: str) -> bool:

@@ -10,12 +10,22 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
+import numpy as np
+
 from dnadesign.usr.contract.errors import ConcurrentChangeError, EventLogError
 from dnadesign.usr.contract.layout import EVENTS, RECORDS, overlay_file
 from dnadesign.usr.storage.checked_blocks import DamagedCache
 from dnadesign.usr.storage.filesystem import FileSystem, opened
 from dnadesign.usr.storage.key_cache import KeyCache, StoredCoverage, open_key_cache
-from dnadesign.usr.storage.key_index import Coverage, KeyIndex, KeySet, digests_of, keyed_by_id, read_ids
+from dnadesign.usr.storage.key_index import (
+    Coverage,
+    KeyIndex,
+    KeySet,
+    digests_of,
+    id_pieces,
+    keyed_by_id,
+    read_ids,
+)
 from dnadesign.usr.storage.key_manifest import BaseMark, Manifest, mark_base, mark_log, mark_of
 from dnadesign.usr.storage.key_save import SaveRule, save_keys
 from dnadesign.usr.storage.key_tail import Tail, read_tail
@@ -146,16 +156,15 @@ def _adopt_base(fs: FileSystem, dataset: Path, state: KeyState, cache: KeyCache,
             return False  # another base was put in its place
         reread = partial(_first_digests, fs, dataset, cache.base_rows)
         state.index.base = KeySet(stored=cache.keys, reread=reread)
-        if footer.rows > cache.base_rows:
-            ids = read_ids(file, from_row=cache.base_rows, footer=footer)
-            state.index.add_base_rows(ids, where=str(file.path))
+        state.index.add_base_rows(file, footer)
     return True
 
 
 def _first_digests(fs: FileSystem, dataset: Path, rows: int) -> Digests:
     with opened(fs, dataset / RECORDS, "read") as file:
-        ids = read_ids(file)
-        return digests_of(ids.slice(0, rows), where=str(file.path))
+        pieces = id_pieces(file, read_footer(file))
+        digests = np.concatenate([digests_of(ids, where=str(file.path)) for ids in pieces])
+        return digests[:rows]
 
 
 def _coverage_of(
@@ -214,8 +223,7 @@ def _apply_overlays(fs: FileSystem, dataset: Path, index: KeyIndex, tail: Tail) 
 def _fill_base(fs: FileSystem, dataset: Path, state: KeyState) -> None:
     with opened(fs, dataset / RECORDS, "read") as file:
         footer = read_footer(file)
-        ids = read_ids(file, from_row=len(state.index.base), footer=footer)
-        state.index.add_base_rows(ids, where=str(file.path))
+        state.index.add_base_rows(file, footer)
         state.base = mark_of(footer)
 
 
