@@ -269,3 +269,28 @@ def test_a_moment_is_an_age_or_an_iso_time_in_utc(text: str, moment: datetime) -
 def test_anything_else_is_no_moment(text: str) -> None:
     with pytest.raises(ValidationError, match="neither a time nor an age"):
         parse_moment(text, now=NOW)
+
+
+@pytest.mark.parametrize(
+    "count", [["-n", "5"], ["-n", "100000"], ["-n", "100000", "--action", "import_rows"]]
+)
+def test_lines_of_our_own_are_passed_on_without_being_parsed(
+    root: Path, capfdbinary: pytest.CaptureFixture[bytes], monkeypatch: pytest.MonkeyPatch, count: list[str]
+) -> None:
+    parsed: list[bytes] = []
+    monkeypatch.setattr(Event, "from_json_line", parsed.append)
+    out, err = shown(capfdbinary, "lab/a", "--root", str(root), "--format", "json", *count)
+    wanted = [line for line in log_lines(root) if "--action" not in count or b'"import_rows"' in line]
+    assert out.splitlines(keepends=True) == (wanted[-5:] if count[1] == "5" else wanted)
+    assert (parsed, err) == ([], "")
+
+
+def test_many_lines_are_the_same_as_few_whichever_way_they_are_found(root: Path) -> None:
+    dataset = Dataset(root, "lab/a")
+    dataset.archive_events(maintenance=True)
+    dataset.log_event("densegen_health")
+    wanted = [line.raw for line in dataset.tail_events(count=1000)]
+    assert len(wanted) == 16
+    assert [line.raw for line in dataset.tail_events()] == wanted
+    assert [line.raw for line in dataset.tail_events(count=5000)] == wanted
+    assert [line.raw for line in dataset.tail_events(since=datetime(2000, 1, 1, tzinfo=UTC))] == wanted

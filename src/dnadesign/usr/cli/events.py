@@ -95,8 +95,8 @@ def tail(
 
     Archived ones are included, and only what is committed counts.
 
-    With --format json stdout has the lines of the log and nothing else, each flushed when it is written. A damaged
-    line is told on stderr and passed over, and the exit status is then 1. Ctrl-C is the normal end of --follow: the
+    With --format json stdout has the lines of the log and nothing else, flushed before the next one is waited for. A
+    damaged line is told on stderr and passed over, and the exit status is then 1. Ctrl-C is the normal end of --follow: the
     exit status is then that of a complete run.
     """  # fmt: skip
     found = open_dataset(root, dataset)
@@ -110,8 +110,11 @@ def tail(
         wait=_wait if follow else None,
     )
     printer = _Printer(format)
-    with contextlib.suppress(*([KeyboardInterrupt] if follow else [])):
-        printer.print(shown)
+    try:
+        with contextlib.suppress(*([KeyboardInterrupt] if follow else [])):
+            printer.print(shown)
+    finally:
+        sys.stdout.flush()
     return CHECK_FAILED if printer.damaged else 0
 
 
@@ -150,17 +153,17 @@ class _Printer:
 
     def print(self, lines: Iterable[LogLine]) -> None:
         for line in lines:
-            if line.event is None:
+            if not line.is_event:
                 self.damaged = True
+                sys.stdout.flush()  # what stands before it, first
                 print(
                     f"error: {line.error.message if line.error else 'no event'}", file=sys.stderr, flush=True
                 )
             elif self._format == "json":
-                sys.stdout.buffer.write(line.raw)
-                sys.stdout.buffer.flush()
-            else:
+                sys.stdout.buffer.write(line.raw)  # flushed as soon as there are no more, see _wait
+            elif line.event is not None:
                 text, room = _told(line.event), terminal_width()
-                print(cut(text, room) if room else text, flush=True)
+                print(cut(text, room) if room else text)
 
 
 def _told(event: Event) -> str:
@@ -193,7 +196,8 @@ def _tell_mistyped(actions: Iterable[str]) -> None:
 
 
 def _wait() -> bool:
-    """Wait a little; whether somebody still reads the output."""
+    """Flush what was written and wait a little; whether somebody still reads the output."""
+    sys.stdout.flush()
     try:
         stdout = sys.stdout.fileno()
     except (OSError, io.UnsupportedOperation):  # not a file of the operating system

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from datetime import datetime
+from functools import cache
 from typing import NoReturn
 
 from dnadesign.usr.contract.errors import EventLogError
@@ -18,7 +19,7 @@ def parse_object(line: bytes) -> dict[str, Json]:
         EventLogError: The line is no JSON object in UTF-8.
     """
     try:
-        found = json.loads(line.decode("utf-8"), parse_constant=_refuse_constant)
+        found = _decoder().decode(line.decode("utf-8"))
     except UnicodeDecodeError as error:
         raise EventLogError(f"byte {error.start} of the line is not UTF-8") from error
     except RecursionError as error:
@@ -28,6 +29,11 @@ def parse_object(line: bytes) -> dict[str, Json]:
     if not isinstance(found, dict):
         raise EventLogError(f"the line is a JSON {type(found).__name__}, expected an object")
     return found
+
+
+@cache  # json.loads makes a new one for every line
+def _decoder() -> json.JSONDecoder:
+    return json.JSONDecoder(parse_constant=_refuse_constant)
 
 
 def _refuse_constant(name: str) -> NoReturn:

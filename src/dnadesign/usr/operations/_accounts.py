@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from dnadesign.usr.contract.artifacts import listing_sha256
+from dnadesign.usr.contract.event_outline import EventOutline
 from dnadesign.usr.contract.events import LIBRARY_ACTIONS, Event
 from dnadesign.usr.contract.layout import ARTIFACTS
 
@@ -63,12 +64,13 @@ class Accounts:
     older: int = 0
     events: int = 0
 
-    def add(self, event: Event) -> None:
+    def add(self, event: Event | EventOutline) -> None:
         """Fold one event in."""
         self.events += 1
         if event.action not in LIBRARY_ACTIONS:
             return
-        added, removed = event.artifacts.get("added"), event.artifacts.get("removed")
+        artifacts = event.artifacts
+        added, removed = artifacts.get("added"), artifacts.get("removed")
         if added is None or removed is None:
             self.older += 1
             return
@@ -93,7 +95,11 @@ class Accounts:
         return {p: self.files.pop(p) for p in inside if p in self.files}
 
     def _add(
-        self, entry: Mapping[str, Any], before: Account | None, gone: Mapping[str, Account], event: Event
+        self,
+        entry: Mapping[str, Any],
+        before: Account | None,
+        gone: Mapping[str, Account],
+        event: Event | EventOutline,
     ) -> None:
         path = str(entry.get("path", ""))
         if "files" in entry:
@@ -150,7 +156,7 @@ def _pieces(entry: Mapping[str, Any]) -> list[tuple[int, str]] | None:
     return [(end, appended)] if end > entry.get("prefix_bytes", 0) else []
 
 
-def fold(events: Iterable[Event]) -> Accounts:
+def fold(events: Iterable[Event | EventOutline]) -> Accounts:
     """Fold a log."""
     accounts = Accounts()
     for event in events:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from dnadesign.usr.contract.errors import ConcurrentChangeError
 from dnadesign.usr.contract.layout import EVENTS, LOCK, PRIVATE, RECORDS, overlay_file
 from dnadesign.usr.operations._accounts import Accounts, fold
-from dnadesign.usr.storage.event_log import read_all_events
+from dnadesign.usr.storage.event_log import outline_in, read_all_lines
 from dnadesign.usr.storage.filesystem import FileSystem, OpenFile, opened, told_unreadable
 from dnadesign.usr.storage.intent import Intent
 from dnadesign.usr.storage.store import Store
@@ -89,7 +89,7 @@ def _consistent_files(store: Store, hold: ExitStack | None) -> tuple[Accounts, F
         before = committed_log_end(store.fs, store.dir)
         if before.end == 0:
             raise not_found(store.dir)
-        accounts = fold(read_all_events(store.fs, store.dir, end=before.end, log=before))
+        accounts = fold(map(outline_in, read_all_lines(store.fs, store.dir, end=before.end, log=before)))
         pending = before.intent is not None and before.intent.synced
         found = files_on_disk(store.fs, store)
         settled = (

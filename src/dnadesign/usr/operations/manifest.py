@@ -14,7 +14,7 @@ from dnadesign.usr.contract.layout import (
     SCHEMA_VERSION,
 )
 from dnadesign.usr.operations._files import files_on_disk
-from dnadesign.usr.storage.event_log import read_all_events
+from dnadesign.usr.storage.event_log import outline_in, read_all_lines
 from dnadesign.usr.storage.filesystem import opened
 from dnadesign.usr.storage.parquet import read_footer
 from dnadesign.usr.storage.registry_file import registry_hash
@@ -120,8 +120,8 @@ def _manifest(store: Store, version: Version, others: list[str]) -> Manifest:
     files += [_file(store, path, None) for path in others]
     files.append(_file(store, EVENTS, version.log.end))
     events, last = 0, None
-    for event in read_all_events(store.fs, store.dir, end=version.log.end, log=version.log):
-        events, last = events + 1, event.event_id
+    for line in read_all_lines(store.fs, store.dir, end=version.log.end, log=version.log):
+        events, last = events + 1, outline_in(line).event_id
     said = version.base.footer.key_values
     stamped, frozen = said.get(META_REGISTRY_HASH), said.get(META_FROZEN_HASH)
     return Manifest(

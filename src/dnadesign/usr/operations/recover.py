@@ -7,7 +7,7 @@ from typing import Any
 
 from dnadesign.usr.contract.errors import SequencesError
 from dnadesign.usr.contract.layout import EVENTS, STAGING
-from dnadesign.usr.storage.event_log import read_all_events
+from dnadesign.usr.storage.event_log import read_all_lines
 from dnadesign.usr.storage.filesystem import make_dirs
 from dnadesign.usr.storage.journal import recover as recover_journal
 from dnadesign.usr.storage.lock import exclusive_lock
@@ -68,7 +68,7 @@ def _damage(store: Store) -> list[str]:
             f"{store.dir / EVENTS}: has no event; init was not finished: repeat it (usr init {store.name})"
         ]
     try:
-        for _ in read_all_events(store.fs, store.dir, end=log.end, log=log):
+        for _ in read_all_lines(store.fs, store.dir, end=log.end, log=log):
             pass
         with store.pin(known_only=False) as version:
             for file in version.files():

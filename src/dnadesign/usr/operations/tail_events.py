@@ -6,12 +6,16 @@ from collections.abc import Callable, Collection, Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
 
+from dnadesign.usr.contract.event_outline import EventOutline
+from dnadesign.usr.contract.events import Event
 from dnadesign.usr.storage.event_follow import EventFollower
-from dnadesign.usr.storage.event_log import LogSource, last_lines
+from dnadesign.usr.storage.event_log import LogSource, last_lines, place_of_last
 from dnadesign.usr.storage.filesystem import REAL, FileSystem
-from dnadesign.usr.storage.log_file import LogLine
+from dnadesign.usr.storage.log_file import LogLine, LogPosition
 
 _CLOCK_SKEW = timedelta(days=1)  # how far the clocks of two writers may be apart
+_KEPT = 1000  # of more lines only the place of the first is looked for, and they are read forwards from there
+_LINES_A_LOOK = 2048  # so few that the collector, which counts objects, does not walk them
 
 
 def tail_events(
@@ -42,23 +46,34 @@ def tail_events(
     oldest = _earliest_to_look_at(since)
 
     def fits(line: LogLine) -> bool:
-        if line.event is None:
+        found = line.outline if since is not None or actions else None
+        if found is None:
             return True
-        return (since is None or line.event.time >= since) and (not actions or line.event.action in actions)
+        return (not actions or found.action in actions) and (since is None or _time(found) >= since)
 
     def is_older(line: LogLine) -> bool:
-        return oldest is not None and line.event is not None and line.event.time < oldest
+        found = line.outline if oldest is not None else None
+        return oldest is not None and found is not None and _time(found) < oldest
 
-    lines, position = last_lines(LogSource.at(fs, events_path), count=count, keep=fits, enough=is_older)
-    yield from lines
-    if wait is None:
-        return
+    source = LogSource.at(fs, events_path)
+    position: LogPosition | None = None
+    if count is not None and count <= _KEPT:
+        lines, position = last_lines(source, count=count, keep=fits, enough=is_older)
+        yield from lines
+        if wait is None:
+            return
+    elif count is not None or oldest is not None:
+        position = place_of_last(source, count=count, keep=fits, enough=is_older)
     with EventFollower(events_path, position=position, fs=fs) as follower:
         while True:
-            new = follower.poll()
+            new = follower.poll(_LINES_A_LOOK)
             yield from filter(fits, new)
-            if not new and not wait():
+            if not new and (wait is None or not wait()):
                 return
+
+
+def _time(found: EventOutline | Event) -> datetime:
+    return datetime.fromisoformat(found.timestamp_utc)
 
 
 def _earliest_to_look_at(since: datetime | None) -> datetime | None:

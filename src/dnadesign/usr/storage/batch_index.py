@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from dnadesign.usr.contract.events import Event
-from dnadesign.usr.storage.event_log import read_all_events, read_events
+from dnadesign.usr.storage.event_log import event_in, outline_in, read_all_lines, read_new_lines
 from dnadesign.usr.storage.filesystem import FileSystem
 from dnadesign.usr.storage.visibility import committed_log_end
 
@@ -71,13 +71,14 @@ class BatchIndex:
             if known and self.end == log.end:
                 return
             if known:
-                events = read_events(fs, dataset, start=self.end, end=log.end, log=log)
+                lines = read_new_lines(fs, dataset, start=self.end, end=log.end, log=log)
             else:
                 self._events = {}
-                events = read_all_events(fs, dataset, end=log.end, log=log)
-            for event in events:
-                if event.batch_id is not None:
-                    self._events.setdefault(event.batch_id, []).append(event)
+                lines = read_all_lines(fs, dataset, end=log.end, log=log)
+            for line in lines:
+                batch_id = outline_in(line).batch_id
+                if batch_id is not None:
+                    self._events.setdefault(batch_id, []).append(event_in(line))
             self.device, self.inode, self.end = log.device, log.inode, log.end
 
     def get(self, batch_id: str) -> BatchRecord | None:

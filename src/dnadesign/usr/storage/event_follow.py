@@ -116,10 +116,8 @@ class EventFollower:
             return self._begin_again(
                 f"the log is {committed.size_seen:,} bytes long and not the one that was read"
             )
-        for raw in read_lines(log.file, self._offset, committed.end):
-            self._take(log.line(raw, parse=self._parse or raw.offset == 0), batch)
-            if batch.is_full:
-                return False
+        if self._take_lines(log, committed.end, batch):
+            return False
         return committed.finished and self._turn_to_next(log, committed, batch)
 
     def _is_intact(self, log: LogFile, committed: CommittedLog) -> bool:
@@ -127,11 +125,24 @@ class EventFollower:
             return True
         return committed.end >= self._offset and log.holds(self._position)
 
-    def _take(self, line: LogLine, batch: _Batch) -> None:
-        repeats = line.offset == 0 and line.event is not None and line.event.event_id == self._repeated
-        if self._repeated is None or not repeats:
-            batch.add(line)
-        self._position, self._offset = line.after, line.after.offset
+    def _take_lines(self, log: LogFile, end: int, batch: _Batch) -> bool:
+        """Take the lines up to an offset; whether the batch was full before."""
+        start = self._offset
+        try:
+            for raw in read_lines(log.file, start, end):
+                line = log.line(raw, parse=self._parse or raw.offset == 0)
+                self._offset = raw.end
+                if (raw.offset > 0 or not self._is_repeated(line)) and batch.add(line):
+                    return True
+            return False
+        finally:
+            if self._offset > start:  # only here, not for every line
+                self._position = log.position(self._offset)
+
+    def _is_repeated(self, first: LogLine) -> bool:
+        """Whether a file's first line is what archiving repeated from the file before."""
+        found = first.outline if self._repeated is not None else None
+        return found is not None and found.event_id == self._repeated
 
     def _turn_to_next(self, log: LogFile, committed: CommittedLog, batch: _Batch) -> bool:
         following = self._following(log)
@@ -209,9 +220,11 @@ class _Batch:
     lines: list[LogLine] = field(default_factory=list)
     size: int = 0
 
-    def add(self, line: LogLine) -> None:
+    def add(self, line: LogLine) -> bool:
+        """Add a line; whether the batch is full now."""
         self.lines.append(line)
         self.size += len(line.raw)
+        return self.size >= _BYTES_A_POLL or len(self.lines) == self.most
 
     @property
     def is_full(self) -> bool:

@@ -7,12 +7,14 @@ The log of a dataset is ``.events.log``; archiving renames it to ``_events/event
 from __future__ import annotations
 
 import os
+from collections import deque
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from dnadesign.usr.contract.errors import ConcurrentChangeError
+from dnadesign.usr.contract.errors import ConcurrentChangeError, EventLogError
+from dnadesign.usr.contract.event_outline import EventOutline
 from dnadesign.usr.contract.events import Event
 from dnadesign.usr.contract.layout import EVENTS, EVENTS_ARCHIVE
 from dnadesign.usr.storage.filesystem import FileSystem
@@ -117,7 +119,14 @@ class LogSource:
 def read_events(
     fs: FileSystem, dataset_dir: Path, *, start: int, end: int, log: CommittedLog | None = None
 ) -> Iterator[Event]:
-    """The events of a dataset's log between two offsets, both of them line ends below its committed end.
+    """The events in some lines of a dataset's log; see :func:`read_new_lines`."""
+    return map(event_in, _new_lines(fs, dataset_dir, start, end, log))
+
+
+def read_new_lines(
+    fs: FileSystem, dataset_dir: Path, *, start: int, end: int, log: CommittedLog | None = None
+) -> Iterator[LogLine]:
+    """The lines of a dataset's log between two offsets, both of them line ends; each is known to be an event.
 
     Args:
         fs: The file system.
@@ -130,17 +139,30 @@ def read_events(
         EventLogError: A line is no event; the message names file and offset.
         ConcurrentChangeError: The log is another one, or shorter.
     """
+    return map(_checked, _new_lines(fs, dataset_dir, start, end, log))
+
+
+def _new_lines(
+    fs: FileSystem, dataset_dir: Path, start: int, end: int, log: CommittedLog | None
+) -> Iterator[LogLine]:
     if start >= end:
         return
     source = LogSource(fs, dataset_dir / EVENTS, dataset_dir)
     with _opened(source, log) as file:
-        yield from _events(file, start, end)
+        yield from _lines(file, start, end)
 
 
 def read_all_events(
     fs: FileSystem, dataset_dir: Path, *, end: int, log: CommittedLog | None = None
 ) -> Iterator[Event]:
-    """All events of a dataset, archived ones first, each once, up to an offset in its log.
+    """The events in all lines of a dataset's log; see :func:`read_all_lines`."""
+    return map(event_in, _all_lines(fs, dataset_dir, end, log))
+
+
+def read_all_lines(
+    fs: FileSystem, dataset_dir: Path, *, end: int, log: CommittedLog | None = None
+) -> Iterator[LogLine]:
+    """All lines of a dataset's log, archived ones first, each once, up to an offset; each is known to be an event.
 
     Args:
         fs: The file system.
@@ -152,6 +174,10 @@ def read_all_events(
         EventLogError: A line is no event; the message names file and offset.
         ConcurrentChangeError: The log is another one, or shorter.
     """
+    return map(_checked, _all_lines(fs, dataset_dir, end, log))
+
+
+def _all_lines(fs: FileSystem, dataset_dir: Path, end: int, log: CommittedLog | None) -> Iterator[LogLine]:
     if end <= 0:
         return
     source = LogSource(fs, dataset_dir / EVENTS, dataset_dir)
@@ -161,10 +187,11 @@ def read_all_events(
             with _closing(source.open_segment(name)) as segment:
                 if segment is None:
                     continue  # moved elsewhere by hand
-                for event in _unrepeated(_events(segment, 0, _whole(segment)), last_id):
-                    last_id = event.event_id
-                    yield event
-        yield from _unrepeated(_events(current, 0, end), last_id)
+                line: LogLine | None = None
+                for line in _unrepeated(_lines(segment, 0, _whole(segment)), last_id):
+                    yield line
+                last_id = outline_in(line).event_id if line is not None else last_id
+        yield from _unrepeated(_lines(current, 0, end), last_id)
 
 
 @contextmanager
@@ -191,20 +218,50 @@ def _closing(file: LogFile | None) -> Iterator[LogFile | None]:
             file.close()
 
 
-def _unrepeated(events: Iterator[Event], last_id: str | None) -> Iterator[Event]:
-    """The events without a first one that repeats the last of the segment before."""
-    for number, event in enumerate(events):
-        if number > 0 or event.event_id is None or event.event_id != last_id:
-            yield event
+def _unrepeated(lines: Iterator[LogLine], last_id: str | None) -> Iterator[LogLine]:
+    """The lines without a first one that repeats the last of the segment before."""
+    first = next(lines, None)
+    if first is not None and (last_id is None or outline_in(first).event_id != last_id):
+        yield first
+    yield from lines
 
 
-def _events(file: LogFile, start: int, end: int) -> Iterator[Event]:
+def _lines(file: LogFile, start: int, end: int) -> Iterator[LogLine]:
     reached = start
     for raw in read_lines(file.file, start, end):
-        yield file.event(raw)
+        yield file.line(raw)
         reached = raw.end
     if reached < end:
         raise _changed(file.path)
+
+
+def _checked(line: LogLine) -> LogLine:
+    outline_in(line)
+    return line
+
+
+def outline_in(line: LogLine) -> EventOutline | Event:
+    """What the line says.
+
+    Raises:
+        EventLogError: It is no event; the message names file and offset.
+    """
+    found = line.outline
+    if found is None:
+        raise line.error or EventLogError(f"{line.path}, byte {line.offset}: not an event")
+    return found
+
+
+def event_in(line: LogLine) -> Event:
+    """The event in a line.
+
+    Raises:
+        EventLogError: It is none; the message names file and offset.
+    """
+    found = line.event
+    if found is None:
+        raise line.error or EventLogError(f"{line.path}, byte {line.offset}: not an event")
+    return found
 
 
 def _whole(segment: LogFile) -> int:
@@ -236,22 +293,50 @@ def last_lines(
     Raises:
         ConcurrentChangeError: The log was replaced each time that it was looked at.
     """
+    found: deque[LogLine] = deque()
+    end = _walk_back(source, found, count=count, keep=keep, enough=enough)
+    return list(found), end
+
+
+def place_of_last(
+    source: LogSource,
+    *,
+    count: int | None,
+    keep: Callable[[LogLine], bool] = lambda _line: True,
+    enough: Callable[[LogLine], bool] = lambda _line: False,
+) -> LogPosition | None:
+    """Where the first of those lines begins; behind the last committed line if there are none, None without a log."""
+    first: deque[LogLine] = deque(maxlen=1)
+    end = _walk_back(source, first, count=count, keep=keep, enough=enough)
+    return first[0].before if first else end
+
+
+def _walk_back(
+    source: LogSource,
+    found: deque[LogLine],
+    *,
+    count: int | None,
+    keep: Callable[[LogLine], bool],
+    enough: Callable[[LogLine], bool],
+) -> LogPosition | None:
+    """Put the lines into ``found``, the last one first, each to the left of those before; the position of the end."""
     for _ in range(_TRIES):
         with _closing(source.open_current()) as current:
             if current is None:
-                return [], None
+                return None
             committed = source.committed(current)
             if committed is None or committed.finished:
                 continue
-            found: list[LogLine] = []
+            number = 0
             for line in _backward(source, current, committed.end) if count != 0 else ():
                 if enough(line):
                     break
                 if keep(line):
-                    found.append(line)
-                if len(found) == count:
+                    found.appendleft(line)
+                    number += 1
+                if number == count:
                     break
-            return found[::-1], current.position(committed.end)
+            return current.position(committed.end)
     raise _changed(source.path)
 
 
@@ -266,10 +351,14 @@ def _backward(source: LogSource, current: LogFile, end: int) -> Iterator[LogLine
 
 def _file_backward(file: LogFile, end: int, next_id: str | None) -> Generator[LogLine, None, str | None]:
     """A file's lines, the last one first, without it if the next file repeats it; returns the first line's id."""
-    event_id: str | None = None
+    line: LogLine | None = None
     for raw in read_lines_backward(file.file, end):
         line = file.line(raw)
-        event_id = line.event.event_id if line.event is not None else None
-        if raw.end < end or event_id is None or event_id != next_id:
+        if raw.end < end or next_id is None or _id(line) != next_id:
             yield line
-    return event_id
+    return _id(line) if line is not None else None
+
+
+def _id(line: LogLine) -> str | None:
+    found = line.outline
+    return found.event_id if found is not None else None

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from dnadesign.usr.contract.errors import EventLogError
+from dnadesign.usr.contract.event_outline import EventOutline, outline_of
 from dnadesign.usr.contract.events import MAX_LINE_BYTES, Event
 from dnadesign.usr.storage.filesystem import OpenFile
 from dnadesign.usr.storage.log_lines import SHOWN_OF_LONGER, RawLine, last_line_end, read_lines_backward
@@ -52,25 +53,89 @@ class LogPosition:
         )
 
 
-@dataclass(frozen=True, slots=True)
 class LogLine:
-    """One committed line of a log.
+    """One committed line of a log; what stands in it is looked at when it is asked for.
+
+    Args:
+        raw: The line.
+        offset: Where it begins.
+        end: Where the next one begins.
+        file: What it stands in.
+        parse: Whether it may be looked at; without it ``event`` and ``error`` are None.
+        error: What is known to be wrong with it.
 
     Attributes:
         raw: The line as it stands there, its newline included; of a line too long for an event, its first bytes.
         offset: Where it begins, in bytes.
-        path: The file that it stands in, by the name that the file had when it was opened.
-        event: The event, or None if the line is not one.
-        error: Why it is not, naming file and offset; None if it is one.
-        after: The position behind the line.
     """
 
-    raw: bytes
-    offset: int
-    path: Path
-    event: Event | None
-    error: EventLogError | None
-    after: LogPosition
+    __slots__ = ("_end", "_error", "_event", "_file", "_outline", "_unread", "offset", "raw")
+
+    def __init__(  # noqa: PLR0917 - made for every line of a log, where keywords cost
+        self,
+        raw: bytes,
+        offset: int,
+        end: int,
+        file: LogFile,
+        parse: bool = True,
+        error: EventLogError | None = None,
+    ) -> None:
+        self.raw = raw
+        self.offset = offset
+        self._end = end
+        self._file = file
+        self._unread = parse and error is None
+        self._outline: EventOutline | None = None
+        self._event: Event | None = None
+        self._error = error
+
+    def __repr__(self) -> str:
+        return f"LogLine({self.raw!r:.80}, offset={self.offset})"
+
+    @property
+    def path(self) -> Path:
+        """The file that it stands in, by the name that the file had when it was opened."""
+        return self._file.path
+
+    @property
+    def before(self) -> LogPosition:
+        """The position in front of the line."""
+        return self._file.position(self.offset)
+
+    @property
+    def after(self) -> LogPosition:
+        """The position behind the line."""
+        return self._file.position(self._end)
+
+    @property
+    def is_event(self) -> bool:
+        """Whether the line is an event; a line in usr's own form need not be parsed for it."""
+        if self._unread and self._outline is None:
+            self._outline = outline_of(self.raw)
+        return self._outline is not None or self.event is not None
+
+    @property
+    def outline(self) -> EventOutline | Event | None:
+        """The event, or of a line in usr's own form only what tells it from others; None if the line is no event."""
+        if self._outline is None and self._unread:
+            self._outline = outline_of(self.raw)
+        return self._outline if self._outline is not None else self.event
+
+    @property
+    def event(self) -> Event | None:
+        """The event, or None if the line is not one."""
+        if self._unread:
+            self._unread = False
+            try:
+                self._event = self._file.event(self.raw, self.offset)
+            except EventLogError as error:
+                self._error = error
+        return self._event
+
+    @property
+    def error(self) -> EventLogError | None:
+        """Why the line is no event, naming file and offset; None if it is one."""
+        return None if self.is_event else self._error
 
 
 @dataclass(slots=True)
@@ -91,6 +156,7 @@ class LogFile:
     device: int
     inode: int
     _head: bytes = field(default=b"", repr=False)
+    _digest: str = field(default="", repr=False)
 
     @classmethod
     def of(cls, file: OpenFile, path: Path, *, segment: str | None = None) -> LogFile:
@@ -109,9 +175,18 @@ class LogFile:
     def position(self, offset: int) -> LogPosition:
         """The position at an offset below which all is committed."""
         length = min(HEAD_BYTES, offset)
-        if len(self._head) != length:
+        self.remember_head(length)
+        if length < HEAD_BYTES:
+            digest = hashlib.sha256(self._head[:length]).hexdigest()
+        else:
+            digest = self._digest = self._digest or hashlib.sha256(self._head).hexdigest()
+        return LogPosition(self.device, self.inode, offset, digest)
+
+    def remember_head(self, length: int) -> None:
+        """Keep the first bytes, as many as are committed, for positions that are asked for when the file is closed."""
+        length = min(HEAD_BYTES, length)
+        if len(self._head) < length:
             self._head = self.file.read_at(0, length)
-        return LogPosition(self.device, self.inode, offset, hashlib.sha256(self._head).hexdigest())
 
     def holds(self, position: LogPosition) -> bool:
         """Whether the file's bytes are those that the position was taken in, whatever its name and inode."""
@@ -123,41 +198,41 @@ class LogFile:
             return False
         return position.offset == 0 or self.file.read_at(position.offset - 1, 1) == b"\n"
 
-    def event(self, raw: RawLine) -> Event:
-        """The event in a line of the file.
+    def event(self, line: bytes, offset: int) -> Event:
+        """The event in a line of the file that begins at that offset.
 
         Raises:
             EventLogError: It is none; the message names file and offset.
         """
         try:
-            if raw.too_long:
-                size = raw.end - raw.offset
-                raise EventLogError(
-                    f"a line of {size:,} bytes is no event (at most {MAX_LINE_BYTES:,} are written)"
-                )
-            return Event.from_json_line(raw.raw)
+            return Event.from_json_line(line)
         except EventLogError as error:
-            where = f"{self.path}, byte {raw.offset}"
-            raise EventLogError(f"{where}: {error.message}", mend=error.mend) from error
+            raise self._damaged(offset, error.message, error.mend) from error
 
     def line(self, raw: RawLine, *, parse: bool = True) -> LogLine:
-        """A line of the file, with the event in it or with what is wrong with it; not looked at without ``parse``."""
-        event, problem = None, None
-        try:
-            event = self.event(raw) if parse or raw.too_long else None
-        except EventLogError as error:
-            problem = error
-        return LogLine(raw.raw, raw.offset, self.path, event, problem, self.position(raw.end))
+        """A line of the file; never looked at without ``parse``."""
+        if len(self._head) < HEAD_BYTES:
+            self.remember_head(raw.end)
+        if not raw.too_long:
+            return LogLine(raw[0], raw[1], raw[2], self, parse)
+        found = (
+            f"a line of {raw.end - raw.offset:,} bytes is no event (at most {MAX_LINE_BYTES:,} are written)"
+        )
+        return LogLine(raw.raw, raw.offset, raw.end, self, error=self._damaged(raw.offset, found))
 
     def torn_line(self, committed: CommittedLog) -> LogLine:
         """The bytes behind the last newline of a finished file; the position stays before them."""
         raw = self.file.read_at(committed.end, min(committed.size_seen - committed.end, SHOWN_OF_LONGER))
-        error = EventLogError(f"{self.path}, byte {committed.end}: the file ends in the middle of a line")
-        return LogLine(raw, committed.end, self.path, None, error, self.position(committed.end))
+        error = self._damaged(committed.end, "the file ends in the middle of a line")
+        self.remember_head(committed.end)
+        return LogLine(raw, committed.end, committed.end, self, error=error)
+
+    def _damaged(self, offset: int, found: str, mend: str | None = None) -> EventLogError:
+        return EventLogError(f"{self.path}, byte {offset}: {found}", mend=mend)
 
     def last_event_id(self) -> str | None:
         """The id of the event in the last whole line of a finished file, if it has one."""
         end = last_line_end(self.file, self.file.stat().size)
         last = next(read_lines_backward(self.file, end), None)
-        event = self.line(last).event if last is not None else None
-        return event.event_id if event is not None else None
+        found = self.line(last).outline if last is not None else None
+        return found.event_id if found is not None else None

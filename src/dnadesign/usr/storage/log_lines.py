@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from dnadesign.usr.contract.events import MAX_LINE_BYTES
 from dnadesign.usr.storage.filesystem import OpenFile
@@ -11,12 +11,11 @@ from dnadesign.usr.storage.filesystem import OpenFile
 LONGEST_READ = MAX_LINE_BYTES + (1 << 16)  # some slack over what is ever written
 SHOWN_OF_LONGER = 4096
 
-_FORWARD_CHUNK = 1 << 20
+_FORWARD_CHUNK = 1 << 18
 _BACKWARD_CHUNK = 1 << 16
 
 
-@dataclass(frozen=True, slots=True)
-class RawLine:
+class RawLine(NamedTuple):
     """One line of a file; offsets in bytes.
 
     Attributes:
@@ -57,8 +56,12 @@ def read_lines(file: OpenFile, start: int, end: int) -> Iterator[RawLine]:
         done = 0
         while (newline := chunk.find(b"\n", done)) >= 0:
             line_end = read + newline + 1
-            yield _line(file, pending + chunk[done : newline + 1], begin, line_end)
-            begin, done, pending = line_end, newline + 1, b""
+            if pending or line_end - begin > LONGEST_READ:
+                yield _line(file, pending + chunk[done : newline + 1], begin, line_end)
+                pending = b""
+            else:  # nearly every line
+                yield RawLine(chunk[done : newline + 1], begin, line_end)
+            begin, done = line_end, newline + 1
         read += len(chunk)
         pending = (pending + chunk[done:])[: LONGEST_READ + 1]  # the rest of a longer line is only counted
 
