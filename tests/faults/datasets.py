@@ -5,6 +5,7 @@ A new verb is one more line in ``VERBS``.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from dnadesign.usr.testing.simulated import SimulatedFileSystem
 from tests.faults.changes import DATASET, NAME, ROOT, empty_disk
 
 SEQUENCES = ["ACGTACGTAA", "ACGTACGTCC", "ACGTACGTGG", "ACGTACGTTT", "acgtacgtaa", "GGGGCCCCAA"]
+DATA = Path(__file__).with_name("data")
 IDS = [compute_id("dna", sequence) for sequence in SEQUENCES]
 
 
@@ -56,15 +58,19 @@ def with_dataset() -> SimulatedFileSystem:
     found.tombstone(IDS[3], reason="test")
     found.set_state(IDS[:2], qc_status="pass")
     found.snapshot(automatic=True)
+    with_arrays(found, IDS[0], size=3)
+    found.remove_overlay(
+        "arrays", mode="delete", maintenance=True
+    )  # leaves an artifact that nothing refers to
     with_arrays(found, IDS[0])
     other = dataset(fs, "other").init()
     other.add_sequences(["TTTTTTTTTT", SEQUENCES[0]], source="other", bio_type="dna", alphabet="dna_4")
     return fs
 
 
-def with_arrays(found: Dataset, key: str) -> None:
+def with_arrays(found: Dataset, key: str, *, size: int = 4) -> None:
     with found.transaction() as tx:
-        ref = tx.write_artifact("arrays", {"a": np.arange(4)})
+        ref = tx.write_artifact("arrays", {"a": np.arange(size)})
         tx.write_overlay_part("arrays", pa.Table.from_pylist([{"id": key, **ref.columns("arrays")}]))
 
 
@@ -79,6 +85,8 @@ Verb = Callable[[Dataset], Any]
 
 VERBS: dict[str, Verb] = {
     "add_sequences": lambda d: d.add_sequences(["TTTTTTTTTT", "AAAAAAAAAA"], bio_type="dna", alphabet="dna_4"),
+    "import_file": lambda d: d.import_file(DATA / "records.csv"),
+    "attach": lambda d: d.attach(DATA / "overlay.csv", "single", allow_overwrite=True),
     "write_overlay_part": lambda d: d.write_overlay_part("alpha", rows_of("alpha", slice(4, 6), 20)),
     "transaction": transact,
     "artifacts": lambda d: with_arrays(d, IDS[1]),
@@ -97,6 +105,7 @@ VERBS: dict[str, Verb] = {
     "freeze_registry": lambda d: d.freeze_registry(maintenance=True),
     "snapshot": lambda d: d.snapshot(),
     "snapshot_prune": lambda d: d.snapshot_prune(keep=0, maintenance=True),
+    "prune_artifacts": lambda d: d.prune_artifacts(maintenance=True),
     "tombstone": lambda d: d.tombstone(IDS[0]),
     "restore": lambda d: d.restore(IDS[3]),
     "set_state": lambda d: d.set_state(IDS[:3], split="train"),

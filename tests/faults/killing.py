@@ -13,6 +13,7 @@ import random
 import signal
 import sys
 import time
+import traceback
 from collections.abc import Callable
 from pathlib import Path
 
@@ -67,6 +68,8 @@ def in_child(work: Callable[[], None]) -> int:
             status = 0
         except SequencesError as error:
             sys.stderr.write(f"{error}\n")
+        except Exception:  # noqa: BLE001 - the process ends here; whoever waits for it sees that it failed
+            traceback.print_exc()
         finally:
             os._exit(status)
     return pid

@@ -5,7 +5,7 @@
 
 Each process goes round the same circle until the time is up, somebody stops it, or something does not hold: a random
 history of changes, one more change broken in every way, readers between the writers of another random history, real
-writers that are really killed. The totals are printed every minute and in the end, also after Ctrl-C or SIGTERM; the
+writers that are really killed, now and then a crowd of them. The totals are printed every minute and in the end, also after Ctrl-C or SIGTERM; the
 exit status is 1 if anything did not hold. ``--again`` repeats one turn by what a violation says of it.
 """
 
@@ -39,6 +39,7 @@ from tests.faults.test_readers import write_one_after_the_other
 
 EFFORT = Effort(crashes=96, nested_every=25, nested_crashes=12, after_faults=8)
 KILLED_ROUNDS = 10
+READ_SECONDS = 60
 TELL_EVERY = 60.0  # seconds
 
 Counts = dict[str, int]
@@ -109,11 +110,28 @@ def read_once(turn: Turn) -> list[str]:
 
 def kill_once(turn: Turn) -> list[str]:
     """Rounds of four writers that are killed."""
+    seed = str(turn.rng.randrange(1 << 30))
+    command = ["tests.faults.killing", "--rounds", str(KILLED_ROUNDS), "--seed", seed]
+    return play(turn, command, counted="rounds of killed writers", count=KILLED_ROUNDS)
+
+
+def write_at_once(turn: Turn) -> list[str]:
+    """32 processes that write 100 parts each into one namespace."""
+    command = ["tests.faults.crowd", "--who", "writers"]
+    return play(turn, command, counted="parts written by 32 processes at once", count=3200)
+
+
+def read_beside(turn: Turn) -> list[str]:
+    """Readers beside appends, compactions and materializations."""
+    command = ["tests.faults.crowd", "--who", "readers", "--seconds", str(READ_SECONDS)]
+    return play(turn, command, counted="seconds of reads beside changes", count=READ_SECONDS)
+
+
+def play(turn: Turn, command: list[str], *, counted: str, count: int) -> list[str]:
+    """Run a module that makes real processes, in a folder of its own, and count what it did."""
     with tempfile.TemporaryDirectory(prefix="usr-soak-") as folder:
-        seed = str(turn.rng.randrange(1 << 30))
-        command = [sys.executable, "-m", "tests.faults.killing", folder, "--rounds", str(KILLED_ROUNDS)]
         played = subprocess.Popen(
-            [*command, "--seed", seed],
+            [sys.executable, "-m", command[0], f"{folder}/root", *command[1:]],
             cwd=ROOT,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -129,11 +147,11 @@ def kill_once(turn: Turn) -> list[str]:
                     os.killpg(played.pid, signal.SIGKILL)
                     played.communicate()
                     return []
-    turn.counts["rounds of killed writers"] = KILLED_ROUNDS
-    return [f"--seed {seed}: {errors}"] if played.returncode else []
+    turn.counts[counted] = count
+    return [f"{' '.join(command)}: {errors}"] if played.returncode else []
 
 
-TURNS = (*[enumerate_once] * 8, read_once, kill_once)
+TURNS = (*[*[enumerate_once] * 8, read_once, kill_once] * 3, write_at_once, read_beside)
 
 
 def take(once: Callable[[Turn], list[str]], turn: Turn, seed: int) -> list[str]:
@@ -256,7 +274,7 @@ def main(arguments: list[str]) -> int:
     options = parser.parse_args(arguments)
     if options.again is None:
         return soak(minutes=options.minutes, processes=options.processes, seed=options.seed)
-    once, seed = {turn.__name__: turn for turn in TURNS}[options.again[0]], int(options.again[1])
+    once, seed = {turn.__name__: turn for turn in {*TURNS}}[options.again[0]], int(options.again[1])
     turn = Turn(Random(seed), lambda: False, set())
     problems = take(once, turn, seed)
     sys.stdout.write("".join(f"{problem}\n" for problem in problems) or f"nothing found: {turn.counts}\n")

@@ -14,7 +14,7 @@ from tests.architecture.source_tree import ROOT
 from tests.faults.single_writer import BATCH, ROWS
 from tests.faults.strace import STRACE, SystemCall, calls_below, run
 
-ROUNDS = 12
+ROUNDS = 100
 STAGED = re.compile(r".*/staging/\.[0-9a-f]{32}\.\d+")
 
 # Where strace is missing these have nothing to do; `make soak` says so.
