@@ -16,6 +16,8 @@ import yaml
 from dnadesign.densegen.contract.config import DesignConfig
 from dnadesign.densegen.contract.metadata import COLUMNS
 from dnadesign.densegen.operations.config_reference import reference
+from dnadesign.usr import Dataset
+from tests.densegen.design_cases import write_workspace
 
 DOCS = Path(__file__).parents[2] / "docs" / "dense"
 PAGES = sorted(DOCS.glob("*.md"))
@@ -111,3 +113,40 @@ def test_the_job_scripts_run_the_shard_of_their_task(
         check=True,
     )
     assert done.stdout == "dense run -c my config.yaml --resume --shard 3/8\n"
+
+
+@pytest.mark.parametrize("script", ["slurm.sh", "sge.sh"])
+def test_the_job_scripts_are_bash(script: str) -> None:
+    subprocess.run(["bash", "-n", str(DOCS / "jobs" / script)], check=True)
+
+
+def test_the_tasks_of_an_array_fill_the_quota_together_and_one_that_is_run_again_adds_nothing(
+    tmp_path: Path,
+) -> None:
+    config = write_workspace(tmp_path / "work")
+    srun = tmp_path / "srun"
+    srun.write_text('#!/bin/bash\nexec "$@"\n')
+    srun.chmod(0o755)
+    path = f"{tmp_path}:{Path(sys.executable).parent}:{os.environ['PATH']}"
+    slurm = (DOCS / "jobs" / "slurm.sh").read_text(encoding="utf-8").replace("shards=8", "shards=2")
+
+    def task(number: int, *, sge: bool) -> subprocess.Popen[bytes]:
+        if sge:
+            variables = {"SGE_TASK_ID": str(number + 1), "SGE_TASK_LAST": "2"}
+            command = ["bash", str(DOCS / "jobs" / "sge.sh"), str(config)]
+        else:
+            variables = {"SLURM_ARRAY_TASK_ID": str(number)}
+            command = ["bash", "-c", slurm, "slurm.sh", str(config)]
+        return subprocess.Popen(
+            command, env={**os.environ, "PATH": path, **variables}, stderr=subprocess.DEVNULL
+        )
+
+    for sge in (False, True):  # the second time all are requeued, by the other scheduler
+        tasks = [task(number, sge=sge) for number in range(2)]
+        assert [one.wait(120) for one in tasks] == [0, 0]
+        assert dataset_rows(config) == 11
+    Dataset.open(config.parent / "datasets", "designs").validate()
+
+
+def dataset_rows(config: Path) -> int:
+    return int(Dataset.open(config.parent / "datasets", "designs").to_arrow(["id"]).num_rows)

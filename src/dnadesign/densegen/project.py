@@ -22,7 +22,7 @@ from dnadesign.densegen.adapters.outputs.usr_writer import UsrStore
 from dnadesign.densegen.adapters.solvers.processes import SolverProcesses
 from dnadesign.densegen.contract.batches import Shard
 from dnadesign.densegen.contract.config import BackgroundInput, DesignConfig, PwmInput, RunSection, SitesInput
-from dnadesign.densegen.contract.errors import ConfigError
+from dnadesign.densegen.contract.errors import ConfigError, InputError
 from dnadesign.densegen.contract.parts import Pool
 from dnadesign.densegen.contract.ports import ProgressDisplay, StoredDesign
 from dnadesign.densegen.contract.randomness import Stream
@@ -182,10 +182,12 @@ def _read_inputs(loaded: LoadedConfig) -> tuple[dict[str, Pool], dict[str, str]]
     config = loaded.config
     pools: dict[str, Pool] = {}
     hashes: dict[str, str] = {}
-    for spec in config.inputs:
+    for number, spec in enumerate(config.inputs):
         if isinstance(spec, BackgroundInput):
             continue
         path = loaded.folder / spec.path
+        if not path.exists():
+            raise InputError(f"{loaded.where('inputs', number, 'path')}: there is no file {path}")
         pools[spec.name] = _read_file(spec, path, seed=config.run.seed)
         hashes[spec.name] = hashlib.sha256(path.read_bytes()).hexdigest()
     avoid = frozenset(part.sequence for pool in pools.values() for part in pool.parts)

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import fcntl
+import hashlib
+import io
 import json
+import shlex
 import signal
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pytest
 
@@ -352,5 +356,25 @@ def test_sites_from_matrices_and_neutral_background_are_designed_with(tmp_path: 
         spelled = {one["name"]: (one["dtype"], one["shape"]) for one in row["densegen__npz_arrays"]}
         assert spelled["occupancy"] == ("<i2", [5, 40])
         assert spelled["score_tracks"] == ("<f4", [1, 2, 40])
+    assert json.loads(dense_status(config))["unreferenced_artifacts"] == 0
+    dataset(config).validate()
+    assert_left_over_arrays_are_shown_and_removed(config)
+
+
+def assert_left_over_arrays_are_shown_and_removed(config: Path) -> None:
+    """A file of arrays whose row never came, as a crash may leave it."""
+    with io.BytesIO() as buffer:
+        np.savez(buffer, occupancy=np.zeros((2, 3), np.int16))
+        content = buffer.getvalue()
+    folder = dataset(config).dir / "_artifacts" / "densegen"
+    kept = sorted(folder.iterdir())
+    (folder / f"{hashlib.sha256(content).hexdigest()}.npz").write_bytes(content)
+    assert json.loads(dense_status(config))["unreferenced_artifacts"] == 1
+    *_, command = other_command("status", config).stdout.strip().splitlines()
+    program, *words = shlex.split(command)
+    assert program == "usr"
+    usr = Path(sys.executable).with_name("usr")
+    subprocess.run([usr, *words], check=True, capture_output=True)
+    assert sorted(folder.iterdir()) == kept
     assert json.loads(dense_status(config))["unreferenced_artifacts"] == 0
     dataset(config).validate()

@@ -49,13 +49,13 @@ def test_a_valid_file_gives_the_values_and_their_defaults(tmp_path: Path) -> Non
 @pytest.mark.parametrize(
     ("before", "after", "place", "says"),
     [
-        ("  seed: 7", "  seed: 7\n  sede: 8", "FILE:5:3", "run.sede: unknown key"),
+        ("  seed: 7", "  seed: 7\n  sede: 8", "FILE:5:3", "run.sede: unknown key; did you mean 'seed'?"),
         ("  seed: 7", "  seed: 7\n  id: two", "FILE:5:3", "id"),
         ("  seed: 7", "  seed: seven", "FILE:4:3", 'found "seven"'),
         ("  seed: 7", "  seed: 7.5", "FILE:4:3", "run.seed"),
         ("  seed: 7", "  seed: true", "FILE:4:3", "run.seed"),
         ("  id: demo", "  id: ../demo", "FILE:3:3", "beginning with a letter or digit"),
-        ("  length: 60", "  length: 0", "FILE:8:3", "greater than or equal to 1"),
+        ("  length: 60", "  length: 0", "FILE:8:3", "expected at least 1"),
         ("    quota: 3\n", "", "FILE:10:5", "plans.0.quota: required key is missing"),
         (
             "    quota: 3",
@@ -71,6 +71,15 @@ def test_a_valid_file_gives_the_values_and_their_defaults(tmp_path: Path) -> Non
         ("length: 60", "length: 60\nfinal: {forbid_kmers: [GANTC, XX]}", "FILE:9:31", "IUPAC"),
         ("target:", "target: [", "FILE:", "not YAML"),
         ("  dataset: demo", "  dataset: ../x", "FILE:15:3", "group/name"),
+        ("  seed: 7", "  seed: 7.5", "FILE:4:3", "expected a whole number, found 7.5"),
+        (
+            "length: 60",
+            "length: 60\nfinal: {pad: {gc: [0.1, 0.2, 0.3]}}",
+            "FILE:9:15",
+            "[least, most], found",
+        ),
+        ("    inputs: [sites]", "    inputs: sites", "FILE:12:5", "expected a list, found"),
+        ("  length: 60", "  length:", "FILE:8:3", "expected a whole number, found null"),
     ],
 )
 def test_a_fault_is_named_with_its_place(

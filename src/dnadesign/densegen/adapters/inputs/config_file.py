@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import difflib
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +21,8 @@ from dnadesign.densegen.contract.config import DesignConfig
 from dnadesign.densegen.contract.errors import ConfigError
 
 type _Loc = tuple[int | str, ...]
+
+_TUPLE = re.compile(r"tuple should have at (?:most|least) 2 items after validation, not \d+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,12 +126,41 @@ def _fault(path: Path, tree: CommentedMap, error: dict[str, Any]) -> str:
     spelled = ".".join(str(part) for part in _existing(tree, loc, keep_last=True))
     kind, message = error["type"], error["msg"].removeprefix("Value error, ")
     if kind == "extra_forbidden":
-        message = "unknown key"
+        message = f"unknown key{_nearest(str(loc[-1]))}"
     elif kind == "missing":
         message = "required key is missing"
     else:
-        message = f"{message[0].lower()}{message[1:]}, found {_shown(error['input'])}"
+        message = f"{_in_plain_words(message)}, found {_shown(error['input'])}"
     return f"{path}:{line}:{column}: {spelled or 'config'}: {message}"
+
+
+def _nearest(key: str) -> str:
+    """The key that was perhaps meant, as the end of a sentence."""
+    schema = DesignConfig.model_json_schema()
+    known = {
+        name for section in [schema, *schema["$defs"].values()] for name in section.get("properties", {})
+    }
+    close = difflib.get_close_matches(key.lower(), known, n=1)
+    return f"; did you mean {close[0]!r}?" if close else ""
+
+
+def _in_plain_words(message: str) -> str:
+    """What pydantic expects, without the words of a programmer."""
+    message = f"{message[0].lower()}{message[1:]}".replace("input should be", "expected")
+    for said, meant in (
+        ("a valid integer, got a number with a fractional part", "a whole number"),
+        ("a valid integer", "a whole number"),
+        ("a valid number", "a number"),
+        ("a valid string", "a text"),
+        ("a valid boolean", "true or false"),
+        ("a valid dictionary or instance of", "keys of the section"),
+        ("a valid tuple", "a list"),
+        ("a valid dictionary", "keys and values"),
+        ("greater than or equal to", "at least"),
+        ("less than or equal to", "at most"),
+    ):
+        message = message.replace(said, meant)
+    return _TUPLE.sub("expected a value or two, [least, most]", message)
 
 
 def _shown(value: Any) -> str:
