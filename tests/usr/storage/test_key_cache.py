@@ -298,3 +298,13 @@ def test_a_cache_tells_which_part_has_a_row(tmp_path: Path) -> None:
         assert {part for part in parts if part is not None} == set(cache.files(NAMESPACE))
     has = made.to_arrow([f"{NAMESPACE}__score"]).column(0).is_valid().to_pylist()
     assert [part is not None for part in parts] == has
+
+
+def test_a_cache_of_another_log_is_not_taken_for_this_ones(tmp_path: Path) -> None:
+    made, other = cached(tmp_path / "root", 500, 3), cached(tmp_path / "other", 500, 3)
+    for path in (made.dir / KEYS).iterdir():
+        path.unlink()
+    for path in (other.dir / KEYS).iterdir():
+        (made.dir / KEYS / path.name).write_bytes(path.read_bytes())
+    assert open_key_cache(REAL, other.dir, end=1 << 40) is not None
+    assert open_key_cache(REAL, made.dir, end=1 << 40) is None
