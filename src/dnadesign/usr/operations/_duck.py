@@ -12,10 +12,14 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-
-import duckdb
+from typing import TYPE_CHECKING
 
 from dnadesign.usr.contract.errors import CorruptFileError, SequencesError, StorageError, ValidationError
+
+if (
+    TYPE_CHECKING
+):  # loaded at the first query: commands that only look at footers or events start in a third of the time
+    import duckdb
 
 MEMORY_VARIABLE = "USR_MEMORY_LIMIT"
 DEFAULT_MEMORY = "1GB"
@@ -32,6 +36,8 @@ def connect(*, in_order: bool) -> duckdb.DuckDBPyConnection:
     Raises:
         ValidationError: ``USR_MEMORY_LIMIT`` is no size such as ``2GB``.
     """
+    import duckdb  # heavy, see above
+
     spill = Path(tempfile.gettempdir()) / f"usr-duckdb-{os.getpid()}"
     limit = os.environ.get(MEMORY_VARIABLE) or DEFAULT_MEMORY
     try:
@@ -68,6 +74,8 @@ def told_as_ours(where: str) -> Iterator[None]:
         StorageError: Memory or disk ran out.
         CorruptFileError: A file cannot be read.
     """
+    import duckdb  # heavy, see above
+
     try:
         yield
     except duckdb.OutOfMemoryException as error:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 import weakref
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-import duckdb
 import pyarrow as pa
 
 from dnadesign.usr.contract.errors import MissingKeyError, ValidationError
@@ -19,6 +19,9 @@ from dnadesign.usr.storage.event_log import read_all_events
 from dnadesign.usr.storage.key_index import digests_of
 from dnadesign.usr.storage.store import Store
 from dnadesign.usr.storage.version import Version
+
+if TYPE_CHECKING:  # only a name in signatures, see _duck
+    import duckdb
 
 
 def head(store: Store, n: int, *, columns: Sequence[str] | None, include_deleted: bool) -> pa.Table:
