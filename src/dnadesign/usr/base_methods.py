@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from os import PathLike
-from pathlib import Path
 
 from dnadesign.usr.contract.actor import Actor
+from dnadesign.usr.contract.arguments import path_of
+from dnadesign.usr.contract.errors import ValidationError
 from dnadesign.usr.operations import import_file as _import_file
 from dnadesign.usr.operations._mutation import run
 from dnadesign.usr.operations._snapshots import AUTOMATIC_KEPT, PruneResult, SnapshotResult
@@ -65,7 +66,7 @@ class BaseMethods:
             CorruptFileError: The file is damaged or cut short.
         """
         step = ImportFile(
-            Path(path),
+            path_of(path, what="path"),
             bio_type=bio_type,
             alphabet=alphabet,
             source=source,
@@ -190,6 +191,11 @@ class BaseMethods:
             SchemaError: A column is not there, or not registered here with the same type.
             OverlayLayoutError: Values would be replaced in a namespace that is stored as parts.
         """
+        if not isinstance(other, BaseMethods):
+            raise ValidationError(
+                f"other: expected a dataset, found {type(other).__name__}",
+                mend="open it: Dataset.open(root, name)",
+            )
         step = MergeFrom(other._store, columns, on_duplicate)
         if dry_run:
             return step.preview(self._store)

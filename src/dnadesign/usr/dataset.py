@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 from dnadesign.usr.base_methods import BaseMethods
 from dnadesign.usr.contract.actor import Actor
+from dnadesign.usr.contract.arguments import path_of
 from dnadesign.usr.contract.errors import DatasetNotFound, ValidationError
 from dnadesign.usr.contract.layout import EVENTS, RECORDS
-from dnadesign.usr.contract.names import STATE_NAMESPACE, nearest
+from dnadesign.usr.contract.names import STATE_NAMESPACE, check_batch_id, nearest
 from dnadesign.usr.event_methods import EventMethods
 from dnadesign.usr.operations import _scan
 from dnadesign.usr.operations import describe as _describe
@@ -64,7 +65,9 @@ class Dataset(BaseMethods, OverlayMethods, StateMethods, ReadingMethods, EventMe
         lock_timeout: float = DEFAULT_TIMEOUT,
         fs: FileSystem = REAL,
     ) -> None:
-        self._store = Store(root=Path(root).absolute(), name=name, fs=fs, lock_timeout=lock_timeout)
+        self._store = Store(
+            root=path_of(root, what="root").absolute(), name=name, fs=fs, lock_timeout=lock_timeout
+        )
 
     @classmethod
     def open(
@@ -80,8 +83,8 @@ class Dataset(BaseMethods, OverlayMethods, StateMethods, ReadingMethods, EventMe
             DatasetNotFound: There is none; the nearest name is shown.
             NamespaceError: The name is outside the grammar, or the path not under the root.
         """
-        base = Path(root).absolute()
-        given = Path(name_or_path)
+        base = path_of(root, what="root").absolute()
+        given = path_of(name_or_path, what="dataset")
         name = str(name_or_path)
         if given.is_absolute() and given.resolve().is_relative_to(base.resolve()):
             name = given.resolve().relative_to(base.resolve()).as_posix()
@@ -199,7 +202,7 @@ class Dataset(BaseMethods, OverlayMethods, StateMethods, ReadingMethods, EventMe
 
     def batch(self, batch_id: str) -> BatchRecord | None:
         """What is committed under a batch_id, or None."""
-        return self._store.batches().get(batch_id)
+        return self._store.batches().get(check_batch_id(batch_id))
 
     def maintenance(self, *, reason: str, actor: Actor | None = None) -> AbstractContextManager[None]:
         """Allow maintenance of this dataset inside a ``with`` block; the reason stands in the events."""

@@ -7,6 +7,8 @@ from datetime import datetime
 from typing import Any
 
 from dnadesign.usr.contract.actor import Actor
+from dnadesign.usr.contract.arguments import count_of, mapping_of, texts_of
+from dnadesign.usr.contract.errors import ValidationError
 from dnadesign.usr.contract.events import Event
 from dnadesign.usr.contract.layout import EVENTS
 from dnadesign.usr.operations import recover as _recover
@@ -44,7 +46,14 @@ class EventMethods:
         Raises:
             ValidationError: The action is one of usr's own, or outside the grammar.
         """
-        step = ToolEvent(action, dict(args or {}), dict(metrics or {}), tuple(artifacts or ()))
+        listed = [] if artifacts is None else artifacts
+        if not isinstance(listed, (list, tuple)):
+            raise ValidationError(
+                "artifacts: expected a list of files",
+                mend="each is {'path': ..., 'bytes': ..., 'sha256': ...}",
+            )
+        files = tuple(mapping_of(each, what="artifacts") for each in listed)
+        step = ToolEvent(action, mapping_of(args, what="args"), mapping_of(metrics, what="metrics"), files)
         run(self._store, [step], actor=actor)
 
     def events(self) -> Iterator[Event]:
@@ -79,6 +88,11 @@ class EventMethods:
             EventLogError: The log was cut or replaced while it was followed.
         """
         found = self._store
+        if count is not None:
+            count_of(count, what="count")
+        if since is not None and (not isinstance(since, datetime) or since.tzinfo is None):
+            raise ValidationError(f"since {since!r:.80}: expected a time with a zone")
+        texts_of(actions, what="actions")
         return _tail.tail_events(
             found.dir / EVENTS, count=count, since=since, actions=actions, wait=wait, fs=found.fs
         )

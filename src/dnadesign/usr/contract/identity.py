@@ -22,8 +22,17 @@ _SYMBOLS = {name: frozenset(symbols + symbols.lower()) for name, (_, symbols) in
 
 
 def compute_id(bio_type: str, sequence: str) -> str:
-    """The id of a normalised sequence: ``sha1(utf8(bio_type + "|" + sequence))``, 40 hex digits."""
-    return hashlib.sha1(f"{bio_type}|{sequence}".encode(), usedforsecurity=False).hexdigest()
+    """The id of a normalised sequence: ``sha1(utf8(bio_type + "|" + sequence))``, 40 hex digits.
+
+    Raises:
+        AlphabetError: The sequence has half a character in it (a lone surrogate).
+    """
+    try:
+        return hashlib.sha1(f"{bio_type}|{sequence}".encode(), usedforsecurity=False).hexdigest()
+    except UnicodeEncodeError as error:
+        raise AlphabetError(
+            f"sequence {sequence!r:.80}: has symbols that are no Unicode characters"
+        ) from error
 
 
 def validate_bio_type(bio_type: str) -> str:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import Literal, get_args
 
+from dnadesign.usr.contract.arguments import text_of
 from dnadesign.usr.contract.errors import ValidationError
 
 MotifKind = Literal["regex", "iupac", "literal"]
@@ -48,6 +49,7 @@ def compile_motif(pattern: str, kind: MotifKind, *, ignore_case: bool | None = N
     """
     if kind not in get_args(MotifKind):
         raise ValidationError(f"kind {kind!r}: expected {', '.join(map(repr, get_args(MotifKind)))}")
+    text_of(pattern, what="pattern")
     ignore = kind == "iupac" if ignore_case is None else ignore_case
     expression = pattern
     if kind != "regex":

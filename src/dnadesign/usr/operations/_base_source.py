@@ -38,11 +38,20 @@ def paths_sql(files: Sequence[PinnedFile]) -> str:
 def _conditions(shard: tuple[int, int] | None, ids: Sequence[str] | None) -> list[str]:
     conditions = []
     if shard is not None:
-        low, high = shard_range(*shard)
+        low, high = shard_range(*_pair(shard))
         conditions += [f"b.id >= {literal(low)}", *([f"b.id < {literal(high)}"] if high is not None else [])]
     if ids is not None:
         conditions.append(f"b.id IN ({', '.join(map(literal, ids))})" if ids else "false")
     return conditions
+
+
+def _pair(shard: object) -> tuple[int, int]:
+    if not isinstance(shard, tuple | list) or len(shard) != 2:
+        raise ValidationError(
+            f"shard {shard!r:.80}: expected (i, n)", mend="shards are counted from 0: (0, 4)"
+        )
+    index, count = shard
+    return index, count
 
 
 def shard_range(index: int, count: int) -> tuple[str, str | None]:

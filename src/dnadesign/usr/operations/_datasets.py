@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from dnadesign.usr.contract.arguments import path_of
 from dnadesign.usr.contract.errors import NamespaceError
 from dnadesign.usr.contract.layout import EVENTS
 from dnadesign.usr.contract.names import check_dataset_id
@@ -16,8 +17,9 @@ def list_datasets(root: str | Path, *, fs: FileSystem = REAL) -> list[str]:
     Raises:
         StorageError: A folder cannot be read.
     """
-    with told_unreadable(Path(root)):
-        return _datasets(Path(root), fs)
+    folder = path_of(root, what="root")
+    with told_unreadable(folder):
+        return _datasets(folder, fs)
 
 
 def _datasets(root: Path, fs: FileSystem) -> list[str]:

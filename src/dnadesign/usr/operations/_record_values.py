@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from dnadesign.usr.contract.arguments import ids_of
 from dnadesign.usr.contract.content import Digest, digest_text
-from dnadesign.usr.contract.errors import MissingKeyError, ValidationError
+from dnadesign.usr.contract.errors import MissingKeyError
 from dnadesign.usr.contract.events import Event, Fingerprint
 from dnadesign.usr.contract.registry import Registry
 from dnadesign.usr.operations._keys import shown_keys
@@ -50,11 +51,7 @@ def unique_ids(ids: str | Iterable[str]) -> list[str]:
     Raises:
         ValidationError: They are no texts.
     """
-    found = [ids] if isinstance(ids, str) else list(ids)
-    for row, value in enumerate(found):
-        if not isinstance(value, str):
-            raise ValidationError(f"ids, number {row}: expected an id, found {type(value).__name__}")
-    return list(dict.fromkeys(found))
+    return list(dict.fromkeys(ids_of(ids)))
 
 
 @dataclass

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 import pyarrow as pa
 
-from dnadesign.usr.contract.errors import ValidationError
+from dnadesign.usr.contract.arguments import count_of
 from dnadesign.usr.contract.registry import Registry
 from dnadesign.usr.operations._merge import Query, merged_batches
 from dnadesign.usr.operations._view import View, make_view
@@ -15,6 +15,7 @@ from dnadesign.usr.storage.store import Store
 from dnadesign.usr.storage.version import Version
 
 BATCH_ROWS = 65_536
+MOST_ROWS = 1 << 24  # of a batch
 
 
 def open_view(
@@ -56,8 +57,7 @@ def scan(
 
     See :meth:`dnadesign.usr.Dataset.scan` for the arguments.
     """
-    if not isinstance(batch_size, int) or batch_size < 1:
-        raise ValidationError(f"batch_size {batch_size!r}: expected a number of rows, 1 or more")
+    count_of(batch_size, what="batch_size", least=1, most=MOST_ROWS)
     version, view, _ = open_view(store, include_overlays=include_overlays, namespaces=namespaces)
     try:
         query = Query(

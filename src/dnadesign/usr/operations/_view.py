@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 import pyarrow as pa
 
+from dnadesign.usr.contract.arguments import texts_of
 from dnadesign.usr.contract.errors import OverlayLayoutError, SchemaError
 from dnadesign.usr.contract.layout import META_KEY
 from dnadesign.usr.contract.names import TOMBSTONE_NAMESPACE, nearest
@@ -80,6 +81,7 @@ class View:
         if names is None:
             return list(self.columns)
         known = {c.name: c for c in self.columns}
+        names = texts_of(names, what="columns")
         for name in names:
             registered = self.registry.column_type(name)
             if name not in known and registered is not None:
@@ -108,7 +110,8 @@ def make_view(version: Version, registry: Registry, *, namespaces: Sequence[str]
     """
     version.check_layouts()
     base = {f.name: f.type for f in version.base.footer.schema}
-    for name in namespaces or ():
+    wanted = None if namespaces is None else texts_of(namespaces, what="namespaces")
+    for name in wanted or ():
         if name not in version.overlays:
             raise namespace_not_found(version.dataset, name, version.overlays)
     columns = {

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from dnadesign.usr.contract.arguments import mapping_of
 from dnadesign.usr.contract.content import Digest, digest_text
 from dnadesign.usr.contract.errors import CorruptFileError, ValidationError
 from dnadesign.usr.contract.events import Event, Fingerprint
@@ -88,7 +89,7 @@ def _target(ref: ArtifactRef | Mapping[str, Any] | str) -> tuple[str, str | None
     if isinstance(ref, str):
         return ref, None
     if isinstance(ref, Mapping):
-        refs = [name for name in ref if name.endswith(f"__{REF}") and ref[name] is not None]
+        refs = [name for name in mapping_of(ref, what="ref") if name.endswith(f"__{REF}") and ref[name] is not None]
         if len(refs) == 1:
             return str(ref[refs[0]]), ref.get(f"{refs[0].removesuffix(REF)}{SHA256}")
         raise ValidationError(

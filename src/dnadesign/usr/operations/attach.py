@@ -12,6 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from dnadesign.usr.contract.arguments import mapping_of, texts_of
 from dnadesign.usr.contract.content import Digest, digest_table, digest_text
 from dnadesign.usr.contract.errors import DuplicateKeyError, MissingKeyError, SchemaError, ValidationError
 from dnadesign.usr.contract.events import Event, Fingerprint
@@ -123,6 +124,8 @@ class Attach:
         """
         self.contract = user_contract(registry, self.namespace)
         check_key(self.key)
+        if self.columns is not None:
+            texts_of(_names(self.columns), what="columns")
         is_file = isinstance(self.source, (str, os.PathLike))
         self.what = os.fspath(self.source) if is_file else f"data for namespace {self.namespace!r}"
         pieces = read_pieces(Path(self.source), format=self.format) if is_file else self._arrow_pieces()
@@ -292,6 +295,11 @@ class Attach:
         )
         path = overlay_file(self.namespace)
         return AttachResult(self.namespace, rows, new, missing, (), total, tuple(self.names), size, path)
+
+
+def _names(columns: Columns) -> Columns:
+    """The registered names that are asked for."""
+    return list(mapping_of(columns, what="columns").values()) if isinstance(columns, Mapping) else columns
 
 
 class _Incoming:

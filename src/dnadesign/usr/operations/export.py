@@ -14,6 +14,7 @@ from uuid import uuid4
 
 import pyarrow as pa
 
+from dnadesign.usr.contract.arguments import path_of
 from dnadesign.usr.contract.errors import SchemaError, StorageError, ValidationError
 from dnadesign.usr.contract.layout import EVENTS
 from dnadesign.usr.formats.writers import compressed, export_format, write_rows
@@ -62,7 +63,7 @@ def export(
         SchemaError: A column or namespace is unknown.
         StorageError: The file cannot be written.
     """
-    target = None if path == STANDARD_OUTPUT else Path(path).absolute()
+    target = None if path == STANDARD_OUTPUT else path_of(path, what="path").absolute()
     kind = export_format(target, given=format)
     if target is not None:
         _check_target(store.fs, target)

@@ -9,6 +9,7 @@ from typing import get_args
 
 import pyarrow as pa
 
+from dnadesign.usr.contract.arguments import count_of, texts_of
 from dnadesign.usr.contract.errors import ValidationError
 from dnadesign.usr.contract.motifs import MotifKind, Strand, compile_motif, find_matches, reverse_complement
 from dnadesign.usr.operations._scan import scan
@@ -67,9 +68,10 @@ def grep(
     compiled = compile_motif(pattern, kind, ignore_case=ignore_case)
     if strand not in get_args(Strand):
         raise ValidationError(f"strand {strand!r}: expected {', '.join(map(repr, get_args(Strand)))}")
-    if limit is not None and (not isinstance(limit, int) or isinstance(limit, bool) or limit < 0):
-        raise ValidationError(f"limit {limit!r}: expected a number of matches, 0 or more")
-    asked = [name for name in dict.fromkeys(columns or ()) if name != "id"]
+    if limit is not None:
+        count_of(limit, what="limit")
+    given = [] if columns is None else texts_of(columns, what="columns")
+    asked = [name for name in dict.fromkeys(given) if name != "id"]
     reader = scan(
         store, list(dict.fromkeys([*_NEEDED, *asked])), where=where, include_deleted=include_deleted
     )

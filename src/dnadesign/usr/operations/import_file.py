@@ -12,6 +12,7 @@ import numpy as np
 import pyarrow as pa
 
 from dnadesign.usr.contract.actor import Actor
+from dnadesign.usr.contract.arguments import mapping_of, texts_of
 from dnadesign.usr.contract.content import Digest, digest_table, digest_text
 from dnadesign.usr.contract.errors import AlphabetError, DuplicateIDError, SchemaError, ValidationError
 from dnadesign.usr.contract.events import Event
@@ -162,6 +163,8 @@ class ImportFile:
         if self.alphabet is not None:
             validate_alphabet(self.alphabet, bio_type=self.bio_type)
         self.kind = format_of(self.path, given=self.format)
+        if self.columns is not None:
+            texts_of(mapping_of(self.columns, what="columns").values(), what="columns")
         for name in self.columns or {}:
             if name not in CORE_COLUMNS:
                 meant = nearest(name, CORE_COLUMNS)

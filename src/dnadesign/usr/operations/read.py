@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-from dnadesign.usr.contract.errors import MissingKeyError, ValidationError
+from dnadesign.usr.contract.arguments import count_of, ids_of
+from dnadesign.usr.contract.errors import MissingKeyError
 from dnadesign.usr.operations._duck import connect as duck_connect
 from dnadesign.usr.operations._duck import told_as_ours
 from dnadesign.usr.operations._merge import KEEP, ROW, Query, duplicate_keys, merge_sql, merged_batches
@@ -26,8 +27,7 @@ if TYPE_CHECKING:  # only a name in signatures, see _duck
 
 def head(store: Store, n: int, *, columns: Sequence[str] | None, include_deleted: bool) -> pa.Table:
     """The first ``n`` rows in base order: the base says which, then the overlays are asked for those only."""
-    if not isinstance(n, int) or n < 0:
-        raise ValidationError(f"head: {n!r} rows: expected 0 or more")
+    count_of(n, what="head: rows")
     version, view, _ = open_view(store)
     with version:
         picked = tuple(view.pick(columns))
@@ -45,7 +45,7 @@ def get(
     Raises:
         MissingKeyError: An id is not in the dataset, or deleted.
     """
-    wanted = list(dict.fromkeys([ids] if isinstance(ids, str) else ids))
+    wanted = list(dict.fromkeys(ids_of(ids)))
     digests_of(pa.array(wanted, pa.string()), where="ids")
     version, view, _ = open_view(store)
     with version:

@@ -6,6 +6,7 @@ import contextlib
 from dataclasses import dataclass
 from pathlib import Path
 
+from dnadesign.usr.contract.arguments import path_of
 from dnadesign.usr.contract.errors import CommitOutcomeUnknown, RegistryError, StorageError
 from dnadesign.usr.contract.layout import REGISTRY_FILE
 from dnadesign.usr.contract.names import check_namespace
@@ -92,7 +93,7 @@ def register_namespace(
         owner=owner,
         description=description,
     )
-    root = Path(root)
+    root = path_of(root, what="root")
     try:
         make_dirs(fs, root)
     except OSError as error:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from dnadesign.usr.contract.arguments import path_of
 from dnadesign.usr.contract.errors import RegistryError, SequencesError, ValidationError
 from dnadesign.usr.contract.layout import FROZEN, frozen_hash_in
 from dnadesign.usr.contract.names import check_namespace
@@ -96,7 +97,7 @@ def diff_registry(
         RegistryError: There is no such registry.
         ValidationError: A frozen registry or snapshot is asked for and no dataset named.
     """
-    folder = Path(root)
+    folder = path_of(root, what="root")
     old = _named(folder, dataset, before, fs)
     new = _named(folder, dataset, after, fs)
     return _compare(folder, old, new, [dataset] if dataset is not None else list_datasets(folder, fs=fs), fs)
@@ -116,7 +117,7 @@ def preview_registration(
     Raises:
         RegistryError: There is no registry yet, or the columns break a rule.
     """
-    folder = Path(root)
+    folder = path_of(root, what="root")
     old = load_registry(folder, fs=fs)
     had = old.get(namespace)
     wanted = Namespace(

@@ -8,6 +8,7 @@ from typing import Any, Final, Literal, get_args
 
 import pyarrow as pa
 
+from dnadesign.usr.contract.arguments import text_of, texts_of
 from dnadesign.usr.contract.errors import MissingKeyError, ValidationError
 from dnadesign.usr.contract.names import STATE_NAMESPACE, nearest
 from dnadesign.usr.contract.registry import USR_STATE
@@ -66,7 +67,8 @@ def clear_state(
     Raises:
         ValidationError: A field is unknown, or there is none.
     """
-    names = list(FIELDS) if fields is None else [fields] if isinstance(fields, str) else list(fields)
+    given = [fields] if isinstance(fields, str) else fields
+    names = list(FIELDS) if given is None else texts_of(given, what="fields")
     for name in names:
         if name not in FIELDS:
             meant = nearest(str(name), FIELDS)
@@ -97,8 +99,9 @@ def _checked(name: str, value: object) -> object:
         return value
     if name == "lineage":
         return _lineage(value)
-    if not isinstance(value, str) or not value:
-        raise ValidationError(f"{name} {value!r:.80}: expected text")
+    if not text_of(value, what=name):
+        raise ValidationError(f"{name}: expected text, found an empty one", mend="None takes the value away")
+    value = text_of(value, what=name)
     known: dict[str, tuple[str, ...]] = {"qc_status": get_args(QcStatus), "split": get_args(Split)}
     if name in known and value not in known[name]:
         meant = nearest(value, known[name])
@@ -110,10 +113,7 @@ def _checked(name: str, value: object) -> object:
 
 
 def _lineage(value: object) -> list[str]:
-    texts = list(value) if isinstance(value, (list, tuple)) else None
-    if texts is None or not all(isinstance(text, str) for text in texts):
-        raise ValidationError(f"lineage {value!r:.80}: expected a list of texts", mend="give one as ['...']")
-    return texts
+    return [text_of(text, what="lineage") for text in texts_of(value, what="lineage")]
 
 
 def get_state(store: Store, ids: str | Iterable[str]) -> pa.Table:

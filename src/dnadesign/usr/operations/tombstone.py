@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from dnadesign.usr.contract.errors import ValidationError
+from dnadesign.usr.contract.arguments import text_of
 from dnadesign.usr.contract.names import TOMBSTONE_NAMESPACE
 from dnadesign.usr.operations._record_values import SetValues
 
@@ -17,8 +17,8 @@ def tombstone(ids: str | Iterable[str], *, reason: str | None, allow_missing: bo
     Raises:
         ValidationError: The reason is no text.
     """
-    if reason is not None and not isinstance(reason, str):
-        raise ValidationError(f"reason: expected text, found {type(reason).__name__}")
+    if reason is not None:
+        text_of(reason, what="reason")
     return SetValues(
         TOMBSTONE_NAMESPACE,
         "tombstone",

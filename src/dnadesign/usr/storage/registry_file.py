@@ -10,6 +10,7 @@ from pathlib import Path
 
 import yaml
 
+from dnadesign.usr.contract.arguments import path_of
 from dnadesign.usr.contract.errors import RegistryError, StorageError, ValidationError
 from dnadesign.usr.contract.layout import REGISTRY_FILE, frozen_file, is_sha256
 from dnadesign.usr.contract.names import STATE_NAMESPACE, check_column, check_namespace, nearest
@@ -35,7 +36,7 @@ def load_registry(root: str | Path, *, fs: FileSystem = REAL) -> Registry:
         RegistryError: There is none, or it breaks a rule; the message gives file, line and column.
         StorageError: It cannot be read.
     """
-    path = Path(root) / REGISTRY_FILE
+    path = path_of(root, what="root") / REGISTRY_FILE
     data = read_registry_bytes(path, fs=fs)
     if data is None:
         raise RegistryError(

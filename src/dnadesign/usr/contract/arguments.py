@@ -1,0 +1,109 @@
+"""What callers hand in, held against what is meant: a wrong kind of value is told as an error of this library."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from dnadesign.usr.contract.errors import ValidationError
+
+MOST = 2**63 - 1
+
+
+def path_of(value: object, *, what: str) -> Path:
+    """A path given as text or as an object of the file system protocol.
+
+    Raises:
+        ValidationError: It is neither, or no path of this system.
+    """
+    if not isinstance(value, (str, os.PathLike)):
+        raise ValidationError(f"{what}: expected a path, found {type(value).__name__}")
+    text = os.fspath(value)
+    if not isinstance(text, str) or "\0" in text or not _is_text(text):
+        raise ValidationError(f"{what} {text!r:.80}: is no path")
+    return Path(text)
+
+
+def texts_of(value: object, *, what: str) -> list[str]:
+    """Several names, in order.
+
+    Raises:
+        ValidationError: They are not a list of texts; a single text is no list.
+    """
+    if isinstance(value, (str, bytes, Mapping)) or not isinstance(value, Iterable):
+        raise ValidationError(
+            f"{what}: expected a list of names, found {_shown(value)}",
+            mend=f"pass a list: [{value!r}]" if isinstance(value, str) else None,
+        )
+    found = list(value)
+    for place, each in enumerate(found):
+        if not isinstance(each, str):
+            raise ValidationError(f"{what}, number {place}: expected a name, found {_shown(each)}")
+    return found
+
+
+def ids_of(value: object) -> list[str]:
+    """Ids, one or several, in order; that they are ids is checked where they are looked up.
+
+    Raises:
+        ValidationError: They are no texts.
+    """
+    found = [value] if isinstance(value, str) else texts_of(value, what="ids")
+    for place, each in enumerate(found):
+        if not each.isascii():
+            raise ValidationError(
+                f"ids, number {place}: {each!r:.80} is not an id (40 lower-case hex digits)"
+            )
+    return found
+
+
+def count_of(value: object, *, what: str, least: int = 0, most: int = MOST) -> int:
+    """A whole number.
+
+    Raises:
+        ValidationError: It is none, or outside the limits.
+    """
+    if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
+        limit = f"{least} or more" if most == MOST else f"from {least} to {most}"
+        raise ValidationError(f"{what} {value!r:.80}: expected a whole number, {limit}")
+    return value
+
+
+def mapping_of(value: object, *, what: str) -> dict[str, Any]:
+    """Names with values; nothing when None.
+
+    Raises:
+        ValidationError: It is no mapping with texts for keys.
+    """
+    if value is None:
+        return {}
+    if not isinstance(value, Mapping) or not all(isinstance(key, str) for key in value):
+        raise ValidationError(f"{what}: expected names with values, found {_shown(value)}")
+    return dict(value)
+
+
+def text_of(value: object, *, what: str) -> str:
+    """A text that can be stored.
+
+    Raises:
+        ValidationError: It is none, or has half a character in it (a lone surrogate).
+    """
+    if not isinstance(value, str):
+        raise ValidationError(f"{what}: expected text, found {_shown(value)}")
+    if not _is_text(value):
+        raise ValidationError(f"{what} {value!r:.80}: has symbols that are no Unicode characters")
+    return value
+
+
+def _is_text(value: str) -> bool:
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _shown(value: object) -> str:
+    return f"{value!r:.40}" if isinstance(value, (str, bytes, int, float)) else type(value).__name__
