@@ -16,9 +16,7 @@ from typing import TYPE_CHECKING
 
 from dnadesign.usr.contract.errors import CorruptFileError, SequencesError, StorageError, ValidationError
 
-if (
-    TYPE_CHECKING
-):  # loaded at the first query: commands that only look at footers or events start in a third of the time
+if TYPE_CHECKING:  # loaded at the first query: commands that only look at footers or events do without it
     import duckdb
 
 MEMORY_VARIABLE = "USR_MEMORY_LIMIT"

@@ -89,7 +89,11 @@ def _target(ref: ArtifactRef | Mapping[str, Any] | str) -> tuple[str, str | None
     if isinstance(ref, str):
         return ref, None
     if isinstance(ref, Mapping):
-        refs = [name for name in mapping_of(ref, what="ref") if name.endswith(f"__{REF}") and ref[name] is not None]
+        refs = [
+            name
+            for name in mapping_of(ref, what="ref")
+            if name.endswith(f"__{REF}") and ref[name] is not None
+        ]
         if len(refs) == 1:
             return str(ref[refs[0]]), ref.get(f"{refs[0].removesuffix(REF)}{SHA256}")
         raise ValidationError(
