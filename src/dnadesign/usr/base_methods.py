@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from os import PathLike
 
 from dnadesign.usr.contract.actor import Actor
-from dnadesign.usr.contract.arguments import path_of
 from dnadesign.usr.contract.errors import ValidationError
 from dnadesign.usr.operations import import_file as _import_file
 from dnadesign.usr.operations._mutation import run
@@ -17,6 +16,7 @@ from dnadesign.usr.operations.materialize import Materialize, MaterializeResult,
 from dnadesign.usr.operations.merge_from import MergeFrom, MergeResult, OnDuplicate
 from dnadesign.usr.operations.snapshot import PruneSnapshots, Snapshot
 from dnadesign.usr.storage.maintenance import require
+from dnadesign.usr.storage.paths import path_of
 from dnadesign.usr.storage.store import Store
 
 

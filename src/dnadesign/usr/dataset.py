@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 
 from dnadesign.usr.base_methods import BaseMethods
 from dnadesign.usr.contract.actor import Actor
-from dnadesign.usr.contract.arguments import path_of
 from dnadesign.usr.contract.errors import DatasetNotFound, ValidationError
 from dnadesign.usr.contract.layout import EVENTS, RECORDS
 from dnadesign.usr.contract.names import STATE_NAMESPACE, check_batch_id, nearest
@@ -36,6 +35,7 @@ from dnadesign.usr.storage.filesystem import REAL, FileSystem
 from dnadesign.usr.storage.lock import DEFAULT_TIMEOUT
 from dnadesign.usr.storage.maintenance import maintenance as _maintenance
 from dnadesign.usr.storage.maintenance import require
+from dnadesign.usr.storage.paths import path_of
 from dnadesign.usr.storage.store import Store
 from dnadesign.usr.transaction import Transaction
 

@@ -2,28 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Mapping
-from pathlib import Path
 from typing import Any
 
 from dnadesign.usr.contract.errors import ValidationError
 
 MOST = 2**63 - 1
-
-
-def path_of(value: object, *, what: str) -> Path:
-    """A path given as text or as an object of the file system protocol.
-
-    Raises:
-        ValidationError: It is neither, or no path of this system.
-    """
-    if not isinstance(value, (str, os.PathLike)):
-        raise ValidationError(f"{what}: expected a path, found {type(value).__name__}")
-    text = os.fspath(value)
-    if not isinstance(text, str) or "\0" in text or not _is_text(text):
-        raise ValidationError(f"{what} {text!r:.80}: is no path")
-    return Path(text)
 
 
 def texts_of(value: object, *, what: str) -> list[str]:
@@ -92,12 +76,13 @@ def text_of(value: object, *, what: str) -> str:
     """
     if not isinstance(value, str):
         raise ValidationError(f"{what}: expected text, found {_shown(value)}")
-    if not _is_text(value):
+    if not is_text(value):
         raise ValidationError(f"{what} {value!r:.80}: has symbols that are no Unicode characters")
     return value
 
 
-def _is_text(value: str) -> bool:
+def is_text(value: str) -> bool:
+    """Whether a text is whole: no lone surrogates."""
     try:
         value.encode()
     except UnicodeEncodeError:

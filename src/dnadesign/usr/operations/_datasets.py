@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from dnadesign.usr.contract.arguments import path_of
 from dnadesign.usr.contract.errors import NamespaceError
 from dnadesign.usr.contract.layout import EVENTS
 from dnadesign.usr.contract.names import check_dataset_id
 from dnadesign.usr.storage.filesystem import REAL, FileSystem, told_unreadable
+from dnadesign.usr.storage.paths import path_of
 
 
 def list_datasets(root: str | Path, *, fs: FileSystem = REAL) -> list[str]:

@@ -14,12 +14,12 @@ from uuid import uuid4
 
 import pyarrow as pa
 
-from dnadesign.usr.contract.arguments import path_of
 from dnadesign.usr.contract.errors import SchemaError, StorageError, ValidationError
 from dnadesign.usr.contract.layout import EVENTS
 from dnadesign.usr.formats.writers import compressed, export_format, write_rows
 from dnadesign.usr.operations._scan import scan
 from dnadesign.usr.storage.filesystem import FileSystem, opened
+from dnadesign.usr.storage.paths import path_of
 from dnadesign.usr.storage.store import Store
 
 STANDARD_OUTPUT = "-"

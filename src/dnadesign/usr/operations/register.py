@@ -6,7 +6,6 @@ import contextlib
 from dataclasses import dataclass
 from pathlib import Path
 
-from dnadesign.usr.contract.arguments import path_of
 from dnadesign.usr.contract.errors import CommitOutcomeUnknown, RegistryError, StorageError
 from dnadesign.usr.contract.layout import REGISTRY_FILE
 from dnadesign.usr.contract.names import check_namespace
@@ -21,6 +20,7 @@ from dnadesign.usr.contract.registry import (
 )
 from dnadesign.usr.storage.filesystem import REAL, FileSystem, make_dirs, replace_file
 from dnadesign.usr.storage.lock import DEFAULT_TIMEOUT, check_locks_exclude, exclusive_lock
+from dnadesign.usr.storage.paths import path_of
 from dnadesign.usr.storage.registry_edit import edit_registry
 from dnadesign.usr.storage.registry_file import (
     parse_registry,

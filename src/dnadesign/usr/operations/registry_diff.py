@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from dnadesign.usr.contract.arguments import path_of
 from dnadesign.usr.contract.errors import RegistryError, SequencesError, ValidationError
 from dnadesign.usr.contract.layout import FROZEN, frozen_hash_in
 from dnadesign.usr.contract.names import check_namespace
@@ -22,6 +21,7 @@ from dnadesign.usr.contract.registry_match import ColumnMismatch, match_columns
 from dnadesign.usr.operations._check_registry import derived_columns, frozen_hash
 from dnadesign.usr.operations._datasets import list_datasets
 from dnadesign.usr.storage.filesystem import REAL, FileSystem
+from dnadesign.usr.storage.paths import path_of
 from dnadesign.usr.storage.registry_file import load_registry, load_snapshot, registry_hash_of
 from dnadesign.usr.storage.store import Store
 

@@ -10,12 +10,12 @@ from pathlib import Path
 
 import yaml
 
-from dnadesign.usr.contract.arguments import path_of
 from dnadesign.usr.contract.errors import RegistryError, StorageError, ValidationError
 from dnadesign.usr.contract.layout import REGISTRY_FILE, frozen_file, is_sha256
 from dnadesign.usr.contract.names import STATE_NAMESPACE, check_column, check_namespace, nearest
 from dnadesign.usr.contract.registry import Namespace, Registry, RegistryColumn, check_state_namespace
 from dnadesign.usr.storage.filesystem import REAL, FileSystem, opened
+from dnadesign.usr.storage.paths import path_of
 from dnadesign.usr.storage.yaml_nodes import (
     MAX_BYTES,
     Mapping,
