@@ -80,7 +80,8 @@ def check(folder: Path, told: set[int]) -> None:
     found = Dataset(folder, "set")
     found.recover()
     problems = [*found.check().problems, *found.verify_events(deep=True).problems]
-    left = [p.name for p in (found.dir / ".usr").rglob("*") if p.is_file() and p.parent.name != "torn"]
+    caches = ("torn", "keys")  # what was cut off is kept, what is remembered of keys may be
+    left = [p.name for p in (found.dir / ".usr").rglob("*") if p.is_file() and p.parent.name not in caches]
     table = found.to_arrow(["id", "lab__batch"]).to_pydict()
     by_id = dict(zip(table["id"], table["lab__batch"], strict=True))
     batches = {value for value in by_id.values() if value is not None}

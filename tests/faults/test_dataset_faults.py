@@ -1,5 +1,6 @@
 """Real datasets keep their promises too: each verb is all or nothing, through crashes and errors at its operations."""
 
+import contextlib
 import errno
 import logging
 from collections.abc import Callable
@@ -13,6 +14,7 @@ from dnadesign.usr.storage.registry_file import load_registry
 from dnadesign.usr.testing.disk import os_error
 from dnadesign.usr.testing.simulated import Fault, Operation, SimulatedFileSystem
 from tests.faults.changes import ROOT, repeatable_ids
+from tests.faults.damage import INTENT_NAME
 from tests.faults.datasets import VERBS, Seen, Verb, dataset, problems_of, seen, with_dataset, with_registry
 from tests.faults.enumeration import shown
 
@@ -41,11 +43,13 @@ class Search:
         self.verb(dataset(fs))
         fs.before = None
         self.after = seen(fs)
+        committed = [m for o, m in moments if o.kind == "rename" and o.path.name == INTENT_NAME][-1].clone()
         for operation, moment in moments:
             for state in [moment, *moment.crashes(most=CRASHES, random=Random(operation.index))]:
                 self.settle(f"before {shown(operation)}", state, (self.before, self.after))
         for state in [fs, *fs.crashes(most=CRASHES)]:
             self.settle("done", state, (self.after,))
+        self.recover_in_pieces(committed)
         return [operation for operation, _ in moments]
 
     def fault(self, where: str, faults: Callable[[Operation], Fault | None]) -> None:
@@ -61,6 +65,28 @@ class Search:
             allowed = (self.before,)
         fs.before = None
         self.settle(where, fs, allowed)
+
+    def recover_in_pieces(self, left: SimulatedFileSystem) -> None:
+        """The recovery that has most to do is killed at its operations, and each second one fails."""
+        fs, operations = left.clone(), list[tuple[Operation, SimulatedFileSystem]]()
+
+        def before(operation: Operation) -> None:
+            if operation.changes:
+                operations.append((operation, fs.clone()))
+
+        fs.before = before
+        dataset(fs).recover()
+        for operation, moment in operations:
+            where = f"recovery, before {shown(operation)}"
+            for state in [moment, *moment.crashes(most=CRASHES, random=Random(operation.index))]:
+                self.settle(where, state, (self.before, self.after))
+            if operation.index % 2:
+                state = left.clone()
+                state.before = errors_at(operation)[0][1]
+                with contextlib.suppress(SequencesError, OSError):
+                    dataset(state).recover()
+                state.before = None
+                self.settle(f"{where}, EIO", state, (self.before, self.after))
 
     def settle(self, where: str, fs: SimulatedFileSystem, allowed: tuple[Seen | None, ...]) -> None:
         """Read, recover, check, and change."""
