@@ -202,7 +202,7 @@ def test_a_damaged_intent_is_an_error_that_names_it_and_is_left_alone(damage: by
         write_all(file, 0, damage)
     with pytest.raises(CorruptFileError, match=r"intent\.json") as caught:
         recover_now(world.fs)
-    assert "usr maintenance recover" in str(caught.value)
+    assert "usr events verify" in str(caught.value)
     assert world.fs.files(DATASET)[INTENT] == damage
     with pytest.raises(CorruptFileError):
         open_version(world.fs, DATASET)

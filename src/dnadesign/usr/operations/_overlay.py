@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
@@ -32,6 +32,7 @@ from dnadesign.usr.contract.types import arrow_type_str, parse_type_str, same_st
 from dnadesign.usr.operations._mutation import Mutation
 from dnadesign.usr.operations._rows import check_columns
 from dnadesign.usr.operations._view import TOMBSTONE_TYPES
+from dnadesign.usr.storage.files_in_turn import FilesInTurn
 from dnadesign.usr.storage.intent import Move
 from dnadesign.usr.storage.parquet import corrupt, read_footer, write_stream
 from dnadesign.usr.storage.registry_file import contract_form_hash, contract_hash_of
@@ -41,7 +42,6 @@ from dnadesign.usr.storage.version import (
     Overlay,
     PinnedFile,
     namespace_not_found,
-    raise_descriptor_limit,
     stored_overlays,
 )
 
@@ -141,19 +141,16 @@ def overlay_metadata(
 
 @contextmanager
 def stored_overlay(store: Store, namespace: str) -> Iterator[Overlay]:
-    """The files of a namespace as they are now, open; none if it has none. The dataset's lock is held.
+    """The files of a namespace as they are now, to read; none if it has none. The dataset's lock is held.
+
+    Many parts are open in turn: compaction is the way out where there are more than can be open at once.
 
     Raises:
         OverlayLayoutError: The namespace is both a file and parts.
     """
     paths = stored_overlays(store.fs, store.dir, None).get(namespace, [])
-    raise_descriptor_limit(len(paths))
-    with ExitStack() as stack:
-        files = []
-        for path in paths:
-            file = store.fs.open(store.path(path), "read")
-            stack.callback(file.close)
-            files.append(PinnedFile(path, file))
+    with FilesInTurn(store.fs) as files_in_turn:
+        files = [PinnedFile(path, files_in_turn.file(store.path(path))) for path in paths]
         overlay = Overlay(namespace, tuple(files))
         if files:
             overlay.check_layout(store.dir)

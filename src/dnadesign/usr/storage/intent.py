@@ -115,7 +115,8 @@ def _from_json(found: Mapping[str, Any], synced: bool) -> Intent:
 def _damaged(path: Path, why: str) -> CorruptFileError:
     return CorruptFileError(
         f"{path}: the intent of an unfinished change cannot be read: {why}",
-        mend="run 'usr maintenance recover' in the dataset; it describes what it finds and guesses nothing",
+        mend=f"copy the dataset's folder, then move {path.name} out of it: 'usr events verify' then tells whether the "
+        "last change in the log lacks files, which are in .usr/staging of the copy; or restore a backup",
     )
 
 

@@ -219,8 +219,17 @@ def _published(fs: FileSystem, target: Path, publish: Publish) -> bool:
 def _lost(dataset: Path, target: str, source: str, intent: Intent) -> CorruptFileError:
     return CorruptFileError(
         f"{dataset / target}: change {intent.txid} is committed, but what it names so is neither there nor at {source}",
-        mend="run 'usr maintenance recover' in the dataset; it describes what it finds and guesses nothing",
+        mend=f"put it back from a backup under one of the two names ({_described(intent, target)}), then run "
+        "'usr maintenance recover' in the dataset",
     )
+
+
+def _described(intent: Intent, target: str) -> str:
+    """What the file has to be, as far as the intent says."""
+    publish = next((p for p in intent.publishes if p.target == target), None)
+    if publish is None:
+        return "what lay there before the change"
+    return f"{publish.bytes} bytes" + (f", sha256 {publish.sha256}" if publish.sha256 is not None else "")
 
 
 def recover(fs: FileSystem, dataset: Path) -> list[str]:

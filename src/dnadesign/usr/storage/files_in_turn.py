@@ -1,0 +1,73 @@
+"""Many files to read with few descriptors: each is open while it is used, and the ones not used for longest are closed.
+
+For whoever holds the dataset's lock, so that a file that is opened again is the same file.
+"""
+
+from __future__ import annotations
+
+import resource
+import threading
+from collections import OrderedDict
+from pathlib import Path
+from typing import Any, cast
+
+from dnadesign.usr.storage.filesystem import FileSystem, OpenFile
+
+_MOST = 256
+_SHARE = 8  # of all the descriptors that the process may have
+
+
+class FilesInTurn:
+    """Files that are open in turn; close them, or use them in a ``with`` block."""
+
+    def __init__(self, fs: FileSystem) -> None:
+        soft = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+        self.most = _MOST if soft == resource.RLIM_INFINITY else max(_SHARE, min(_MOST, soft // _SHARE))
+        self._fs, self._open = fs, OrderedDict[Path, OpenFile]()
+        self._lock = threading.Lock()  # parts are decoded ahead by other threads
+
+    def file(self, path: Path) -> OpenFile:
+        """A file to read, opened now to see that it is there.
+
+        Raises:
+            FileNotFoundError: It is not.
+        """
+        self.opened(path)
+        return cast(OpenFile, _FileInTurn(self, path))
+
+    def opened(self, path: Path) -> OpenFile:
+        """The file, open now; it stays open until others have been used."""
+        with self._lock:
+            if path not in self._open:
+                while len(self._open) >= self.most:
+                    self._open.popitem(last=False)[1].close()
+                self._open[path] = self._fs.open(path, "read")
+            self._open.move_to_end(path)
+            return self._open[path]
+
+    def close(self) -> None:
+        """Let go of all files."""
+        with self._lock:
+            while self._open:
+                self._open.popitem()[1].close()
+
+    def __enter__(self) -> FilesInTurn:
+        """Itself."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Let go of all files."""
+        self.close()
+
+
+class _FileInTurn:
+    """What an open file has, of the file as it is open at the moment of use."""
+
+    def __init__(self, files: FilesInTurn, path: Path) -> None:
+        self._files, self.path = files, path
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._files.opened(self.path), name)
+
+    def close(self) -> None:
+        """The others close it."""
