@@ -69,7 +69,7 @@ def read_json(path: Path) -> dict[str, object] | None:
         raise _refused(path, error) from None
     try:
         value = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         value = None
     if not isinstance(value, dict):
         raise StateFileError(

@@ -184,7 +184,7 @@ def _read_meta(path: Path) -> dict[str, object]:
         raise UsageProblem(f"{path} is larger than {_MOST_META_BYTES // 1024} KiB; send facts, not data")
     try:
         value = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         where = f":{error.lineno}" if isinstance(error, json.JSONDecodeError) else ""
         raise UsageProblem(f"{path}{where} is not JSON") from None
     if not isinstance(value, dict):

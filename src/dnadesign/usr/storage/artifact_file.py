@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import hashlib
 import io
+import math
 import re
 import zipfile
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -26,6 +28,18 @@ _KINDS = "biufcSU"  # bool, integers, floats, complex, fixed-width bytes and tex
 _LARGEST_ITEM = {"f": 8, "c": 16}  # longer floats differ from machine to machine
 _TIME = (1980, 1, 1, 0, 0, 0)
 _UNIX = 3
+_UNPACKED_BYTES = 1 << 26  # always allowed; what this library writes is not packed at all
+_UNPACKED_RATIO = 200
+_READ_ERRORS = (
+    ValueError,
+    OSError,
+    EOFError,
+    KeyError,
+    RuntimeError,
+    NotImplementedError,
+    zipfile.BadZipFile,
+    zlib.error,
+)
 _MODE = 0o644 << 16
 
 
@@ -121,7 +135,33 @@ def decode_arrays(data: bytes, *, where: str, sha256: str) -> dict[str, np.ndarr
             f"{where}: its bytes hash to {found}, expected {sha256}", mend="restore the file from a backup"
         )
     try:
+        _check_sizes(data)
         with np.load(io.BytesIO(data), allow_pickle=False) as archive:
             return {name: archive[name] for name in archive.files}
-    except (ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
+    except _READ_ERRORS as error:
         raise CorruptFileError(f"{where}: not a file of plain arrays: {error}") from error
+
+
+def _check_sizes(data: bytes) -> None:
+    """Refuse members that claim more than they have, or unpack to far more than the file: neither is read then.
+
+    Raises:
+        ValueError: There is one.
+    """
+    most = max(_UNPACKED_BYTES, _UNPACKED_RATIO * len(data))
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        if sum(entry.file_size for entry in archive.infolist()) > most:
+            raise ValueError(f"its {len(data)} bytes would unpack to more than {most}")
+        for entry in archive.infolist():
+            with archive.open(entry) as member:
+                version = np.lib.format.read_magic(member)
+                reads = {
+                    (1, 0): np.lib.format.read_array_header_1_0,
+                    (2, 0): np.lib.format.read_array_header_2_0,
+                }
+                if version not in reads:
+                    raise ValueError(f"{entry.filename} is of version {version}")
+                shape, _, dtype = reads[version](member)
+                claimed = math.prod(shape) * dtype.itemsize
+                if claimed != entry.file_size - member.tell() or min(shape, default=0) < 0:
+                    raise ValueError(f"{entry.filename} claims {claimed} bytes of values")

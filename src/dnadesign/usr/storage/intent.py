@@ -96,7 +96,7 @@ def parse_intent(data: bytes, *, path: Path, synced: bool) -> Intent:
         if found["intent_version"] != INTENT_VERSION:
             raise _damaged(path, f"its version {found['intent_version']!r} is not {INTENT_VERSION}")
         return _from_json(found, synced)
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise _damaged(path, f"it lacks what an intent has ({error})") from error
 
 

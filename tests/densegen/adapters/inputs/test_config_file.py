@@ -134,3 +134,34 @@ def test_what_decides_the_designs_is_in_the_hash(change: dict[str, object]) -> N
 
 def test_the_content_of_the_inputs_is_in_the_hash() -> None:
     assert config_sha256(config(), {"sites": "a"}) != config_sha256(config(), {"sites": "b"})
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a: &a [*a]\n",
+        "a: &a [1, 1, 1, 1, 1, 1, 1, 1, 1]\n"
+        + "".join(
+            f"{n}: &{n} [{', '.join([f'*{m}'] * 9)}]\n" for m, n in zip("abcdefgh", "bcdefghi", strict=True)
+        ),
+        "a: " + "[" * 5000 + "\n",
+        "a: [\n" * 5000,
+        "- " * 5000 + "\n",
+        '{"a":' * 5000,
+        "# " + "x" * (1 << 20),
+    ],
+    ids=[
+        "alias of itself",
+        "aliases of aliases",
+        "brackets",
+        "brackets over lines",
+        "lists",
+        "braces",
+        "size",
+    ],
+)
+def test_a_config_that_would_take_forever_is_refused_at_once(text: str, tmp_path: Path) -> None:
+    path = tmp_path / "config.yaml"
+    path.write_text(text)
+    with pytest.raises(ConfigError, match=r"found|not YAML|expected keys|required key"):
+        load_config(path)

@@ -20,6 +20,9 @@ from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from dnadesign.densegen.contract.config import DesignConfig
 from dnadesign.densegen.contract.errors import ConfigError
 
+_MOST_CHARACTERS = 1 << 20
+_MOST_NESTED = 64
+
 type _Loc = tuple[int | str, ...]
 
 _TUPLE = re.compile(r"tuple should have at (?:most|least) 2 items after validation, not \d+")
@@ -52,7 +55,9 @@ def load_config(path: Path) -> LoadedConfig:
     """
     tree = _parse(path)
     try:
-        config = DesignConfig.model_validate(_plain(tree))
+        config = DesignConfig.model_validate(_plain(tree, _Room()))
+    except (RecursionError, _TooLarge):
+        raise _not_a_config(path, "an alias (*name) that stands for itself, or for far too much") from None
     except ValidationError as error:
         faults = [_fault(path, tree, dict(one)) for one in error.errors(include_url=False)]
         raise ConfigError("\n".join(dict.fromkeys(faults))) from None
@@ -88,8 +93,11 @@ def _parse(path: Path) -> CommentedMap:
         ) from None
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: cannot be read: {error}") from None
+    _check_depth(path, text)
     try:
         tree = YAML(typ="rt").load(text)
+    except RecursionError:
+        raise _not_a_config(path, "values nested too deeply") from None
     except DuplicateKeyError as error:
         mark = error.problem_mark
         raise ConfigError(f"{path}:{mark.line + 1}:{mark.column + 1}: {_first_line(error.problem)}") from None
@@ -108,12 +116,48 @@ def _first_line(text: str) -> str:
     return text.strip().splitlines()[0] if text.strip() else "fault"
 
 
-def _plain(node: Any) -> Any:
+def _check_depth(path: Path, text: str) -> None:
+    """Refuse what would keep the YAML library busy for minutes: nothing that is meant looks so.
+
+    Raises:
+        ConfigError: The file is larger than a config, or has brackets or lists nested far deeper than one.
+    """
+    if len(text) > _MOST_CHARACTERS:
+        raise _not_a_config(path, f"{len(text)} characters")
+    depth = 0
+    for number, line in enumerate(text.splitlines(), start=1):
+        depth = max(0, depth + sum(map(line.count, "[{")) - sum(map(line.count, "]}")))
+        if max(depth, line.count("["), line.count("{"), line.count("- ")) > _MOST_NESTED:
+            raise _not_a_config(path, f"values nested too deeply (line {number})")
+
+
+def _not_a_config(path: Path, found: str) -> ConfigError:
+    return ConfigError(f"{path}: found {found}", mend="compare it with a fresh one: dense init DIR")
+
+
+class _TooLarge(Exception):
+    """Aliases make more values than any config has."""
+
+
+@dataclass
+class _Room:
+    """How many values may still come."""
+
+    left: int = 100_000
+
+    def take(self) -> None:
+        self.left -= 1
+        if self.left < 0:
+            raise _TooLarge
+
+
+def _plain(node: Any, room: _Room) -> Any:
     """The tree without ruamel's own types, which strict validation would refuse."""
+    room.take()
     if isinstance(node, Mapping):
-        return {_plain(key): _plain(value) for key, value in node.items()}
+        return {_plain(key, room): _plain(value, room) for key, value in node.items()}
     if isinstance(node, (list, tuple)):
-        return [_plain(value) for value in node]
+        return [_plain(value, room) for value in node]
     for kind in (bool, int, float, str):
         if isinstance(node, kind):
             return kind(node)

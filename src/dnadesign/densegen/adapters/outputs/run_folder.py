@@ -48,7 +48,7 @@ class RunFolder:
             raw = json.loads(self.manifest_path.read_text(encoding="utf-8"))
         except FileNotFoundError:
             return None
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, RecursionError) as error:
             raise DensegenError(f"{self.manifest_path}: not a readable manifest: {error}") from None
         if not isinstance(raw, dict) or raw.get("manifest_version") != MANIFEST_VERSION:
             raise DensegenError(f"{self.manifest_path}: expected manifest_version {MANIFEST_VERSION}")
