@@ -15,7 +15,6 @@ ALLOWED = {
     ): "Arrow reads and writes through the path of a descriptor that the seam has opened",
     ("storage.parquet", "os.lseek"): "Arrow's own descriptor of a file that the seam has opened",
     ("storage.artifact_file", "import io"): "bytes in memory",
-    ("storage.artifact_file", "np.load"): "from bytes in memory",
     ("storage.event_log", "os.path.realpath"): "resolves a symbolic link to a log, which the seam then opens",
     ("storage.lock", ".read_text"): "/proc/self/mountinfo is no file of a dataset",
     ("dataset", "dataset.exists"): "the method of a dataset",

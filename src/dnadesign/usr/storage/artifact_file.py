@@ -30,6 +30,7 @@ _TIME = (1980, 1, 1, 0, 0, 0)
 _UNIX = 3
 _UNPACKED_BYTES = 1 << 26  # always allowed; what this library writes is not packed at all
 _UNPACKED_RATIO = 200
+_HEADERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
 _READ_ERRORS = (
     ValueError,
     OSError,
@@ -135,33 +136,33 @@ def decode_arrays(data: bytes, *, where: str, sha256: str) -> dict[str, np.ndarr
             f"{where}: its bytes hash to {found}, expected {sha256}", mend="restore the file from a backup"
         )
     try:
-        _check_sizes(data)
-        with np.load(io.BytesIO(data), allow_pickle=False) as archive:
-            return {name: archive[name] for name in archive.files}
+        return _members(data)
     except _READ_ERRORS as error:
         raise CorruptFileError(f"{where}: not a file of plain arrays: {error}") from error
 
 
-def _check_sizes(data: bytes) -> None:
-    """Refuse members that claim more than they have, or unpack to far more than the file: neither is read then.
+def _members(data: bytes) -> dict[str, np.ndarray]:
+    """The arrays of a file that unpacks to no more than it may, each as large as it claims to be.
 
     Raises:
-        ValueError: There is one.
+        ValueError: It is none.
     """
     most = max(_UNPACKED_BYTES, _UNPACKED_RATIO * len(data))
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
-        if sum(entry.file_size for entry in archive.infolist()) > most:
+        entries = archive.infolist()
+        if sum(entry.file_size for entry in entries) > most:
             raise ValueError(f"its {len(data)} bytes would unpack to more than {most}")
-        for entry in archive.infolist():
-            with archive.open(entry) as member:
-                version = np.lib.format.read_magic(member)
-                reads = {
-                    (1, 0): np.lib.format.read_array_header_1_0,
-                    (2, 0): np.lib.format.read_array_header_2_0,
-                }
-                if version not in reads:
-                    raise ValueError(f"{entry.filename} is of version {version}")
-                shape, _, dtype = reads[version](member)
-                claimed = math.prod(shape) * dtype.itemsize
-                if claimed != entry.file_size - member.tell() or min(shape, default=0) < 0:
-                    raise ValueError(f"{entry.filename} claims {claimed} bytes of values")
+        return {e.filename.removesuffix(".npy"): _array(e.filename, archive.read(e)) for e in entries}
+
+
+def _array(name: str, data: bytes) -> np.ndarray:
+    member = io.BytesIO(data)
+    version = np.lib.format.read_magic(member)
+    if version not in _HEADERS:
+        raise ValueError(f"{name} is of version {version}")
+    shape, _, dtype = _HEADERS[version](member)
+    claimed = math.prod(shape) * dtype.itemsize
+    if claimed != len(data) - member.tell() or min(shape, default=0) < 0:
+        raise ValueError(f"{name} claims {claimed} bytes of values")
+    member.seek(0)
+    return np.lib.format.read_array(member, allow_pickle=False)
