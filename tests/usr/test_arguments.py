@@ -18,7 +18,7 @@ ODD: list[Any] = [
     [], [None], [5], ["x"], [[1]], ["\ud800"], (), ("x",), {}, {"a": 1}, {1: "a"}, {"id": "x"},
     pa.table({"a": [1]}), pa.table({"id": [1]}),
 ]  # fmt: skip
-INTERNAL = {"self", "fs", "progress", "lock_timeout", "wait"}  # for tests, and callables
+INTERNAL = {"self", "fs", "progress", "wait"}  # for tests, and callables
 
 
 def sensible(dataset: Dataset, ids: tuple[str, ...], folder: Path) -> dict[str, Any]:
@@ -86,6 +86,26 @@ def consume(result: Any) -> None:
     elif hasattr(result, "__next__"):
         list(itertools.islice(result, 3))
         result.close()
+
+
+@pytest.mark.parametrize("where", ["", " ", "\n"])
+def test_an_empty_condition_is_refused_everywhere(where: str, dataset: Dataset, tmp_path: Path) -> None:
+    add(dataset, "ACGT")
+    for call in (
+        lambda: dataset.scan(where=where),
+        lambda: dataset.to_arrow(where=where),
+        lambda: dataset.describe(where=where),
+        lambda: dataset.grep("A", where=where),
+        lambda: dataset.export(tmp_path / "out.csv", where=where),
+    ):
+        with pytest.raises(usr.ValidationError, match="the condition is empty"):
+            call()
+
+
+@pytest.mark.parametrize("timeout", ["x", -1, float("nan"), None])
+def test_a_timeout_that_is_none_is_refused_when_the_dataset_is_made(timeout: Any, dataset: Dataset) -> None:
+    with pytest.raises(usr.ValidationError, match="lock_timeout"):
+        Dataset(dataset.root, dataset.name, lock_timeout=timeout)
 
 
 def test_a_single_name_where_several_belong_is_told_how_to_be_a_list(dataset: Dataset) -> None:

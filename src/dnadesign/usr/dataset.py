@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from dnadesign.usr.base_methods import BaseMethods
 from dnadesign.usr.contract.actor import Actor
+from dnadesign.usr.contract.arguments import seconds_of
 from dnadesign.usr.contract.errors import DatasetNotFound, ValidationError
 from dnadesign.usr.contract.layout import EVENTS, RECORDS
 from dnadesign.usr.contract.names import STATE_NAMESPACE, check_batch_id, nearest
@@ -65,6 +66,7 @@ class Dataset(BaseMethods, OverlayMethods, StateMethods, ReadingMethods, EventMe
         lock_timeout: float = DEFAULT_TIMEOUT,
         fs: FileSystem = REAL,
     ) -> None:
+        lock_timeout = seconds_of(lock_timeout, what="lock_timeout")
         self._store = Store(
             root=path_of(root, what="root").absolute(), name=name, fs=fs, lock_timeout=lock_timeout
         )

@@ -122,7 +122,7 @@ def test_state_can_be_asked_for_before_any_is_set_and_of_deleted_records(
         ({"split": "dev"}, "train, val, test, holdout"),
         ({"masked": 1}, "True or False"),
         ({"lineage": "a"}, "list of texts"),
-        ({"lineage": [1]}, "list of texts"),
+        ({"lineage": [1]}, "number 0: expected a text, found 1"),
         ({"supersedes": ""}, "expected text"),
         ({}, "no field"),
     ],
@@ -259,7 +259,7 @@ def test_a_change_by_another_process_is_built_upon(dataset: Dataset, ids: tuple[
 
 
 def test_unknown_ids_of_the_wrong_kind_are_refused(dataset: Dataset, ids: tuple[str, ...]) -> None:
-    with pytest.raises(ValidationError, match="number 1: expected an id, found int"):
+    with pytest.raises(ValidationError, match="number 1: expected an id, found 5"):
         dataset.tombstone([ids[0], 5])  # type: ignore[list-item] # what a caller may hand in all the same
     with pytest.raises(ValidationError, match="reason: expected text"):
         dataset.tombstone(ids[0], reason=5)  # type: ignore[arg-type] # likewise

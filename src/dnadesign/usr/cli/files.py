@@ -195,7 +195,7 @@ def attach(
             parse_json=parse_json,
         )
     out.done(
-        f"{found.name}: attached {result.rows} rows to {namespace} ({', '.join(result.columns)}){_left_out(result)}",
+        f"{found.name}: attached {result.rows} {'row' if result.rows == 1 else 'rows'} to {namespace} ({', '.join(result.columns)}){_left_out(result)}",
         result.to_dict(),
     )
 

@@ -10,21 +10,27 @@ from dnadesign.usr.contract.errors import ValidationError
 MOST = 2**63 - 1
 
 
-def texts_of(value: object, *, what: str) -> list[str]:
-    """Several names, in order.
+def texts_of(value: object, *, what: str, each: str = "name") -> list[str]:
+    """Several texts, in order.
+
+    Args:
+        value: What was handed in.
+        what: The argument, for errors.
+        each: What one of them is, for errors.
 
     Raises:
         ValidationError: They are not a list of texts; a single text is no list.
     """
     if isinstance(value, (str, bytes, Mapping)) or not isinstance(value, Iterable):
         raise ValidationError(
-            f"{what}: expected a list of names, found {_shown(value)}",
+            f"{what}: expected a list of {each}s, found {_shown(value)}",
             mend=f"pass a list: [{value!r}]" if isinstance(value, str) else None,
         )
     found = list(value)
-    for place, each in enumerate(found):
-        if not isinstance(each, str):
-            raise ValidationError(f"{what}, number {place}: expected a name, found {_shown(each)}")
+    for place, one in enumerate(found):
+        if not isinstance(one, str):
+            article = "an" if each[0] in "aeiou" else "a"
+            raise ValidationError(f"{what}, number {place}: expected {article} {each}, found {_shown(one)}")
     return found
 
 
@@ -34,7 +40,7 @@ def ids_of(value: object) -> list[str]:
     Raises:
         ValidationError: They are no texts.
     """
-    found = [value] if isinstance(value, str) else texts_of(value, what="ids")
+    found = [value] if isinstance(value, str) else texts_of(value, what="ids", each="id")
     for place, each in enumerate(found):
         if not each.isascii():
             raise ValidationError(
@@ -52,6 +58,17 @@ def count_of(value: object, *, what: str, least: int = 0, most: int = MOST) -> i
     if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
         limit = f"{least} or more" if most == MOST else f"from {least} to {most}"
         raise ValidationError(f"{what} {value!r:.80}: expected a whole number, {limit}")
+    return value
+
+
+def seconds_of(value: object, *, what: str) -> float:
+    """A time in seconds.
+
+    Raises:
+        ValidationError: It is no number, or less than 0.
+    """
+    if not isinstance(value, (int, float)) or isinstance(value, bool) or not value >= 0:
+        raise ValidationError(f"{what} {value!r:.40}: expected seconds, 0 or more")
     return value
 
 

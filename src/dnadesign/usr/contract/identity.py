@@ -27,6 +27,8 @@ def compute_id(bio_type: str, sequence: str) -> str:
     Raises:
         AlphabetError: The sequence has half a character in it (a lone surrogate).
     """
+    if not isinstance(bio_type, str) or not isinstance(sequence, str):
+        raise AlphabetError(f"bio_type {bio_type!r:.40} and sequence {sequence!r:.40}: expected two texts")
     try:
         return hashlib.sha1(f"{bio_type}|{sequence}".encode(), usedforsecurity=False).hexdigest()
     except UnicodeEncodeError as error:

@@ -146,9 +146,8 @@ class Registry:
             meant = nearest(name, (namespace.name for namespace in self.namespaces)) if name else None
             raise NamespaceNotFound(
                 f"namespace {name!r} is not registered",
-                mend=f"did you mean {meant!r}? If not, register it first: usr namespace register {name}"
-                if meant
-                else f"register it first: usr namespace register {name}",
+                mend=(f"did you mean {meant!r}? If not, " if meant else "")
+                + f"register it first: usr namespace register {name} --columns '{name}__FIELD:TYPE,...'",
             )
         return found
 

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from dnadesign.usr.contract.errors import DuplicateKeyError, SequencesError
+from dnadesign.usr.contract.arguments import text_of
+from dnadesign.usr.contract.errors import DuplicateKeyError, SequencesError, ValidationError
 from dnadesign.usr.contract.names import TOMBSTONE_NAMESPACE
 from dnadesign.usr.contract.type_values import cast_column
 from dnadesign.usr.operations._base_source import base_sql, paths_sql
@@ -48,6 +49,8 @@ def merge_sql(view: View, query: Query, *, in_order: bool = False) -> str:
     join into one that loses the base's order.
     """
     inner = _joined_sql(view, query, in_order=in_order)
+    if query.where is not None and not text_of(query.where, what="where").strip():
+        raise ValidationError("where: the condition is empty", mend="leave it out to read all rows")
     wanted = [KEEP] if query.where is None else [f"{KEEP} AND coalesce((\n{query.where}\n), false)"]
     columns = ", ".join([ROW, f"{wanted[0]} AS {KEEP}", *(identifier(c.name) for c in query.columns)])
     # Few rows are sorted at the end: a long list of ids is a join below everything that could hold the order.

@@ -6,6 +6,7 @@ import contextlib
 from dataclasses import dataclass
 from pathlib import Path
 
+from dnadesign.usr.contract.arguments import seconds_of
 from dnadesign.usr.contract.errors import CommitOutcomeUnknown, RegistryError, StorageError
 from dnadesign.usr.contract.layout import REGISTRY_FILE
 from dnadesign.usr.contract.names import check_namespace
@@ -99,7 +100,9 @@ def register_namespace(
     except OSError as error:
         raise StorageError(f"{root}: cannot be made: {error.strerror}") from error
     check_locks_exclude(root)
-    with exclusive_lock(fs, root, timeout=lock_timeout, tool="usr namespace register"):
+    with exclusive_lock(
+        fs, root, timeout=seconds_of(lock_timeout, what="lock_timeout"), tool="usr namespace register"
+    ):
         return _register(fs, root / REGISTRY_FILE, wanted, owner, description, overwrite=overwrite)
 
 

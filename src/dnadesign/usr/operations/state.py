@@ -113,7 +113,7 @@ def _checked(name: str, value: object) -> object:
 
 
 def _lineage(value: object) -> list[str]:
-    return [text_of(text, what="lineage") for text in texts_of(value, what="lineage")]
+    return [text_of(text, what="lineage") for text in texts_of(value, what="lineage", each="text")]
 
 
 def get_state(store: Store, ids: str | Iterable[str]) -> pa.Table:
