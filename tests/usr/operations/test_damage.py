@@ -9,7 +9,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from dnadesign.usr import Dataset, compute_id, register_namespace
+from dnadesign.usr import ConcurrentChangeError, Dataset, compute_id, register_namespace
+from dnadesign.usr.operations import _check_files
 from dnadesign.usr.operations._accounts import fold
 from dnadesign.usr.storage import parquet
 from tests.usr.conftest import add, scores
@@ -148,3 +149,19 @@ def test_ids_of_the_grown_dataset_are_those_of_its_sequences(grown: Dataset) -> 
     table = grown.to_arrow(["id", "sequence"], include_deleted=True)
     assert table.column("id").to_pylist() == [compute_id("dna", s) for s in table.column(1).to_pylist()]
     assert table.num_rows == 62
+
+
+def test_writers_that_are_too_quick_are_no_fault_of_the_dataset(
+    dataset: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add(dataset, "ACGT")
+
+    def too_quick(*_: object, **__: object) -> None:
+        add(dataset, *sequences(range(next(numbers), next(numbers))))
+        raise ConcurrentChangeError("changed each of the times that its files were listed", mend="try again")
+
+    numbers = count(start=100)
+    monkeypatch.setattr(_check_files, "consistent_files", too_quick)
+    for check in (dataset.check, dataset.validate, dataset.verify_events):
+        with pytest.raises(ConcurrentChangeError):
+            check()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import random
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
@@ -18,7 +20,7 @@ from dnadesign.usr.storage.version import not_found, overlay_of
 from dnadesign.usr.storage.visibility import CommittedLog, committed_log_end
 
 _IGNORED = frozenset({EVENTS, LOCK, PRIVATE})
-_ATTEMPTS = 50
+_ATTEMPTS = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,11 +87,11 @@ def consistent_files(store: Store, *, hold: ExitStack | None = None) -> tuple[Ac
 
 
 def _consistent_files(store: Store, hold: ExitStack | None) -> tuple[Accounts, FilesNow]:
-    for _ in range(_ATTEMPTS):
+    for attempt in range(_ATTEMPTS):
+        time.sleep(min(0.05, 0.001 * attempt) * random.random())  # noqa: S311 - spreads readers, no secret
         before = committed_log_end(store.fs, store.dir)
         if before.end == 0:
             raise not_found(store.dir)
-        accounts = fold(map(outline_in, read_all_lines(store.fs, store.dir, end=before.end, log=before)))
         pending = before.intent is not None and before.intent.synced
         found = files_on_disk(store.fs, store)
         settled = (
@@ -100,7 +102,8 @@ def _consistent_files(store: Store, hold: ExitStack | None) -> tuple[Accounts, F
         after = committed_log_end(store.fs, store.dir)
         same = (before.device, before.inode, before.end) == (after.device, after.inode, after.end)
         if same and settled and _synced_txid(before) == _synced_txid(after):
-            return accounts, replace(now, held=held)
+            lines = read_all_lines(store.fs, store.dir, end=before.end, log=before)  # they stay as they are
+            return fold(map(outline_in, lines)), replace(now, held=held)
     raise ConcurrentChangeError(
         f"{store.dir}: changed each of the {_ATTEMPTS} times that its files were listed", mend="try again"
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import get_args
 
-from dnadesign.usr.contract.errors import SequencesError, ValidationError
+from dnadesign.usr.contract.errors import ConcurrentChangeError, SequencesError, ValidationError
 from dnadesign.usr.operations._check_artifacts import check_artifacts
 from dnadesign.usr.operations._check_base import Progress, check_base
 from dnadesign.usr.operations._check_files import check_files
@@ -36,6 +36,7 @@ def check(
     Raises:
         DatasetNotFound: There is no dataset.
         ValidationError: The mode is none of the three.
+        ConcurrentChangeError: Writers were too quick for the files to be held against the log.
     """
     if registry_mode not in get_args(RegistryMode):
         raise ValidationError(f"registry_mode {registry_mode!r}: expected current, frozen or either")
@@ -72,5 +73,7 @@ def _readable(version: Version, report: Report) -> Version | None:
 def _check_log(store: Store, report: Report, *, deep: bool) -> None:
     try:
         check_files(store, report, deep=deep)
+    except ConcurrentChangeError:
+        raise  # nothing is wrong with the dataset
     except SequencesError as error:
         report.error("events", ".events.log", error)
