@@ -216,3 +216,17 @@ def test_help_is_there_without_loading_the_heavy_libraries() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_the_list_of_commands_is_whole_sentences_in_eighty_columns() -> None:
+    environment = {**os.environ, "COLUMNS": "80", "NO_COLOR": "1"}
+    command = [sys.executable, "-m", "dnadesign.densegen.cli.app"]
+    shown = subprocess.run(
+        [*command, "-h"], capture_output=True, text=True, check=True, env=environment
+    ).stdout
+    summaries = shown.split("Commands:\n")[1].splitlines()
+    assert len(summaries) == 8
+    assert all(line.endswith(".") and not line.endswith("..") for line in summaries)
+    assert max(map(len, shown.splitlines())) <= 80
+    version = subprocess.run([*command, "--version"], capture_output=True, text=True, check=True).stdout
+    assert version.startswith("dense ")

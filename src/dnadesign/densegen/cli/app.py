@@ -10,15 +10,16 @@ from typing import Annotated
 
 import typer
 
+from dnadesign._version import __version__
 from dnadesign.densegen.cli.output import Format
 from dnadesign.densegen.contract.errors import DensegenError
 
 app = typer.Typer(
     name="dense",
-    help="Design DNA densely packed with binding sites, and write it into a usr dataset.",
     no_args_is_help=True,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
 )
 _INTERRUPTED = 130
 
@@ -26,6 +27,21 @@ Config = Annotated[Path, typer.Option("--config", "-c", help="The config file.",
 ShardOption = Annotated[str, typer.Option("--shard", help="Part I of N (0-based) of the run.", metavar="I/N")]
 FormatOption = Annotated[Format, typer.Option("--format", help="How to print.")]
 RunId = Annotated[str | None, typer.Option("--run-id", help="Use this run id instead of the config's.")]
+
+
+def _show_version(value: bool) -> None:
+    if value:
+        print(f"dense {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    """Design DNA densely packed with binding sites, and write it into a usr dataset."""
 
 
 def main() -> None:
@@ -63,7 +79,9 @@ def init(
         str | None, typer.Option("--site-column", help="Its column with the site.", metavar="NAME")
     ] = None,
 ) -> None:
-    """Make a workspace: a commented config, and real E. coli sites to try it with or your own.
+    """Make a workspace with a commented config.
+
+    With it come binding sites of Escherichia coli to try it with, or your own.
 
     Example: dense init my-designs --sites sites.csv
     """
@@ -99,7 +117,9 @@ def validate(
     config: Config,
     probe: Annotated[bool, typer.Option("--probe", help="Also solve a few libraries of each plan.")] = False,
 ) -> None:
-    """Check a config and its inputs, all faults at once, with file, line and column.
+    """Check a config and its inputs.
+
+    All faults at once, with file, line and column.
 
     Example: dense validate -c my-designs/config.yaml --probe
     """
@@ -112,7 +132,7 @@ def validate(
 def plan(
     config: Config, shard: ShardOption = "0/1", run_id: RunId = None, form: FormatOption = Format.TABLE
 ) -> None:
-    """Show what a run would do from here on, without solving anything.
+    """Show what a run would do, without solving.
 
     Example: dense plan -c my-designs/config.yaml
     """
@@ -123,7 +143,9 @@ def plan(
 
 @app.command()
 def status(config: Config, run_id: RunId = None, form: FormatOption = Format.TABLE) -> None:
-    """Show how far a run is; status 0 when its quotas are reached, else 1.
+    """Show how far a run is.
+
+    The exit status is 0 when its quotas are reached, else 1.
 
     Example: dense status -c my-designs/config.yaml
     """
@@ -165,7 +187,9 @@ def report(
     ] = None,
     run_id: RunId = None,
 ) -> None:
-    """Write one HTML file about a run: quotas, attempts, site usage, histograms, logos, diversity.
+    """Write one HTML file about a run.
+
+    Quotas, attempts, site usage, histograms, logos, diversity.
 
     Example: dense report -c my-designs/config.yaml -o report.html
     """
