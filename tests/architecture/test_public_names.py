@@ -2,10 +2,14 @@
 
 import ast
 import importlib
+import inspect
 import json
 import subprocess
 import sys
 
+import pytest
+
+from dnadesign.usr import Dataset
 from tests.architecture.source_tree import Module, modules
 
 HEAVY = ["duckdb", "httpx2", "numpy", "pandas", "pyarrow", "pydantic", "rich", "ruamel", "typer", "yaml"]
@@ -113,3 +117,23 @@ def test_every_error_of_usr_is_public_and_one_of_its_tree() -> None:
 def test_a_name_that_only_a_type_checker_sees_is_found() -> None:
     text = "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from a.b import C as D, E\nfrom f import G\n"
     assert declared(Module("a", text)) == {"D": "a.b", "E": "a.b"}
+
+
+@pytest.mark.parametrize(
+    ("method", "positional"),
+    [
+        ("scan", ["columns", "include_overlays", "include_deleted", "batch_size", "where", "shard"]),
+        ("validate", ["registry_mode"]),
+        ("transaction", ["batch_id", "actor"]),
+        ("write_overlay_part", ["namespace", "data"]),
+        ("compact_overlay", ["namespace"]),
+        ("add_sequences", ["rows"]),
+        ("log_event", ["action"]),
+        ("batch", ["batch_id"]),
+        ("head", ["n"]),
+        ("get", ["ids"]),
+    ],
+)
+def test_what_the_format_gives_by_position_can_be_given_so(method: str, positional: list[str]) -> None:
+    parameters = list(inspect.signature(getattr(Dataset, method)).parameters.values())[1:]
+    assert [p.name for p in parameters if p.kind is p.POSITIONAL_OR_KEYWORD] == positional

@@ -198,7 +198,7 @@ class Dataset(BaseMethods, OverlayMethods, StateMethods, ReadingMethods, EventMe
 
     # -- transactions, batches, maintenance ---------------------------------------------------------------------
 
-    def transaction(self, *, batch_id: str | None = None, actor: Actor | None = None) -> Transaction:
+    def transaction(self, batch_id: str | None = None, actor: Actor | None = None) -> Transaction:
         """Group base rows and parts into one commit: ``with dataset.transaction() as tx: tx.add_sequences(...)``."""
         return Transaction(self._store, batch_id=batch_id, actor=actor)
 
@@ -221,16 +221,16 @@ class Dataset(BaseMethods, OverlayMethods, StateMethods, ReadingMethods, EventMe
 
     # -- reading ------------------------------------------------------------------------------------------------
 
-    def scan(
+    def scan(  # noqa: PLR0917 - the format gives them by position, in this order
         self,
         columns: Sequence[str] | None = None,
-        *,
         include_overlays: bool = True,
-        namespaces: Sequence[str] | None = None,
         include_deleted: bool = False,
         batch_size: int = 65_536,
         where: str | None = None,
         shard: tuple[int, int] | None = None,
+        *,
+        namespaces: Sequence[str] | None = None,
     ) -> pa.RecordBatchReader:
         """Read base and overlays merged, streaming, in base order, from one committed version.
 
@@ -295,8 +295,8 @@ class Dataset(BaseMethods, OverlayMethods, StateMethods, ReadingMethods, EventMe
 
     def check(
         self,
-        *,
         registry_mode: RegistryMode = "current",
+        *,
         deep: bool = False,
         progress: Callable[[int, int], None] | None = None,
     ) -> Report:
@@ -309,7 +309,7 @@ class Dataset(BaseMethods, OverlayMethods, StateMethods, ReadingMethods, EventMe
         """
         return _validate.check(self._store, registry_mode=registry_mode, deep=deep, progress=progress)
 
-    def validate(self, *, registry_mode: RegistryMode = "current", deep: bool = False) -> Report:
+    def validate(self, registry_mode: RegistryMode = "current", *, deep: bool = False) -> Report:
         """Check everything.
 
         Args:

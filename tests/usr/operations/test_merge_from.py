@@ -158,8 +158,10 @@ def test_it_is_one_commit_with_a_snapshot_and_nothing_where_there_is_nothing(
     new = events(dataset)[2:]
     assert [e["action"] for e in new] == ["snapshot", "merge"]
     assert len({e["txid"] for e in new}) == 1
+    part = next(a for a in new[1]["artifacts"]["added"] if a["path"].startswith("_derived/score"))
     assert new[1]["metrics"] | {"bytes": 0} == {
         "rows": 3, "rows_incoming": 3, "rows_known": 0, "rows_deleted": 1, "overlay_rows": 2, "bytes": 0,
+        "overlay_bytes": part["bytes"], "namespaces": ["score"],
     }  # fmt: skip
     before = contents(dataset)
     dataset.merge_from(other, on_duplicate="skip", maintenance=True)
@@ -171,3 +173,25 @@ def test_a_dataset_is_not_merged_into_itself_or_from_nowhere(dataset: Dataset) -
         dataset.merge_from(Dataset(dataset.root, dataset.name), maintenance=True)
     with pytest.raises(DatasetNotFound):
         dataset.merge_from(Dataset(dataset.root, "nothing"), maintenance=True)
+
+
+def test_what_the_other_dataset_does_not_store_keeps_its_values_here(root: Path) -> None:
+    here, there = Dataset(root, "here").init(), Dataset(root, "there").init()
+    for dataset, values in (
+        (here, {"score__x": [1.0, 2.0], "score__n": [7, 8]}),
+        (there, {"score__x": [5.0, 6.0]}),
+    ):
+        ids = add(dataset, "ACGT", "CCCC")
+        dataset.write_overlay("score", pa.table({"id": list(ids), **values}))
+    preview = here.merge_from(there, on_duplicate="replace", dry_run=True)
+    assert preview.columns == ("score__x",)
+    result = here.merge_from(there, on_duplicate="replace", maintenance=True)
+    assert result.columns == ("score__x",)
+    found = here.to_arrow(["score__x", "score__n"]).to_pydict()
+    assert found == {"score__x": [5.0, 6.0], "score__n": [7, 8]}
+    event = [e for e in here.events() if e.action == "merge"][-1]
+    size = (here.dir / "_derived/score.parquet").stat().st_size
+    assert event.metrics["bytes"] == event.metrics["overlay_bytes"] == size
+    assert event.metrics["namespaces"] == ["score"]
+    assert (event.metrics["rows"], event.metrics["overlay_rows"]) == (0, 2)
+    assert here.validate(deep=True).ok

@@ -152,6 +152,6 @@ def _check_ids(columns: dict[str, pa.Array], first: int, where: str, report: Rep
             "base.ids",
             f"{where}, row {first + row}, column 'id'",
             f"{ids[row].as_py()} is there twice",
-            "remove the copies: usr maintenance dedupe",
+            "remove the copies: usr maintenance dedupe --reason TEXT",
         )
     keys.add(digests)

@@ -116,7 +116,7 @@ def _check_keys(overlay: Overlay, report: Report, base: KeySet) -> None:
                 "overlay.keys",
                 file.path,
                 f"is keyed by {key}: written by an older tool",
-                "compaction converts it to ids: usr maintenance overlay-compact",
+                "compaction converts it to ids: usr maintenance overlay-compact --namespace NAME --reason TEXT",
             )
             return
         try:

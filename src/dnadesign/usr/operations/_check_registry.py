@@ -106,7 +106,7 @@ def _candidates(store: Store, version: Version, mode: RegistryMode, report: Repo
             "registry.frozen",
             "records.parquet",
             "no registry is frozen in this dataset",
-            "freeze it: usr maintenance registry-freeze, or validate against the current registry",
+            "freeze it: usr maintenance registry-freeze --reason TEXT, or validate against the current registry",
         )
         return []
     if mode in ("frozen", "either") and frozen is not None:

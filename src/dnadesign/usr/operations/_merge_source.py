@@ -140,7 +140,9 @@ def _wanted(view: View, registry: Registry, policy: ColumnPolicy) -> Wanted:
     types = {
         c.name: arrow_type_str(c.type)
         for c in view.columns
-        if c.name not in CORE_COLUMNS and not c.name.startswith(f"{TOMBSTONE_NAMESPACE}__")
+        if (c.stored or c.in_base)  # what no file there has would only take values away here
+        and c.name not in CORE_COLUMNS
+        and not c.name.startswith(f"{TOMBSTONE_NAMESPACE}__")
     }
     chosen = _chosen(view, types, policy)
     alike = [name for name in chosen if registry.column_type(name) == types[name]]

@@ -224,7 +224,7 @@ def key_kind(version: Version, overlay: Overlay) -> str:
     if len(kinds) > 1 or not kinds <= set(JOIN_KEYS):
         raise OverlayLayoutError(
             f"{version.dataset}: the files of namespace {overlay.namespace!r} are keyed by {', '.join(sorted(kinds))}",
-            mend="the parts of a namespace need one kind of key: usr maintenance overlay-compact makes it ids",
+            mend="the parts of a namespace need one kind of key: usr maintenance overlay-compact --namespace NAME --reason TEXT makes it ids",
         )
     return kinds.pop()
 

@@ -157,13 +157,16 @@ class MergeFrom:
             if (count := self._write(mutation, source, draft, namespace, taken))
         }
         result = replace(result, overlay_rows=rows, snapshot=snapshot.path)
+        overlay_bytes = sum(int(entry["bytes"]) for entry in draft.added)
         draft.metrics = {
             "rows": result.rows_added,
             "rows_incoming": result.rows_incoming,
             "rows_known": result.rows_known,
             "rows_deleted": result.rows_deleted,
             "overlay_rows": sum(rows.values()),
-        } | ({} if result.rows_added else {"bytes": 0})
+            "overlay_bytes": overlay_bytes,
+            "namespaces": sorted(rows),
+        } | ({} if result.rows_added else {"bytes": overlay_bytes})
         return result
 
     def preview(self, store: Store) -> MergeResult:
@@ -191,7 +194,7 @@ class MergeFrom:
         if self.other.dir.resolve() == store.dir.resolve():
             raise ValidationError(
                 f"{store.dir}: a dataset cannot be merged into itself",
-                mend="remove duplicates with dedupe (usr maintenance dedupe)",
+                mend="remove duplicates with dedupe (usr maintenance dedupe --reason TEXT)",
             )
 
     def _known(self, source: MergeSource, base: KeySet, where: str) -> Any:

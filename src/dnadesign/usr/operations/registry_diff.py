@@ -145,7 +145,7 @@ def _named(root: Path, dataset: str | None, name: str, fs: FileSystem) -> Regist
     if frozen is None:
         raise RegistryError(
             f"{store.dir}: no registry is frozen",
-            mend=f"freeze it: usr maintenance registry-freeze {dataset}",
+            mend=f"freeze it: usr maintenance registry-freeze {dataset} --reason TEXT",
         )
     return load_snapshot(store.dir, frozen, fs=fs)
 
