@@ -99,12 +99,12 @@ def _checked(name: str, value: object) -> object:
         return value
     if name == "lineage":
         return _lineage(value)
-    if not text_of(value, what=name):
+    text = text_of(value, what=name)
+    if not text:
         raise ValidationError(f"{name}: expected text, found an empty one", mend="None takes the value away")
-    value = text_of(value, what=name)
     known: dict[str, tuple[str, ...]] = {"qc_status": get_args(QcStatus), "split": get_args(Split)}
-    if name in known and value not in known[name]:
-        meant = nearest(value, known[name])
+    if name in known and text not in known[name]:
+        meant = nearest(text, known[name])
         raise ValidationError(
             f"{name} {value!r:.80}: expected one of {', '.join(known[name])}",
             mend=f"did you mean {meant!r}?" if meant else None,
