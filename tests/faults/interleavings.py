@@ -5,18 +5,22 @@ then runs over these states: before each of its own operations it may find that 
 and each interleaving can be repeated.
 """
 
+import contextlib
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from random import Random
 from unittest import mock
 
 from dnadesign.usr.contract.errors import SequencesError
-from dnadesign.usr.contract.layout import EVENTS
+from dnadesign.usr.contract.layout import EVENTS, EVENTS_ARCHIVE
+from dnadesign.usr.operations._files import consistent_files
 from dnadesign.usr.storage.event_follow import EventFollower
+from dnadesign.usr.storage.store import Store
 from dnadesign.usr.storage.version import open_version, overlay_of
 from dnadesign.usr.storage.visibility import committed_log_end
 from dnadesign.usr.testing.simulated import Operation, SimulatedFileSystem
-from tests.faults.changes import BASE, DATASET, digest
+from tests.faults.changes import BASE, DATASET, NAME, ROOT, digest
 from tests.faults.enumeration import World
 from tests.faults.invariants import folded, parse_log, stored_segments
 
@@ -29,13 +33,16 @@ class Recording:
         states: The files before each changing operation of the writers, and in the end.
         next_steps: Those operations.
         least: For each state, how many events are acknowledged in it.
-        versions: The events in the order in which they were committed, all of them by the end.
+        ids: The events in the order in which they were committed, all of them by the end.
+        versions: For each number of events, the base and the overlays after them, with their digests.
+        files: For each number of events, all files after them.
     """
 
     states: list[SimulatedFileSystem] = field(default_factory=list)
     next_steps: list[Operation] = field(default_factory=list)
     least: list[int] = field(default_factory=list)
     versions: list[dict[str, str]] = field(default_factory=list)
+    files: list[dict[str, str]] = field(default_factory=list)
     ids: list[str] = field(default_factory=list)
 
 
@@ -65,9 +72,9 @@ def record(world: World, write: Callable[[SimulatedFileSystem, Callable[[], None
     found.least.append(acknowledged)
     events = parse_log(stored_segments(fs.files(DATASET)))
     found.ids = [event["event_id"] for event in events]
+    found.files = [folded(events[:n]) for n in range(len(events) + 1)]
     found.versions = [
-        {p: h for p, h in folded(events[:n]).items() if p == BASE or overlay_of(p) is not None}
-        for n in range(len(events) + 1)
+        {p: h for p, h in files.items() if p == BASE or overlay_of(p) is not None} for files in found.files
     ]
     return found
 
@@ -170,6 +177,33 @@ def events_below(fs: SimulatedFileSystem, inode: int, end: int, recording: Recor
     return None
 
 
+def problems_of_files(recording: Recording, schedule: Schedule) -> tuple[list[str], int]:
+    """What is wrong with the files that validation holds against the log, and how many operations they took."""
+    replay = Replay(recording, schedule)
+    least, store = replay.now(), Store(ROOT, NAME, replay.fs)
+    seen: dict[str, str | None] = {}
+    try:
+        with mock.patch("time.sleep"), ExitStack() as hold:
+            accounts, files = consistent_files(store, hold=hold)
+            for path in files.sizes:
+                if not path.startswith(f"{EVENTS_ARCHIVE}/"):
+                    seen[path] = None
+                    with contextlib.suppress(FileNotFoundError), files.opened(store, path) as file:
+                        seen[path] = digest(file.read_at(0, file.stat().size))
+    except SequencesError as error:
+        return [f"{type(error).__name__}: {error}"], replay.fs.operations
+    expected = recording.files[accounts.events]
+    problems = []
+    if accounts.events < least:
+        problems.append(f"it saw {accounts.events} events when {least} were acknowledged")
+    if seen.keys() != expected.keys():
+        problems.append(f"after {accounts.events} events it saw other files: {seen.keys() ^ expected.keys()}")
+    else:
+        others = [path for path, found in seen.items() if found not in (None, expected[path])]
+        problems += [f"after {accounts.events} events it saw other contents: {others}"] if others else []
+    return problems, replay.fs.operations
+
+
 def problems_of_follower(recording: Recording, schedule: Schedule) -> tuple[list[str], int]:
     """What is wrong with what a follower gets while time passes: each committed event once, in order, none else."""
     replay = Replay(recording, schedule)
@@ -192,10 +226,14 @@ def problems_of_follower(recording: Recording, schedule: Schedule) -> tuple[list
 
 
 def look_at_all(
-    recording: Recording, *, random: Random, most: int, checks: Sequence[str] = ("version", "follower")
+    recording: Recording,
+    *,
+    random: Random,
+    most: int,
+    checks: Sequence[str] = ("version", "files", "follower"),
 ) -> tuple[int, list[str]]:
     """Run readers over a recording; how many interleavings were looked at, and what was wrong."""
-    kinds = {"version": problems_of_version, "follower": problems_of_follower}
+    kinds = {"version": problems_of_version, "files": problems_of_files, "follower": problems_of_follower}
     looked, problems = 0, list[str]()
     for check in checks:
         _, operations = kinds[check](recording, Schedule(0, ()))

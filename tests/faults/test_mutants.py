@@ -8,7 +8,7 @@ import pytest
 
 from dnadesign.usr.contract.errors import CorruptFileError, SequencesError
 from dnadesign.usr.contract.layout import EVENTS, INTENT, INTENT_SYNCED
-from dnadesign.usr.operations import init
+from dnadesign.usr.operations import _files, init
 from dnadesign.usr.storage import filesystem, intent, journal, staging, version, visibility
 from tests.faults.changes import repeatable_ids
 from tests.faults.damage import LOSABLE, committed_and_lost
@@ -267,6 +267,20 @@ IN_READERS: dict[str, Mutation] = {
         "not _is_whole(last) or log.read_at(last.offset, len(last.raw)) != last.raw",
         "False",
     ),
+    "seeing what is staged before it lists files": code(
+        _files._consistent_files,
+        "staged = [p for p in intent.publishes if store.fs.stat(store.path(p.staged))]",
+        "staged = list[Publish]()",
+    ),
+    "counting what a synced intent sets aside as moved": code(
+        _files._with_renames_done, "found[target], places[target] = found.pop(path), path", "pass"
+    ),
+    "noticing that a file was renamed while it listed them": code(
+        _files._consistent_files, "files_on_disk(store.fs, store) == found", "True"
+    ),
+    "noticing that a file was set aside before it was opened": code(
+        _files.FilesNow.opened, "moved and store.fs.stat(store.path(path)) is not None", "False"
+    ),
     "finding the log while it is archived": code(
         visibility._staged_log, "intent is not None and intent.synced", "False"
     ),
@@ -332,6 +346,7 @@ def test_the_interleavings_find_out_that_a_reader_lacks(
         world = prepared("write_part", "attach", "append")
         recordings = [
             lambda: write_one_after_the_other(("write_part", "transaction", "attach", "compact"), world),
+            lambda: write_one_after_the_other(("materialize", "dedupe"), world),
             lambda: write_one_after_the_other(("archive_log", "append"), world),
             lambda: fail_then_write("transaction", "sync", world),
             lambda: die_then_recover("transaction", "unlink", world),

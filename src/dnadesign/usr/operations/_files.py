@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import random
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 
@@ -14,7 +14,7 @@ from dnadesign.usr.contract.layout import EVENTS, LOCK, PRIVATE, RECORDS, overla
 from dnadesign.usr.operations._accounts import Accounts, fold
 from dnadesign.usr.storage.event_log import outline_in, read_all_lines
 from dnadesign.usr.storage.filesystem import FileSystem, OpenFile, opened, told_unreadable
-from dnadesign.usr.storage.intent import Intent
+from dnadesign.usr.storage.intent import Intent, Publish
 from dnadesign.usr.storage.store import Store
 from dnadesign.usr.storage.version import not_found, overlay_of
 from dnadesign.usr.storage.visibility import CommittedLog, committed_log_end
@@ -47,7 +47,11 @@ class FilesNow:
         if path in self.held:
             yield self.held[path]
             return
-        with opened(store.fs, store.path(self.places.get(path, path)), "read") as file:
+        place = self.places.get(path, path)
+        with opened(store.fs, store.path(place), "read") as file:
+            moved = place != path and not place.startswith(f"{PRIVATE}/")
+            if moved and store.fs.stat(store.path(path)) is not None:
+                raise FileNotFoundError(place)  # set aside since: another file may lie there by now
             yield file
 
 
@@ -92,12 +96,16 @@ def _consistent_files(store: Store, hold: ExitStack | None) -> tuple[Accounts, F
         before = committed_log_end(store.fs, store.dir)
         if before.end == 0:
             raise not_found(store.dir)
-        pending = before.intent is not None and before.intent.synced
+        intent = before.intent if before.intent is not None and before.intent.synced else None
+        # A file that is still staged now is published by the intent; one that is not has its name when files are listed.
+        staged = (
+            [p for p in intent.publishes if store.fs.stat(store.path(p.staged))] if intent is not None else []
+        )
         found = files_on_disk(store.fs, store)
         settled = (
-            not pending or files_on_disk(store.fs, store) == found
+            intent is None or files_on_disk(store.fs, store) == found
         )  # no rename happened while files were listed
-        now = _with_renames_done(store, found, before.intent if pending else None)
+        now = _with_renames_done(found, intent, staged)
         held = _hold(store, now, hold) if hold is not None else {}
         after = committed_log_end(store.fs, store.dir)
         same = (before.device, before.inode, before.end) == (after.device, after.inode, after.end)
@@ -124,7 +132,7 @@ def _synced_txid(log: CommittedLog) -> str | None:
     return log.intent.txid if log.intent is not None and log.intent.synced else None
 
 
-def _with_renames_done(store: Store, found: dict[str, int], intent: Intent | None) -> FilesNow:
+def _with_renames_done(found: dict[str, int], intent: Intent | None, staged: Iterable[Publish]) -> FilesNow:
     places: dict[str, str] = {}
     if intent is None:
         return FilesNow(found, places)
@@ -134,8 +142,8 @@ def _with_renames_done(store: Store, found: dict[str, int], intent: Intent | Non
         for path in _within(found, move.source):
             target = move.target + path[len(move.source) :]
             found[target], places[target] = found.pop(path), path
-    for publish in intent.publishes:
-        if store.fs.stat(store.path(publish.staged)) is not None:
+    for publish in staged:
+        if publish.target not in _IGNORED:
             found[publish.target], places[publish.target] = publish.bytes, publish.staged
     for remove in intent.removes:
         found.pop(remove.target, None)
