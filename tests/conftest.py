@@ -1,8 +1,13 @@
 """What holds for every test: the same examples each time, and nothing taken from the caller's environment."""
 
 import os
+from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, settings
+
+from tests import budgets
+from tests.faults.strace import NO_STRACE
 
 # A test that fails must fail again, so examples are derived from the test alone. To look further afield:
 # HYPOTHESIS_PROFILE=explore make pytest
@@ -28,3 +33,36 @@ def pytest_configure() -> None:
         if name.startswith(OURS) or name in COLOURS:
             del os.environ[name]
     os.environ["TERM"] = "dumb"
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """Say what the tests counted, what they had to leave out, and how long each suite took.
+
+    This is here and not beside the tests that count: where processes share the tests, the one that prints loads no
+    other ``conftest.py``.
+    """
+    reports = [
+        report
+        for found in terminalreporter.stats.values()
+        for report in found
+        if isinstance(report, pytest.TestReport)
+    ]
+    for line in [*counted(reports), *left_out(reports), *budgets.told(reports)]:
+        terminalreporter.write_line(line)
+
+
+def counted(reports: list[pytest.TestReport]) -> list[str]:
+    """The numbers that the tests recorded, added up."""
+    totals: dict[str, int] = {}
+    for report in reports:
+        for name, value in report.user_properties if report.when == "call" else ():
+            if isinstance(value, int):
+                totals[name] = totals.get(name, 0) + value
+    found = ", ".join(f"{value:,} {name}" for name, value in sorted(totals.items()))
+    return [f"faults: {found}"] if found else []
+
+
+def left_out(reports: list[pytest.TestReport]) -> list[str]:
+    """What could not be tested for want of a program, and how to have it."""
+    missing = sum(NO_STRACE in str(report.longrepr) for report in reports if report.skipped)
+    return [f"faults: {missing} tests skipped, {NO_STRACE}"] if missing else []

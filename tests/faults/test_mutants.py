@@ -269,8 +269,8 @@ IN_READERS: dict[str, Mutation] = {
     ),
     "seeing what is staged before it lists files": code(
         _files._consistent_files,
-        "staged = [p for p in intent.publishes if store.fs.stat(store.path(p.staged))]",
-        "staged = list[Publish]()",
+        "[p for p in intent.publishes if store.fs.stat(store.path(p.staged))] if intent is not None else []",
+        "list[Publish]()",
     ),
     "counting what a synced intent sets aside as moved": code(
         _files._with_renames_done, "found[target], places[target] = found.pop(path), path", "pass"

@@ -9,15 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from dnadesign.usr import Dataset, register_namespace
 from tests.architecture.source_tree import ROOT
-from tests.faults.single_writer import BATCH, ROWS
-from tests.faults.strace import STRACE, SystemCall, calls_below, run
+from tests.faults.single_writer import BATCH, ROWS, small_dataset
+from tests.faults.strace import SystemCall, calls_below, needs_strace, run
 
 ROUNDS = 100
 STAGED = re.compile(r".*/staging/\.[0-9a-f]{32}\.\d+")
 
-# Where strace is missing these have nothing to do; `make soak` says so.
 INJECTIONS = (
     "fsync:error=EIO:when=2",
     "fsync:error=EIO:when=6",
@@ -32,13 +30,6 @@ INJECTIONS = (
 )
 
 
-def small_dataset(root: Path) -> Dataset:
-    register_namespace(root, namespace="lab", columns="lab__x:int64")
-    found = Dataset(root, "set").init()
-    found.add_sequences(["GGGG"], bio_type="dna", alphabet="dna_4")
-    return found
-
-
 def test_killing_four_writers_at_random_moments_loses_and_halves_nothing(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "tests.faults.killing", str(tmp_path), "--rounds", str(ROUNDS)]
     played = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
@@ -49,7 +40,8 @@ def test_killing_four_writers_at_random_moments_loses_and_halves_nothing(tmp_pat
     assert int(rounds[2]) > 0
 
 
-@pytest.mark.parametrize("inject", INJECTIONS if STRACE else ())
+@needs_strace
+@pytest.mark.parametrize("inject", INJECTIONS)
 def test_a_system_call_that_fails_or_kills_leaves_all_or_nothing(inject: str, tmp_path: Path) -> None:
     found = small_dataset(tmp_path)
     played = run(
@@ -85,11 +77,13 @@ def but_staged_content(steps: list[tuple[str, str]]) -> list[tuple[str, str]]:
     return [s for s in steps if s[0] not in ("write", "copy", "truncate") or not STAGED.fullmatch(s[1])]
 
 
-@pytest.mark.parametrize("program", ["tests.faults.traced_writer"] if STRACE else ())
-def test_the_kernel_sees_what_the_seam_says_and_nothing_else(program: str, tmp_path: Path) -> None:
+@needs_strace
+def test_the_kernel_sees_what_the_seam_says_and_nothing_else(tmp_path: Path) -> None:
     root = tmp_path / "root"
     root.mkdir()
-    played = run(["-m", program, str(root), str(tmp_path / "seam")], log=tmp_path / "strace.log")
+    played = run(
+        ["-m", "tests.faults.traced_writer", str(root), str(tmp_path / "seam")], log=tmp_path / "strace.log"
+    )
     assert played.returncode == 0, played.stderr
     seam = but_staged_content(from_trace(tmp_path / "seam"))
     assert but_staged_content(by_seam(calls_below(tmp_path / "strace.log", root))) == seam
