@@ -15,6 +15,10 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+# As for writers that are killed: a process that forks has no other threads.
+os.environ["OPENBLAS_NUM_THREADS"] = "1"
+os.environ["JE_ARROW_MALLOC_CONF"] = "background_thread:false"
+
 import pyarrow as pa
 
 from dnadesign.usr import ConcurrentChangeError, Dataset, compute_id, register_namespace

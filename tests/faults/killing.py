@@ -1,23 +1,28 @@
 """Writers that are really killed: four processes write into one dataset until each dies at a random moment.
 
-    python -m tests.faults.killing FOLDER [--rounds 100] [--seed 1]
+    python -m tests.faults.killing FOLDER [--rounds 100] [--minutes 60] [--seed 1] [--tell 100]
 
 After each round the dataset is recovered and checked against what the writers had been told is done. Processes are
-forked, so that a round takes little more than the writers live.
+forked from one that has done once what they do, so that a writer writes from its first moment on; that one must have
+no other threads, as a fork would leave their locks as they are.
 """
 
 import argparse
 import functools
 import os
 import random
+import shutil
 import signal
 import sys
+import tempfile
 import time
 import traceback
 from collections.abc import Callable
 from pathlib import Path
 
-os.environ["OPENBLAS_NUM_THREADS"] = "1"  # before numpy is loaded: a process that forks has no other threads
+# Before numpy and Arrow are loaded, of which one starts threads to calculate and the other one to give memory back.
+os.environ["OPENBLAS_NUM_THREADS"] = "1"
+os.environ["JE_ARROW_MALLOC_CONF"] = "background_thread:false"
 
 import duckdb
 import pyarrow as pa
@@ -31,7 +36,7 @@ LOADED = (duckdb, pyarrow.compute, pyarrow.parquet, pa.table({"id": ["x"]}))
 
 WRITERS = 4
 ROUNDS_A_DATASET = 10
-LONGEST = 0.8  # seconds that a writer lives
+LONGEST = 0.5  # seconds that a writer lives
 
 
 def sequence_of(number: int) -> str:
@@ -42,19 +47,19 @@ def rows_of(batch: int) -> list[str]:
     return [sequence_of(batch * 4 + i) for i in range(3)]
 
 
-def write(folder: Path, writer: int, start: int, tell: int) -> None:
+def write(folder: Path, writer: int, start: int, tell: int, turns: int = 10_000) -> None:
     """Write transactions of three rows and a part of an overlay, and tell each that is done to a pipe."""
     found = Dataset(folder, "set", lock_timeout=30)
-    for turn in range(10_000):
+    for turn in range(turns):
         batch = (start + turn) * WRITERS + writer
         with found.transaction(batch_id=f"batch:{batch}") as tx:
             tx.add_sequences(rows_of(batch), bio_type="dna", alphabet="dna_4")
             ids = [compute_id("dna", row) for row in rows_of(batch)]
             tx.write_overlay_part("lab", pa.table({"id": ids, "lab__batch": [batch] * len(ids)}))
         os.write(tell, f"{batch}\n".encode())
-        if writer == 0 and turn % 2 == 1:
+        if writer == 0:
             found.compact_overlay("lab", layout="part", maintenance=True)
-        if writer == 1 and turn % 2 == 1:
+        if writer == 1:
             found.archive_events(maintenance=True)
 
 
@@ -97,6 +102,22 @@ def check(folder: Path, told: set[int]) -> None:
         raise SystemExit(1)
 
 
+def make(folder: Path) -> None:
+    folder.mkdir(parents=True)
+    register_namespace(folder, namespace="lab", columns="lab__batch:int64")
+    Dataset(folder, "set").init()
+
+
+def warm_up() -> None:
+    """Do once what most writers do, so that none of them has to load anything; compacting and archiving would start threads."""
+    with tempfile.TemporaryDirectory() as above:
+        folder, (into, out) = Path(above) / "root", os.pipe()
+        make(folder)
+        write(folder, WRITERS - 1, 0, out, turns=2)
+        os.close(into)
+        os.close(out)
+
+
 def play_round(folder: Path, start: int, rng: random.Random) -> set[int]:
     """Four writers that are killed; the batches that they were told are done."""
     pipes = [os.pipe() for _ in range(WRITERS)]
@@ -130,20 +151,21 @@ def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser()
     parser.add_argument("folder", type=Path)
     parser.add_argument("--rounds", type=int, default=100)
+    parser.add_argument("--minutes", type=float, default=1e9, help="begin no round later than that")
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--tell", type=int, default=0, help="after every how many rounds to say so")
     options = parser.parse_args(arguments)
+    until, done = time.monotonic() + 60 * options.minutes, 0
+    warm_up()
     rng, told, acknowledged = random.Random(options.seed), set[int](), 0
     for number in range(options.rounds):
         folder = options.folder / str(number // ROUNDS_A_DATASET)
+        if time.monotonic() > until:
+            break
         if number % ROUNDS_A_DATASET == 0:
+            shutil.rmtree(options.folder / str(number // ROUNDS_A_DATASET - 1), ignore_errors=True)
             told = set()
-
-            def make(folder: Path = folder) -> None:
-                folder.mkdir(parents=True)
-                register_namespace(folder, namespace="lab", columns="lab__batch:int64")
-                Dataset(folder, "set").init()
-
-            if not wait_for(in_child(make)):
+            if not wait_for(in_child(functools.partial(make, folder))):
                 return 1
         fresh = play_round(folder, number * 1000, rng)
         told |= fresh
@@ -153,7 +175,11 @@ def main(arguments: list[str]) -> int:
                 f"round {number} (seed {options.seed}) left a dataset that does not hold: {folder}\n"
             )
             return 1
-    sys.stdout.write(f"{options.rounds} rounds, {acknowledged} transactions acknowledged\n")
+        done += 1
+        if options.tell and done % options.tell == 0:
+            sys.stdout.write(f"after {done} rounds, {acknowledged} transactions acknowledged\n")
+            sys.stdout.flush()
+    sys.stdout.write(f"{done} rounds, {acknowledged} transactions acknowledged\n")
     return 0
 
 

@@ -16,9 +16,10 @@ Note = Callable[[str, int], None]
 
 
 def crowd(folder: Path, *arguments: str) -> list[int]:
-    command = [sys.executable, "-m", "tests.faults.crowd", str(folder), *arguments]
+    command = [sys.executable, "-W", "always", "-m", "tests.faults.crowd", str(folder), *arguments]
     played = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert played.returncode == 0, played.stderr
+    assert "multi-threaded" not in played.stderr  # a process that forks has no other threads
     return [int(number) for number in re.findall(r"\b\d+\b(?!\.)", played.stdout)]
 
 

@@ -31,9 +31,10 @@ INJECTIONS = (
 
 
 def test_killing_four_writers_at_random_moments_loses_and_halves_nothing(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "tests.faults.killing", str(tmp_path), "--rounds", str(ROUNDS)]
-    played = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    command = ["-W", "always", "-m", "tests.faults.killing", str(tmp_path), "--rounds", str(ROUNDS)]
+    played = subprocess.run([sys.executable, *command], cwd=ROOT, capture_output=True, text=True, check=False)
     assert played.returncode == 0, played.stderr
+    assert "multi-threaded" not in played.stderr  # a process that forks has no other threads
     rounds = re.fullmatch(r"(\d+) rounds, (\d+) transactions acknowledged\n", played.stdout)
     assert rounds is not None
     assert int(rounds[1]) == ROUNDS
