@@ -22,6 +22,7 @@ if TYPE_CHECKING:  # loaded at the first query: commands that only look at foote
 MEMORY_VARIABLE = "USR_MEMORY_LIMIT"
 DEFAULT_MEMORY = "1GB"
 
+_NOT_OURS = "'usr validate' says whether a file is damaged; if none is, please report it"
 _KEEPS_ORDER = "join_order,build_side_probe_side"
 
 
@@ -83,9 +84,9 @@ def told_as_ours(where: str) -> Iterator[None]:
             "columns",
         ) from error
     except (duckdb.ParserException, duckdb.BinderException, duckdb.CatalogException) as error:
-        raise ValidationError(f"{where}: {first_line(error)}") from error
+        raise ValidationError(f"{where}: {first_line(error)}", mend=_NOT_OURS) from error
     except (duckdb.ConversionException, duckdb.OutOfRangeException, duckdb.InvalidInputException) as error:
-        raise ValidationError(f"{where}: {first_line(error)}") from error
+        raise ValidationError(f"{where}: {first_line(error)}", mend=_NOT_OURS) from error
     except (duckdb.IOException, duckdb.SerializationException) as error:
         if os.strerror(errno.EMFILE) in str(error):
             raise StorageError(
@@ -96,7 +97,7 @@ def told_as_ours(where: str) -> Iterator[None]:
             f"{where}: a file cannot be read: {first_line(error)}", mend="'usr validate' names the file"
         ) from error
     except duckdb.Error as error:
-        raise SequencesError(f"{where}: {first_line(error)}") from error
+        raise SequencesError(f"{where}: {first_line(error)}", mend=_NOT_OURS) from error
 
 
 def identifier(name: str) -> str:

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from dnadesign.usr.contract.arguments import text_of
-from dnadesign.usr.contract.errors import DuplicateKeyError, SequencesError, ValidationError
+from dnadesign.usr.contract.errors import DuplicateKeyError, SequencesError
 from dnadesign.usr.contract.names import TOMBSTONE_NAMESPACE
 from dnadesign.usr.contract.type_values import cast_column
 from dnadesign.usr.operations._base_source import base_sql, paths_sql
-from dnadesign.usr.operations._duck import connect, identifier, told_as_ours
+from dnadesign.usr.operations._condition import check_condition, told_with_condition
+from dnadesign.usr.operations._duck import connect, identifier
 from dnadesign.usr.operations._view import DELETED, JOIN_KEYS, Column, View, check_fits, file_key, key_kind
 from dnadesign.usr.storage.version import Overlay, Version
+
+if TYPE_CHECKING:  # only a name in signatures, see _duck
+    import duckdb
 
 ROW = "__usr_row"
 KEEP = "__usr_keep"
@@ -42,17 +46,22 @@ class Query:
     include_deleted: bool = False
 
 
-def merge_sql(view: View, query: Query, *, in_order: bool = False) -> str:
+def merge_sql(
+    connection: duckdb.DuckDBPyConnection, view: View, query: Query, *, in_order: bool = False
+) -> str:
     """The SQL of a query: row number in the base, whether the row is wanted, then the query's columns.
 
     Whether a row is wanted is a column and not a condition: a filter above the join would let the optimizer turn the
     join into one that loses the base's order.
+
+    Raises:
+        ValidationError: The condition is not one whole expression.
     """
     inner = _joined_sql(view, query, in_order=in_order)
-    if query.where is not None and not text_of(query.where, what="where").strip():
-        raise ValidationError("where: the condition is empty", mend="leave it out to read all rows")
-    wanted = [KEEP] if query.where is None else [f"{KEEP} AND coalesce((\n{query.where}\n), false)"]
-    columns = ", ".join([ROW, f"{wanted[0]} AS {KEEP}", *(identifier(c.name) for c in query.columns)])
+    wanted = KEEP
+    if query.where is not None:
+        wanted = f"{KEEP} AND coalesce((\n{check_condition(connection, query.where)}\n), false)"
+    columns = ", ".join([ROW, f"{wanted} AS {KEEP}", *(identifier(c.name) for c in query.columns)])
     # Few rows are sorted at the end: a long list of ids is a join below everything that could hold the order.
     order = f" ORDER BY {ROW}" if in_order and query.ids is not None else ""
     return f"SELECT {columns} FROM ({inner}){order}"
@@ -122,6 +131,7 @@ def merged_batches(view: View, query: Query, *, batch_size: int) -> Iterator[pa.
     Raises:
         DuplicateKeyError: A key has several rows in a namespace.
         ValidationError: The condition is wrong.
+        SchemaError: The condition names a column that is not there.
     """
     where = str(view.version.dataset)
     check_fits(view, query.columns)
@@ -129,11 +139,12 @@ def merged_batches(view: View, query: Query, *, batch_size: int) -> Iterator[pa.
     left = query.limit
     connection = connect(in_order=True)
     try:
-        with told_as_ours(where):
-            reader = connection.sql(merge_sql(view, query, in_order=True)).to_arrow_reader(batch_size)
+        sql = merge_sql(connection, view, query, in_order=True)
+        with told_with_condition(view, query.where):
+            reader = connection.sql(sql).to_arrow_reader(batch_size)
         last = -1
         while left is None or left > 0:
-            with told_as_ours(where):
+            with told_with_condition(view, query.where):
                 batch = next(reader, None)
             if batch is None:
                 return

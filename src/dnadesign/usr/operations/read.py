@@ -87,7 +87,7 @@ def connect(store: Store, *, include_deleted: bool) -> duckdb.DuckDBPyConnection
         connection = duck_connect(in_order=False)
         query = Query(columns=tuple(view.columns), include_deleted=include_deleted)
         with told_as_ours(str(store.dir)):
-            inner = merge_sql(view, query)
+            inner = merge_sql(connection, view, query)
             if version.overlays:
                 _check_once(connection, view, inner)
             connection.execute(

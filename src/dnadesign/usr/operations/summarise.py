@@ -9,7 +9,8 @@ import pyarrow as pa
 
 from dnadesign.usr.contract.types import arrow_type_str
 from dnadesign.usr.formats.plain_values import plain_rows
-from dnadesign.usr.operations._duck import connect, identifier, told_as_ours
+from dnadesign.usr.operations._condition import told_with_condition
+from dnadesign.usr.operations._duck import connect, identifier
 from dnadesign.usr.operations._merge import KEEP, Query, merge_sql
 from dnadesign.usr.operations._scan import open_view
 from dnadesign.usr.operations._view import Column
@@ -45,11 +46,12 @@ def summarise(
     version, view, _ = open_view(store)
     with version:
         picked = tuple(view.pick(columns))
-        rows = merge_sql(view, Query(columns=picked, where=where, include_deleted=include_deleted))
+        asked = Query(columns=picked, where=where, include_deleted=include_deleted)
         wanted = ", ".join(["count(*)", *(part for i, c in enumerate(picked) for part in _aggregates(i, c))])
         connection = connect(in_order=False)
         try:
-            with told_as_ours(str(store.dir)):
+            rows = merge_sql(connection, view, asked)
+            with told_with_condition(view, where):
                 query = f"SELECT {wanted} FROM ({rows}) WHERE {KEEP}"  # noqa: S608 - names are escaped
                 found = connection.sql(query).to_arrow_table()
         finally:
