@@ -65,17 +65,18 @@ def test_no_value_of_a_wrong_kind_brings_up_an_error_of_something_else(
     ]
     needed = {p.name for p in parameters if p.default is p.empty} - INTERNAL
     assert needed <= set(good), "tell the test a sensible value"
-    raw = []
+    raw, bare = [], []
     for parameter in parameters:
         for odd in [] if parameter.name in INTERNAL else ODD:
             given = {n: good[n] for n in needed} | {parameter.name: odd}
             try:
                 consume(function(**given))
-            except SequencesError:
-                pass
+            except SequencesError as error:
+                bare += [] if error.mend else [f"{parameter.name}={odd!r:.40}: {error}"]
             except Exception as error:  # noqa: BLE001 - what it may be is the question
                 raw.append(f"{parameter.name}={odd!r:.40}: {type(error).__name__}: {error}")
     assert raw == []
+    assert sorted(set(bare)) == [], "an error without a mend"
 
 
 def consume(result: Any) -> None:

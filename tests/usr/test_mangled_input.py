@@ -146,7 +146,10 @@ def test_mangled_files_are_read_or_refused_and_nothing_else(kind: str, tmp_path:
     def search(edits: list[tuple[float, int, bytes]]) -> None:
         try:
             read(mangled(whole, edits), tmp_path)
-        except (SequencesError, DensegenError) as error:
+        except SequencesError as error:
+            assert error.message
+            assert error.mend, f"an error without a mend: {error}"
+        except DensegenError as error:
             assert str(error)
 
     search()

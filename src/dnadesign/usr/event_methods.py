@@ -91,7 +91,10 @@ class EventMethods:
         if count is not None:
             count_of(count, what="count")
         if since is not None and (not isinstance(since, datetime) or since.tzinfo is None):
-            raise ValidationError(f"since {since!r:.80}: expected a time with a zone")
+            raise ValidationError(
+                f"since {since!r:.80}: expected a time with a zone",
+                mend="give an aware datetime, such as datetime.now(UTC)",
+            )
         texts_of(actions, what="actions")
         return _tail.tail_events(
             found.dir / EVENTS, count=count, since=since, actions=actions, wait=wait, fs=found.fs

@@ -312,6 +312,19 @@ def test_an_overlay_can_be_removed_and_begun_anew(
         dataset.remove_overlay("usr", maintenance=True)
 
 
+def test_a_namespace_that_is_in_the_base_alone_is_told_as_materialized(
+    dataset: Dataset, ids: tuple[str, ...]
+) -> None:
+    dataset.write_overlay_part("score", scores(ids[:2], [1.0, 2.0]))
+    dataset.materialize(maintenance=True, overlays="archive")
+    for call in (dataset.remove_overlay, dataset.compact_overlay):
+        with pytest.raises(
+            NamespaceError, match="values were materialized, and stand in the base alone"
+        ) as told:
+            call("score", maintenance=True)
+        assert "write_overlay_part" in (told.value.mend or "")
+
+
 def test_compaction_by_another_process_counts_for_keys_at_once(
     dataset: Dataset, ids: tuple[str, ...]
 ) -> None:

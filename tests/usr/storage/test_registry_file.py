@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -261,6 +262,13 @@ def test_a_frozen_registry_must_be_valid_too(tmp_path: Path) -> None:
 def test_a_frozen_registry_that_is_not_there_is_refused(tmp_path: Path, name: str) -> None:
     with pytest.raises(RegistryError):
         load_snapshot(tmp_path, name)
+
+
+@pytest.mark.parametrize("name", ["", "../../x", "0" * 63, "A" * 64, None, "0" * 64 + "\n", b"0" * 64])
+def test_only_a_hash_names_a_frozen_registry(name: Any) -> None:
+    assert frozen_file("0" * 64) == f"_registry/registry.{'0' * 64}.yaml"
+    with pytest.raises(RegistryError, match="is not a registry hash"):
+        frozen_file(name)
 
 
 @given(data=st.binary(max_size=80))

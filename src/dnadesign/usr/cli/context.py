@@ -222,9 +222,14 @@ def _lines_of(file: Path) -> list[str]:
     try:
         text = sys.stdin.read() if str(file) == "-" else file.read_text(encoding="utf-8-sig")
     except OSError as error:
-        raise usr.StorageError(f"{file}: cannot be read: {error.strerror}") from error
+        raise usr.StorageError(
+            f"{file}: cannot be read: {error.strerror}", mend="see that the file is there and may be read"
+        ) from error
     except UnicodeDecodeError as error:
-        raise usr.ValidationError(f"{file}: is no text: {error.reason} at byte {error.start}") from error
+        raise usr.ValidationError(
+            f"{file}: is no text: {error.reason} at byte {error.start}",
+            mend="give a text file in UTF-8, one id a line",
+        ) from error
     return [line.strip() for line in text.splitlines() if line.strip()]
 
 

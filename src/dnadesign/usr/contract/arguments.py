@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from dnadesign.usr.contract.errors import ValidationError
+from dnadesign.usr.contract.names import nearest
 
 MOST = 2**63 - 1
 
@@ -24,13 +25,16 @@ def texts_of(value: object, *, what: str, each: str = "name") -> list[str]:
     if isinstance(value, (str, bytes, Mapping)) or not isinstance(value, Iterable):
         raise ValidationError(
             f"{what}: expected a list of {each}s, found {_shown(value)}",
-            mend=f"pass a list: [{value!r}]" if isinstance(value, str) else None,
+            mend=f"pass a list: [{value!r}]" if isinstance(value, str) else f"pass a list of {each}s",
         )
     found = list(value)
     for place, one in enumerate(found):
         if not isinstance(one, str):
             article = "an" if each[0] in "aeiou" else "a"
-            raise ValidationError(f"{what}, number {place}: expected {article} {each}, found {_shown(one)}")
+            raise ValidationError(
+                f"{what}, number {place}: expected {article} {each}, found {_shown(one)}",
+                mend=f"give {article} {each} in every place",
+            )
     return found
 
 
@@ -44,7 +48,8 @@ def ids_of(value: object) -> list[str]:
     for place, each in enumerate(found):
         if not each.isascii():
             raise ValidationError(
-                f"ids, number {place}: {each!r:.80} is not an id (40 lower-case hex digits)"
+                f"ids, number {place}: {each!r:.80} is not an id (40 lower-case hex digits)",
+                mend="give ids as they stand in the column id; compute_id makes one of a sequence",
             )
     return found
 
@@ -57,8 +62,27 @@ def count_of(value: object, *, what: str, least: int = 0, most: int = MOST) -> i
     """
     if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
         limit = f"{least} or more" if most == MOST else f"from {least} to {most}"
-        raise ValidationError(f"{what} {value!r:.80}: expected a whole number, {limit}")
+        raise ValidationError(
+            f"{what} {value!r:.80}: expected a whole number, {limit}", mend=f"give a whole number, {limit}"
+        )
     return value
+
+
+def choice_of(value: object, known: Sequence[str], *, what: str) -> str:
+    """One of some words.
+
+    Raises:
+        ValidationError: It is none of them; the nearest one is shown.
+    """
+    if isinstance(value, str) and value in known:
+        return value
+    meant = nearest(value, known) if isinstance(value, str) else None
+    raise ValidationError(
+        f"{what} {value!r:.80}: expected {' or '.join(map(repr, known))}"
+        if len(known) == 2
+        else f"{what} {value!r:.80}: expected one of {', '.join(map(repr, known))}",
+        mend=f"did you mean {meant!r}?" if meant else f"pass {what}={known[0]!r}, or another of them",
+    )
 
 
 def seconds_of(value: object, *, what: str) -> float:
@@ -68,7 +92,9 @@ def seconds_of(value: object, *, what: str) -> float:
         ValidationError: It is no number, or less than 0.
     """
     if not isinstance(value, (int, float)) or isinstance(value, bool) or not value >= 0:
-        raise ValidationError(f"{what} {value!r:.40}: expected seconds, 0 or more")
+        raise ValidationError(
+            f"{what} {value!r:.40}: expected seconds, 0 or more", mend="give a number such as 30 or 0.5"
+        )
     return value
 
 
@@ -81,7 +107,10 @@ def mapping_of(value: object, *, what: str) -> dict[str, Any]:
     if value is None:
         return {}
     if not isinstance(value, Mapping) or not all(isinstance(key, str) for key in value):
-        raise ValidationError(f"{what}: expected names with values, found {_shown(value)}")
+        raise ValidationError(
+            f"{what}: expected names with values, found {_shown(value)}",
+            mend="give a mapping such as {'name': value}",
+        )
     return dict(value)
 
 
@@ -92,9 +121,12 @@ def text_of(value: object, *, what: str) -> str:
         ValidationError: It is none, or has half a character in it (a lone surrogate).
     """
     if not isinstance(value, str):
-        raise ValidationError(f"{what}: expected text, found {_shown(value)}")
+        raise ValidationError(f"{what}: expected text, found {_shown(value)}", mend="give it as a str")
     if not is_text(value):
-        raise ValidationError(f"{what} {value!r:.80}: has symbols that are no Unicode characters")
+        raise ValidationError(
+            f"{what} {value!r:.80}: has symbols that are no Unicode characters",
+            mend="read the text that it comes from as UTF-8",
+        )
     return value
 
 

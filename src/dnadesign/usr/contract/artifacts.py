@@ -59,7 +59,10 @@ def listing_sha256(files: Sequence[tuple[str, int | None]]) -> str:
 def _path(file: Mapping[str, Json]) -> str:
     path = file.get("path")
     if not isinstance(path, str) or not path:
-        raise ValidationError(f"artifact {dict(file)!r:.200}: expected a 'path'")
+        raise ValidationError(
+            f"artifact {dict(file)!r:.200}: expected a 'path'",
+            mend="give each file as {'path': ..., 'bytes': ..., 'sha256': ...}",
+        )
     return well_formed(path)
 
 

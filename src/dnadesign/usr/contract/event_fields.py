@@ -11,6 +11,8 @@ from typing import NoReturn
 from dnadesign.usr.contract.errors import EventLogError
 from dnadesign.usr.contract.json_values import Json
 
+DAMAGED_LOG = "'usr events verify' tells what is wrong with the log; restore the line from a backup"
+
 
 def parse_object(line: bytes) -> dict[str, Json]:
     """The JSON object that a line of the log holds.
@@ -21,13 +23,15 @@ def parse_object(line: bytes) -> dict[str, Json]:
     try:
         found = _decoder().decode(line.decode("utf-8"))
     except UnicodeDecodeError as error:
-        raise EventLogError(f"byte {error.start} of the line is not UTF-8") from error
+        raise EventLogError(f"byte {error.start} of the line is not UTF-8", mend=DAMAGED_LOG) from error
     except RecursionError as error:
-        raise EventLogError("the line is nested too deeply to be an event") from error
+        raise EventLogError("the line is nested too deeply to be an event", mend=DAMAGED_LOG) from error
     except ValueError as error:
-        raise EventLogError(f"the line is not JSON: {error}") from error
+        raise EventLogError(f"the line is not JSON: {error}", mend=DAMAGED_LOG) from error
     if not isinstance(found, dict):
-        raise EventLogError(f"the line is a JSON {type(found).__name__}, expected an object")
+        raise EventLogError(
+            f"the line is a JSON {type(found).__name__}, expected an object", mend=DAMAGED_LOG
+        )
     return found
 
 
@@ -52,7 +56,9 @@ def check_version(found: Mapping[str, Json], *, expected: int) -> int:
     newer = type(version) is int and version > expected
     raise EventLogError(
         f"event_version is {version!r:.40}, expected {expected}",
-        mend="read this log with the version of dnadesign that wrote it, or a newer one" if newer else None,
+        mend="read this log with the version of dnadesign that wrote it, or a newer one"
+        if newer
+        else DAMAGED_LOG,
     )
 
 
@@ -68,7 +74,7 @@ def timestamp(found: Mapping[str, Json], name: str) -> str:
             return text
     except ValueError:
         pass
-    raise EventLogError(f"{name} is {text!r:.80}, expected an ISO 8601 time with a zone")
+    raise EventLogError(f"{name} is {text!r:.80}, expected an ISO 8601 time with a zone", mend=DAMAGED_LOG)
 
 
 def required_text(found: Mapping[str, Json], name: str) -> str:
@@ -80,7 +86,7 @@ def required_text(found: Mapping[str, Json], name: str) -> str:
     text = found.get(name)
     if isinstance(text, str) and text:
         return text
-    raise EventLogError(f"{name} is {text!r:.80}, expected a text")
+    raise EventLogError(f"{name} is {text!r:.80}, expected a text", mend=DAMAGED_LOG)
 
 
 def optional_text(found: Mapping[str, Json], name: str) -> str | None:
@@ -92,7 +98,7 @@ def optional_text(found: Mapping[str, Json], name: str) -> str | None:
     text = found.get(name)
     if text is None or isinstance(text, str):
         return text
-    raise EventLogError(f"{name} is {text!r:.80}, expected a text or null")
+    raise EventLogError(f"{name} is {text!r:.80}, expected a text or null", mend=DAMAGED_LOG)
 
 
 def optional_integer(found: Mapping[str, Json], name: str) -> int | None:
@@ -104,7 +110,7 @@ def optional_integer(found: Mapping[str, Json], name: str) -> int | None:
     number = found.get(name)
     if number is None or type(number) is int:
         return number
-    raise EventLogError(f"{name} is {number!r:.80}, expected an integer or null")
+    raise EventLogError(f"{name} is {number!r:.80}, expected an integer or null", mend=DAMAGED_LOG)
 
 
 def mapping(found: Mapping[str, Json], name: str) -> dict[str, Json]:
@@ -118,7 +124,7 @@ def mapping(found: Mapping[str, Json], name: str) -> dict[str, Json]:
         return {}
     if isinstance(value, dict):
         return value
-    raise EventLogError(f"{name} is a JSON {type(value).__name__}, expected an object")
+    raise EventLogError(f"{name} is a JSON {type(value).__name__}, expected an object", mend=DAMAGED_LOG)
 
 
 def unknown_fields(found: Mapping[str, Json], known: Mapping[str, frozenset[str] | None]) -> dict[str, Json]:

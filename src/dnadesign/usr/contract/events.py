@@ -163,7 +163,10 @@ class Event:
         try:
             return json.dumps(self.to_dict(), separators=(",", ":"), allow_nan=False)
         except (TypeError, ValueError, RecursionError) as error:
-            raise ValidationError(f"event {self.action!r} cannot be written as JSON: {error}") from error
+            raise ValidationError(
+                f"event {self.action!r} cannot be written as JSON: {error}",
+                mend="give args, metrics and artifacts as texts, finite numbers, lists and mappings",
+            ) from error
 
     @classmethod
     def from_json_line(cls, line: bytes) -> Event:

@@ -28,12 +28,16 @@ def compute_id(bio_type: str, sequence: str) -> str:
         AlphabetError: The sequence has half a character in it (a lone surrogate).
     """
     if not isinstance(bio_type, str) or not isinstance(sequence, str):
-        raise AlphabetError(f"bio_type {bio_type!r:.40} and sequence {sequence!r:.40}: expected two texts")
+        raise AlphabetError(
+            f"bio_type {bio_type!r:.40} and sequence {sequence!r:.40}: expected two texts",
+            mend="give both as str",
+        )
     try:
         return hashlib.sha1(f"{bio_type}|{sequence}".encode(), usedforsecurity=False).hexdigest()
     except UnicodeEncodeError as error:
         raise AlphabetError(
-            f"sequence {sequence!r:.80}: has symbols that are no Unicode characters"
+            f"sequence {sequence!r:.80}: has symbols that are no Unicode characters",
+            mend="read the text that it comes from as UTF-8",
         ) from error
 
 
@@ -74,7 +78,9 @@ def normalize_sequence(sequence: str, bio_type: str, alphabet: str) -> str:
     """
     validate_alphabet(alphabet, bio_type=bio_type)
     if not isinstance(sequence, str):
-        raise AlphabetError(f"a sequence must be text, not {type(sequence).__name__}")
+        raise AlphabetError(
+            f"a sequence must be text, not {type(sequence).__name__}", mend="give it as a str"
+        )
     trimmed = sequence.strip(WHITE_SPACE)
     if not trimmed:
         raise AlphabetError("the sequence is empty", mend="leave the row out or give its sequence")

@@ -45,7 +45,10 @@ def to_json_object(values: Mapping[str, object], *, where: str) -> dict[str, Jso
     """
     found = to_json_value(values, where=where)
     if not isinstance(found, dict):
-        raise ValidationError(f"{where} is a {type(values).__name__}, expected a mapping with text keys")
+        raise ValidationError(
+            f"{where} is a {type(values).__name__}, expected a mapping with text keys",
+            mend="give a mapping such as {'name': value}",
+        )
     return found
 
 
@@ -67,7 +70,9 @@ def _convert(value: object, where: str, depth: int) -> Json:
 def _key(key: object, where: str) -> str:
     if isinstance(key, str):
         return well_formed(key)
-    raise ValidationError(f"{where}: key {key!r:.80} is a {type(key).__name__}, expected a string")
+    raise ValidationError(
+        f"{where}: key {key!r:.80} is a {type(key).__name__}, expected a string", mend="name values by texts"
+    )
 
 
 def _scalar(value: object, where: str) -> Json:
@@ -109,7 +114,9 @@ def _from_object(value: object, where: str) -> Json:
 
 def _integer(value: int, where: str) -> int:
     if value not in _INT_RANGE:
-        raise ValidationError(f"{where}: an integer of {value.bit_length()} bits, expected at most 64")
+        raise ValidationError(
+            f"{where}: an integer of {value.bit_length()} bits, expected at most 64", mend="give it as a text"
+        )
     return value
 
 

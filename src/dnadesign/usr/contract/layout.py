@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime
 
-from dnadesign.usr.contract.errors import ValidationError
+from dnadesign.usr.contract.errors import RegistryError, ValidationError
 
 REGISTRY_FILE = "registry.yaml"
 RECORDS = "records.parquet"
@@ -69,7 +69,10 @@ def parse_timestamp(stamp: str) -> datetime:
             return datetime.strptime(stamp, "%Y%m%dT%H%M%S%fZ").replace(tzinfo=UTC)
         except ValueError:
             pass
-    raise ValidationError(f"{stamp!r} is not a time of the form YYYYMMDDTHHMMSSffffffZ")
+    raise ValidationError(
+        f"{stamp!r} is not a time of the form YYYYMMDDTHHMMSSffffffZ",
+        mend="give a time such as 20261128T051432118000Z",
+    )
 
 
 def isoformat(moment: datetime) -> str:
@@ -107,7 +110,16 @@ def archive_dir(namespace: str, *, moment: datetime) -> str:
 
 
 def frozen_file(registry_hash: str) -> str:
-    """Where the frozen registry of that hash lies."""
+    """Where the frozen registry of that hash lies.
+
+    Raises:
+        RegistryError: It is not a hash, and so would lead to another file.
+    """
+    if not isinstance(registry_hash, str) or not is_sha256(registry_hash):
+        raise RegistryError(
+            f"{registry_hash!r:.80} is not a registry hash: expected 64 lower-case hex digits",
+            mend="take it from the name of a file in _registry/, registry.<hash>.yaml",
+        )
     return f"{FROZEN}/registry.{registry_hash}.yaml"
 
 

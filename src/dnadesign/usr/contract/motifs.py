@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import Literal, get_args
 
-from dnadesign.usr.contract.arguments import text_of
+from dnadesign.usr.contract.arguments import choice_of, text_of
 from dnadesign.usr.contract.errors import ValidationError
 
 MotifKind = Literal["regex", "iupac", "literal"]
@@ -47,8 +47,7 @@ def compile_motif(pattern: str, kind: MotifKind, *, ignore_case: bool | None = N
     Raises:
         ValidationError: It is none of its kind, or it matches the empty sequence.
     """
-    if kind not in get_args(MotifKind):
-        raise ValidationError(f"kind {kind!r}: expected {', '.join(map(repr, get_args(MotifKind)))}")
+    choice_of(kind, get_args(MotifKind), what="kind")
     text_of(pattern, what="pattern")
     ignore = kind == "iupac" if ignore_case is None else ignore_case
     expression = pattern
@@ -62,7 +61,10 @@ def compile_motif(pattern: str, kind: MotifKind, *, ignore_case: bool | None = N
             mend="mend it, or search for it as it stands with kind='literal'",
         ) from error
     if compiled.search(""):
-        raise ValidationError(f"pattern {pattern!r:.80} matches the empty sequence, so it matches everywhere")
+        raise ValidationError(
+            f"pattern {pattern!r:.80} matches the empty sequence, so it matches everywhere",
+            mend="give a pattern that takes at least one symbol",
+        )
     return compiled
 
 

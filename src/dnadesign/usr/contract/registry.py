@@ -26,7 +26,10 @@ class RegistryColumn:
 
     def __post_init__(self) -> None:
         if not isinstance(self.name, str):
-            raise NamespaceError(f"expected a column name as text, found {type(self.name).__name__}")
+            raise NamespaceError(
+                f"expected a column name as text, found {type(self.name).__name__}",
+                mend="name it like 'densegen__plan'",
+            )
         split_column(self.name)
         object.__setattr__(self, "type", canonical_type(self.type))
 

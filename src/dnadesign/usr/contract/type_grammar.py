@@ -37,6 +37,10 @@ _OTHER_NAMES = {
     **{"int": "int64", "float": "float32", "double": "float64", "halffloat": "float16", "half": "float16"},
     **{"boolean": "bool", "date": "date32", "datetime": "timestamp", "array": "list"},
 }
+_TYPES = (
+    "write it like float64, list<string>, fixed_size_list<float32>[8], struct<x:int64> or timestamp[us, UTC]"
+)
+_COLUMNS = "write it like 'ns__score:float64,ns__sites:list<string>'"
 _FIELD_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 _SIZE = re.compile(r"[1-9][0-9]*", re.ASCII)
 _TOKEN = re.compile(r"(?P<space>[ \t\r\n\f\v]+)|(?P<word>[A-Za-z0-9_/+-]+)|(?P<mark>[<>\[\]:,])", re.ASCII)
@@ -175,7 +179,10 @@ class _Reader:
 
     def __init__(self, text: str, *, what: str) -> None:
         if not isinstance(text, str):
-            raise SchemaError(f"expected a {what} as text, found {type(text).__name__}")
+            raise SchemaError(
+                f"expected a {what} as text, found {type(text).__name__}",
+                mend="give it as a str such as 'float64'",
+            )
         self._text = text
         self._what = what
         self._tokens = self._tokenize()
@@ -199,7 +206,7 @@ class _Reader:
         shown = self._text if len(self._text) <= 120 else f"{self._text[max(0, position - 50) :]:.100}..."
         raise SchemaError(
             f"bad {self._what} {shown!r}: at character {position + 1}: expected {expected}, found {found}",
-            mend=mend,
+            mend=mend or (_TYPES if self._what == "type" else _COLUMNS),
         )
 
     def refuse_token(self, token: _Token, expected: str, mend: str | None = None) -> NoReturn:

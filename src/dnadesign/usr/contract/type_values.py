@@ -40,6 +40,9 @@ class _Misfit(Exception):
         return _Misfit(index, self.reason, path=step + self.path, mend=self.mend)
 
 
+_MEND = "mend the value, or register a type that holds it"
+
+
 class _TooLong(Exception):
     """More items or bytes than 32-bit offsets can count; shorter pieces may fit. Caught in this module."""
 
@@ -79,7 +82,8 @@ def _pieces(array: pa.Array, target: pa.DataType, *, where: str, first_row: int)
         _refuse(misfit, where=where, first_row=first_row)
     except pa.ArrowNotImplementedError as error:
         raise SchemaError(
-            f"{where}: Arrow cannot rewrite {describe_type(array.type)} as {describe_type(target)}: {error}"
+            f"{where}: Arrow cannot rewrite {describe_type(array.type)} as {describe_type(target)}: {error}",
+            mend=f"give it as {describe_type(target)}",
         ) from error
     except (_TooLong, pa.ArrowInvalid, pa.ArrowCapacityError) as error:
         if len(array) <= 1:
@@ -97,7 +101,7 @@ def _pieces(array: pa.Array, target: pa.DataType, *, where: str, first_row: int)
 def _refuse(misfit: _Misfit, *, where: str, first_row: int) -> NoReturn:
     inside = f", at {misfit.path!r} in it" if misfit.path else ""
     row = "" if misfit.index is None else f", row {first_row + misfit.index}"
-    raise SchemaError(f"{where}{row}{inside}: {misfit.reason}", mend=misfit.mend) from None
+    raise SchemaError(f"{where}{row}{inside}: {misfit.reason}", mend=misfit.mend or _MEND) from None
 
 
 def _convert(array: pa.Array, target: pa.DataType) -> pa.Array:

@@ -85,13 +85,19 @@ def from_arrow(kind: pa.DataType) -> TypeTree:
 
 def _tree(kind: pa.DataType, *, depth: int) -> TypeTree:
     if not isinstance(kind, pa.DataType):
-        raise SchemaError(f"expected an Arrow type, found {type(kind).__name__}")
+        raise SchemaError(
+            f"expected an Arrow type, found {type(kind).__name__}",
+            mend="give a pyarrow.DataType such as pa.float64(); parse_type_str reads one from text",
+        )
     if kind in _SCALAR_NAMES:
         return Scalar(_SCALAR_NAMES[kind])
     if isinstance(kind, pa.TimestampType):
         return _timestamp_tree(kind)
     if depth >= MAX_NESTING:
-        raise SchemaError(f"more than {MAX_NESTING} types inside one another")
+        raise SchemaError(
+            f"more than {MAX_NESTING} types inside one another",
+            mend="flatten the type, or keep such values as JSON in a string column",
+        )
     if isinstance(kind, pa.ListType | pa.LargeListType):
         return ListOf(_child(kind.value_field, kind, depth), large=isinstance(kind, pa.LargeListType))
     if isinstance(kind, pa.FixedSizeListType) and kind.list_size >= 1:
@@ -122,7 +128,10 @@ def _struct_tree(kind: pa.StructType, depth: int) -> Struct:
                 mend="use a letter or _, then letters, digits and _",
             )
     if len({field.name.lower() for field in fields}) < len(fields):
-        raise SchemaError(f"Arrow type {_shown(kind)}: field names must differ by more than case")
+        raise SchemaError(
+            f"Arrow type {_shown(kind)}: field names must differ by more than case",
+            mend="rename one of the fields",
+        )
     return Struct(tuple((field.name, _child(field, kind, depth)) for field in fields))
 
 

@@ -135,7 +135,10 @@ def _fasta(path: Path, kind: str) -> Iterator[SequenceRecord]:
                     count += 1
                     yield SequenceRecord(record.name, record.sequence)
         except dnaio.FileFormatError as error:
-            raise SchemaError(f"{path}{_line_of(error)}, after {count} records: {error.message}") from error
+            raise SchemaError(
+                f"{path}{_line_of(error)}, after {count} records: {error.message}",
+                mend=f"mend the record there, or see that the file is {kind.upper()}, and whole",
+            ) from error
         except UnicodeDecodeError as error:
             raise not_utf8(path, error) from error
 
@@ -194,5 +197,6 @@ def _next_record(path: Path, read: Callable[[], Any], watched: _Watched, count: 
         if watched.failure is not None:
             raise watched.failure from None
         raise SchemaError(
-            f"{path}, record {count + 1}: not a GenBank record: {str(error).removeprefix('parser failed: ')}"
+            f"{path}, record {count + 1}: not a GenBank record: {str(error).removeprefix('parser failed: ')}",
+            mend="see that the file is GenBank, and whole",
         ) from error

@@ -230,7 +230,10 @@ def _delimited_pieces(path: Path, delimiter: str, refuse: Refuse | None) -> Iter
         rows = _numbered(path, reader)
         _, header = next(rows, (0, []))
         if not header:
-            raise SchemaError(f"{path}: is empty; the first line must name the columns")
+            raise SchemaError(
+                f"{path}: is empty; the first line must name the columns",
+                mend="see that it is the right file; without a header, add one",
+            )
         _check_header(path, header)
         cells: list[list[str]] = []
         lines: list[int] = []
@@ -256,7 +259,10 @@ def _numbered(path: Path, reader: Any) -> Iterator[tuple[int, list[str]]]:
         try:
             row = next(reader, None)
         except csv.Error as error:
-            raise SchemaError(f"{path}, line {reader.line_num}: {error}") from error
+            raise SchemaError(
+                f"{path}, line {reader.line_num}: {error}",
+                mend="see that every opening quote is closed, and quotes inside a cell are doubled",
+            ) from error
         if row is None:
             return
         if row:
@@ -271,7 +277,10 @@ def _check_header(path: Path, header: list[str]) -> None:
                 f"{path}, line 1: a column has no name", mend="name every column in the first line"
             )
         if name.lower() in seen:
-            raise SchemaError(f"{path}, line 1: column {name!r} is there twice")
+            raise SchemaError(
+                f"{path}, line 1: column {name!r} is there twice",
+                mend="rename one of the two; case does not tell columns apart",
+            )
         seen.add(name.lower())
 
 
@@ -311,4 +320,6 @@ def _parquet_pieces(path: Path) -> Iterator[Piece]:
     except (FileNotFoundError, PermissionError, IsADirectoryError) as error:
         raise unreadable(path, error) from error
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError, OSError) as error:
-        raise CorruptFileError(f"{path}: not a whole Parquet file: {error}") from error
+        raise CorruptFileError(
+            f"{path}: not a whole Parquet file: {error}", mend="write or fetch the file again"
+        ) from error

@@ -89,7 +89,10 @@ def _each(cells: Sequence[Any], convert: Callable[[Any], Any], kind: pa.DataType
 
 def _refuse(place: str, value: object, kind: pa.DataType, why: str = "") -> NoReturn:
     shown = value if isinstance(value, str) else json.dumps(value, default=str)
-    raise SchemaError(f"{place}: {shown!r:.80} is not {_article(kind)}{f': {why}' if why else ''}") from None
+    raise SchemaError(
+        f"{place}: {shown!r:.80} is not {_article(kind)}{f': {why}' if why else ''}",
+        mend="mend the cell, or leave it empty for null",
+    ) from None
 
 
 def _article(kind: pa.DataType) -> str:
@@ -125,7 +128,10 @@ def _find_misfit(cells: Sequence[str | None], text: pa.Array, kind: pa.DataType,
             pc.cast(scalar, kind)
         except pa.ArrowInvalid as error:
             _refuse(where(row), cells[row], kind, _zone_problem(str(error)))
-    raise SchemaError(f"{where(0)}: the column cannot be read as {describe_type(kind)}")
+    raise SchemaError(
+        f"{where(0)}: the column cannot be read as {describe_type(kind)}",
+        mend=f"give its values as {describe_type(kind)}",
+    )
 
 
 def _zone_problem(said: str) -> str:
@@ -187,9 +193,14 @@ def json_object(text: str, *, where: str) -> dict[str, Any]:
     try:
         found = read_json(text)
     except _Misfit as misfit:
-        raise SchemaError(f"{where}: {misfit}") from None
+        raise SchemaError(
+            f"{where}: {misfit}", mend='write one object a line, such as {"sequence": "ACGT"}'
+        ) from None
     if not isinstance(found, dict):
-        raise SchemaError(f"{where}: expected a JSON object, found {text!r:.80}")
+        raise SchemaError(
+            f"{where}: expected a JSON object, found {text!r:.80}",
+            mend='write one object a line, such as {"sequence": "ACGT"}',
+        )
     return found
 
 

@@ -11,6 +11,7 @@ from dnadesign.usr.contract.errors import RegistryError, SchemaError
 from dnadesign.usr.contract.layout import (
     META_FROZEN_HASH,
     META_REGISTRY_HASH,
+    RECORDS,
     frozen_file,
     frozen_hash_in,
     is_sha256,
@@ -113,7 +114,8 @@ def _candidates(store: Store, version: Version, mode: RegistryMode, report: Repo
         try:
             found.append(_Candidate("frozen", load_snapshot(store.dir, frozen, fs=store.fs), frozen))
         except RegistryError as error:
-            report.error("registry.frozen", frozen_file(frozen), error)
+            where = frozen_file(frozen) if is_sha256(frozen) else RECORDS  # what stamps something else
+            report.error("registry.frozen", where, error)
     if mode in ("current", "either"):
         try:
             current = load_registry(store.root, fs=store.fs)

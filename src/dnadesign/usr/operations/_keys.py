@@ -8,7 +8,8 @@ from typing import Literal, cast, get_args
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from dnadesign.usr.contract.errors import DuplicateKeyError, MissingKeyError, SchemaError, ValidationError
+from dnadesign.usr.contract.arguments import choice_of
+from dnadesign.usr.contract.errors import DuplicateKeyError, MissingKeyError, SchemaError
 from dnadesign.usr.contract.identity import WHITE_SPACE, compute_id
 from dnadesign.usr.contract.layout import RECORDS
 from dnadesign.usr.contract.type_values import cast_column
@@ -27,9 +28,7 @@ def check_key(key: str) -> Key:
     Raises:
         ValidationError: It is not.
     """
-    if key not in KEYS:
-        raise ValidationError(f"key {key!r}: expected one of {', '.join(KEYS)}")
-    return cast("Key", key)
+    return cast("Key", choice_of(key, KEYS, what="key"))
 
 
 def key_column(table: pa.Table, *, key: Key, key_col: str | None, what: str) -> tuple[str, pa.Array]:
@@ -55,7 +54,10 @@ def key_column(table: pa.Table, *, key: Key, key_col: str | None, what: str) -> 
     values = cast_column(table.column(name), pa.string(), where=f"{what}, column {name!r}").combine_chunks()
     if values.null_count:
         row = pc.indices_nonzero(values.is_null())[0].as_py()
-        raise SchemaError(f"{what}, row {row}, column {name!r}: the key is empty")
+        raise SchemaError(
+            f"{what}, row {row}, column {name!r}: the key is empty",
+            mend="give every row its key, or leave the row out",
+        )
     return name, values
 
 

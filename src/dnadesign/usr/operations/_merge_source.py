@@ -160,7 +160,8 @@ def _chosen(view: View, types: dict[str, str], policy: ColumnPolicy) -> list[str
     if isinstance(policy, str):
         if policy not in POLICIES:
             raise ValidationError(
-                f"columns {policy!r}: expected {', '.join(map(repr, POLICIES))} or a list of column names"
+                f"columns {policy!r}: expected {', '.join(map(repr, POLICIES))} or a list of column names",
+                mend="give one of them, or names of columns",
             )
         return [] if policy == "none" else list(types)
     for name in policy:

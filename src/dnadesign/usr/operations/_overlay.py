@@ -13,6 +13,7 @@ import pyarrow as pa
 
 from dnadesign.usr.contract.artifacts import MAX_LISTED, fold_files
 from dnadesign.usr.contract.errors import NamespaceError, NamespaceNotFound, SchemaError, ValidationError
+from dnadesign.usr.contract.event_fields import DAMAGED_LOG
 from dnadesign.usr.contract.events import Event
 from dnadesign.usr.contract.layout import (
     META_CONTRACT_HASH,
@@ -157,8 +158,15 @@ def stored_overlay(store: Store, namespace: str) -> Iterator[Overlay]:
         yield overlay
 
 
-def no_overlay(store: Store, namespace: str) -> NamespaceNotFound:
-    """The error for a namespace that a dataset has no rows of."""
+def no_overlay(mutation: Mutation, namespace: str) -> NamespaceNotFound:
+    """The error for a namespace that a dataset has no rows of, or only values of in a materialized base."""
+    store = mutation.store
+    if any(name.partition("__")[0] == namespace for name in mutation.footer.schema.names):
+        return NamespaceNotFound(
+            f"{store.dir}: has no overlay {namespace!r}: its values were materialized, and stand in the base alone",
+            mend="leave them where they are; new rows take their place: attach, write_overlay or write_overlay_part "
+            "(usr attach)",
+        )
     return namespace_not_found(store.dir, namespace, stored_overlays(store.fs, store.dir, None))
 
 
@@ -256,5 +264,5 @@ def event_count(event: Event, name: str) -> int:
     """
     found = event.metrics.get(name)
     if not isinstance(found, int):
-        raise ValidationError(f"event {event.event_id}: does not say {name!r}")
+        raise ValidationError(f"event {event.event_id}: does not say {name!r}", mend=DAMAGED_LOG)
     return found

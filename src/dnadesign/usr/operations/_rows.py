@@ -39,7 +39,10 @@ def arrow_table(data: object, *, what: str) -> pa.Table:
             return _sound(pa.RecordBatchReader.from_stream(data).read_all(), what=what)
         return _sound(pa.Table.from_batches([pa.record_batch(data)]), what=what)
     except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError, TypeError) as error:
-        raise SchemaError(f"{what}: cannot be read as a table: {error}") from error
+        raise SchemaError(
+            f"{what}: cannot be read as a table: {error}",
+            mend="pass a pyarrow Table, or a polars, pandas or DuckDB object",
+        ) from error
 
 
 def _sound(table: pa.Table, *, what: str) -> pa.Table:
@@ -80,7 +83,10 @@ def arrow_stream(data: object, *, what: str, rows: int) -> Iterator[pa.Table]:
                 for start in range(0, batch.num_rows, rows):
                     yield _sound(pa.Table.from_batches([batch.slice(start, rows)]), what=what)
     except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError, TypeError) as error:
-        raise SchemaError(f"{what}: cannot be read as a table: {error}") from error
+        raise SchemaError(
+            f"{what}: cannot be read as a table: {error}",
+            mend="pass a pyarrow Table, or a polars, pandas or DuckDB object",
+        ) from error
 
 
 def unique_columns(table: pa.Table, *, what: str) -> pa.Table:
@@ -98,7 +104,10 @@ def unique_names(names: Iterable[str], *, what: str) -> None:
     seen: dict[str, str] = {}
     for name in names:
         if name.lower() in seen:
-            raise SchemaError(f"{what}: column {name!r} is there twice (as {seen[name.lower()]!r} before)")
+            raise SchemaError(
+                f"{what}: column {name!r} is there twice (as {seen[name.lower()]!r} before)",
+                mend="rename one of the two; case does not tell columns apart",
+            )
         seen[name.lower()] = name
 
 
@@ -131,7 +140,8 @@ def mappings_table(
         if not isinstance(row, Mapping):
             raise ValidationError(
                 f"{what}, row {number}: expected a mapping such as {{'sequence': 'ACGT'}}, found "
-                f"{type(row).__name__}"
+                f"{type(row).__name__}",
+                mend="give strings alone, mappings alone, or a table",
             )
         check_columns(row, list(types), what=f"{what}, row {number}")
         names.update(dict.fromkeys(row))
@@ -162,6 +172,7 @@ def typed_column(values: Sequence[Any], kind: pa.DataType, name: str, *, what: s
                 pa.scalar(value, kind)
             except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError, TypeError, ValueError):
                 raise ValidationError(
-                    f"{what}, row {number}, column {name!r}: {value!r:.80} is not a {kind}"
+                    f"{what}, row {number}, column {name!r}: {value!r:.80} is not a {kind}",
+                    mend=f"give a {kind}, or None where there is no value",
                 ) from None
         raise

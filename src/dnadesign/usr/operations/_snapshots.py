@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from dnadesign.usr.contract.errors import ValidationError
+from dnadesign.usr.contract.arguments import count_of
 from dnadesign.usr.contract.events import Fingerprint
 from dnadesign.usr.contract.layout import RECORDS, SNAPSHOTS, is_automatic_snapshot, snapshot_file
 from dnadesign.usr.operations._mutation import Draft, Mutation
@@ -83,8 +83,7 @@ def prune_snapshots(mutation: Mutation, *, keep: int, coming: int = 0) -> PruneR
     Raises:
         ValidationError: ``keep`` is no such number.
     """
-    if not isinstance(keep, int) or isinstance(keep, bool) or keep < 0:
-        raise ValidationError(f"keep {keep!r}: expected a number of snapshots, 0 or more")
+    count_of(keep, what="keep")
     store = mutation.store
     names = [e.name for e in store.fs.list(store.path(SNAPSHOTS)) if is_automatic_snapshot(e.name)]
     old = sorted(names)[: max(0, len(names) + coming - keep)]

@@ -73,10 +73,13 @@ def read_artifact(store: Store, ref: ArtifactRef | Mapping[str, Any] | str) -> d
     parts = artifact_parts(path)
     if parts is None or _leaves(store, path):
         raise ValidationError(
-            f"{path!r:.200} is not an artifact of the dataset: expected {ARTIFACTS}/<namespace>/<sha256>.npz"
+            f"{path!r:.200} is not an artifact of the dataset: expected {ARTIFACTS}/<namespace>/<sha256>.npz",
+            mend="give the path that write_artifact returned; list_artifacts names all",
         )
     if said is not None and said != parts[1]:
-        raise ValidationError(f"{path!r} and the hash beside it, {said!r:.80}, differ")
+        raise ValidationError(
+            f"{path!r} and the hash beside it, {said!r:.80}, differ", mend="take both from one row"
+        )
     data = read_artifact_bytes(store.fs, store, path)
     if data is None:
         raise CorruptFileError(f"{store.path(path)}: the artifact is gone", mend="restore it from a backup")
@@ -99,7 +102,10 @@ def _target(ref: ArtifactRef | Mapping[str, Any] | str) -> tuple[str, str | None
         raise ValidationError(
             f"the row refers to {len(refs)} artifacts, expected 1", mend="pass the path of one"
         )
-    raise ValidationError(f"expected a reference, a row or a path, found {type(ref).__name__}")
+    raise ValidationError(
+        f"expected a reference, a row or a path, found {type(ref).__name__}",
+        mend="give what write_artifact returned, a row with one reference, or a path",
+    )
 
 
 def _leaves(store: Store, path: str) -> bool:

@@ -163,7 +163,9 @@ class Attach:
         taken: dict[str, str] = {}
         for name, registered in renamed:
             if registered in taken:
-                raise SchemaError(f"{self.what}: two columns are to become {registered!r}")
+                raise SchemaError(
+                    f"{self.what}: two columns are to become {registered!r}", mend="name each column once"
+                )
             if name in piece.names:
                 taken[registered] = name
         if taken:
@@ -180,7 +182,10 @@ class Attach:
         wanted = self.columns.items() if isinstance(self.columns, Mapping) else ((n, n) for n in self.columns)
         for name, registered in wanted:
             if registered not in found:
-                raise SchemaError(f"{self.what}: has no column {name!r}")
+                raise SchemaError(
+                    f"{self.what}: has no column {name!r}",
+                    mend="name columns as the source does (NAME=COLUMN where the registry's name is another)",
+                )
         check_registered(found, self.contract, what=self.what)
 
     def _begin(self, piece: Piece, taken: set[str]) -> None:
@@ -197,7 +202,10 @@ class Attach:
         keys = piece.column(self._key_name, pa.string(), what=self.what, parse_json=False)
         if keys.null_count:
             row = pc.indices_nonzero(keys.is_null())[0].as_py()
-            raise SchemaError(f"{place(piece, row, self._key_name, what=self.what)}: the key is empty")
+            raise SchemaError(
+                f"{place(piece, row, self._key_name, what=self.what)}: the key is empty",
+                mend="give every row its key, or leave the row out",
+            )
         strange = pc.indices_nonzero(pc.invert(pc.match_substring_regex(keys, _ID)))
         if self.key == "id" and len(strange):
             row = strange[0].as_py()

@@ -10,8 +10,9 @@ from uuid import uuid4
 import numpy as np
 import pyarrow as pa
 
+from dnadesign.usr.contract.arguments import choice_of
 from dnadesign.usr.contract.content import Digest, digest_text
-from dnadesign.usr.contract.errors import OverlayLayoutError, ValidationError
+from dnadesign.usr.contract.errors import OverlayLayoutError
 from dnadesign.usr.contract.events import Event, Fingerprint
 from dnadesign.usr.contract.layout import (
     META_OVERLAY_CREATED_AT,
@@ -121,8 +122,7 @@ class Compact:
             ("layout", self.layout, get_args(Layout)),
             ("on_duplicate", self.on_duplicate, get_args(OnDuplicate)),
         ):
-            if value not in known:
-                raise ValidationError(f"{option} {value!r}: expected {' or '.join(map(repr, known))}")
+            choice_of(value, known, what=option)
         self.contract = overlay_contract(registry, self.namespace)
         if self.layout == "part" and self.namespace in (TOMBSTONE_NAMESPACE, STATE_NAMESPACE):
             raise OverlayLayoutError(
@@ -144,7 +144,7 @@ class Compact:
         """
         with stored_overlay(mutation.store, self.namespace) as overlay:
             if not overlay.files:
-                raise no_overlay(mutation.store, self.namespace)
+                raise no_overlay(mutation, self.namespace)
             before = sum(file.footer.size for file in overlay.files)
             check_space(mutation.store.fs, mutation.store.dir, before)
             rewritten = _rewrite(self, mutation, overlay)

@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from dnadesign.usr.contract.errors import ValidationError
+from dnadesign.usr.contract.arguments import count_of
 from dnadesign.usr.contract.names import TOMBSTONE_NAMESPACE, check_namespace
 from dnadesign.usr.operations._keys import ids_by
 from dnadesign.usr.operations._overlay_rows import BATCH_ROWS, key_kind, stored_keys
@@ -64,8 +64,8 @@ def coverage(store: Store, namespace: str, *, limit: int | None, include_deleted
         NamespaceError: The namespace is neither registered nor stored.
         OverlayLayoutError: It is both a file and parts.
     """
-    if limit is not None and (not isinstance(limit, int) or limit < 0):
-        raise ValidationError(f"limit {limit!r}: expected how many ids to name, 0 or more")
+    if limit is not None:
+        count_of(limit, what="limit")
     check_namespace(namespace, allow_builtin=True)
     registry = load_registry(store.root, fs=store.fs)
     with store.pin() as version:

@@ -10,8 +10,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from dnadesign.usr.contract.arguments import choice_of
 from dnadesign.usr.contract.content import Digest, digest_text
-from dnadesign.usr.contract.errors import SchemaError, ValidationError
+from dnadesign.usr.contract.errors import SchemaError
 from dnadesign.usr.contract.events import Event
 from dnadesign.usr.contract.identity import WHITE_SPACE, compute_id
 from dnadesign.usr.contract.registry import Registry
@@ -104,8 +105,7 @@ class Dedupe:
             ("key", self.key, get_args(DedupeKey)),
             ("keep", self.keep, get_args(Keep)),
         ):
-            if value not in known:
-                raise ValidationError(f"{name} {value!r}: expected {', '.join(map(repr, known))}")
+            choice_of(value, known, what=name)
 
     def content(self, digest: Digest) -> None:
         """Feed the options."""

@@ -9,7 +9,7 @@ from typing import get_args
 
 import pyarrow as pa
 
-from dnadesign.usr.contract.arguments import count_of, texts_of
+from dnadesign.usr.contract.arguments import choice_of, count_of, texts_of
 from dnadesign.usr.contract.errors import ValidationError
 from dnadesign.usr.contract.motifs import MotifKind, Strand, compile_motif, find_matches, reverse_complement
 from dnadesign.usr.operations._scan import scan
@@ -66,8 +66,7 @@ def grep(
         SchemaError: A column is unknown.
     """
     compiled = compile_motif(pattern, kind, ignore_case=ignore_case)
-    if strand not in get_args(Strand):
-        raise ValidationError(f"strand {strand!r}: expected {', '.join(map(repr, get_args(Strand)))}")
+    choice_of(strand, get_args(Strand), what="strand")
     if limit is not None:
         count_of(limit, what="limit")
     given = [] if columns is None else texts_of(columns, what="columns")

@@ -12,9 +12,9 @@ import numpy as np
 import pyarrow as pa
 
 from dnadesign.usr.contract.actor import Actor
-from dnadesign.usr.contract.arguments import mapping_of, texts_of
+from dnadesign.usr.contract.arguments import choice_of, mapping_of, texts_of
 from dnadesign.usr.contract.content import Digest, digest_table, digest_text
-from dnadesign.usr.contract.errors import AlphabetError, DuplicateIDError, SchemaError, ValidationError
+from dnadesign.usr.contract.errors import AlphabetError, DuplicateIDError, SchemaError
 from dnadesign.usr.contract.events import Event
 from dnadesign.usr.contract.identity import ALPHABETS, validate_alphabet
 from dnadesign.usr.contract.names import nearest
@@ -158,8 +158,7 @@ class ImportFile:
             ("on_conflict", self.on_conflict, ("error", "ignore")),
             ("on_invalid", self.on_invalid, ("error", "skip")),
         ):
-            if value not in allowed:
-                raise ValidationError(f"{name} {value!r}: expected {' or '.join(map(repr, allowed))}")
+            choice_of(value, allowed, what=name)
         if self.alphabet is not None:
             validate_alphabet(self.alphabet, bio_type=self.bio_type)
         self.kind = format_of(self.path, given=self.format)

@@ -10,8 +10,10 @@ from typing import Any, Literal
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from dnadesign.usr.contract.arguments import choice_of
 from dnadesign.usr.contract.content import Digest, digest_table, digest_text
 from dnadesign.usr.contract.errors import DuplicateIDError, SchemaError, ValidationError
+from dnadesign.usr.contract.event_fields import DAMAGED_LOG
 from dnadesign.usr.contract.events import Event
 from dnadesign.usr.contract.identity import validate_alphabet
 from dnadesign.usr.contract.records import CORE_COLUMNS, CORE_SCHEMA, constant, make_records, times
@@ -86,8 +88,7 @@ class AddRows:
             AlphabetError: A sequence does not fit its alphabet.
             SchemaError: A column is unknown, missing or of another type.
         """
-        if self.on_conflict not in ("error", "ignore"):
-            raise ValidationError(f"on_conflict {self.on_conflict!r}: expected 'error' or 'ignore'")
+        choice_of(self.on_conflict, ("error", "ignore"), what="on_conflict")
         if self.alphabet is not None:
             validate_alphabet(self.alphabet, bio_type=self.bio_type)
         table = unique_columns(rows_table(self.rows), what="rows")
@@ -146,7 +147,7 @@ class AddRows:
         metrics = event.metrics
         added, skipped = metrics.get("rows"), metrics.get("rows_skipped")
         if not isinstance(added, int) or not isinstance(skipped, int):
-            raise ValidationError(f"event {event.event_id}: has no row counts")
+            raise ValidationError(f"event {event.event_id}: has no row counts", mend=DAMAGED_LOG)
         return AddSequencesResult(added, skipped, self._ids())
 
     def _ids(self) -> tuple[str, ...]:
@@ -206,7 +207,9 @@ def _normalise(
     )
     count = table.num_rows
     if "sequence" not in table.column_names:
-        raise SchemaError("rows: column 'sequence' is missing")
+        raise SchemaError(
+            "rows: column 'sequence' is missing", mend="name the column that holds them 'sequence'"
+        )
     defaults = {
         "bio_type": constant(bio_type, count, name="bio_type") if bio_type is not None else None,
         "alphabet": constant(alphabet, count, name="alphabet") if alphabet is not None else None,

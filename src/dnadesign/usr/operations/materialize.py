@@ -9,6 +9,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 import pyarrow as pa
 
+from dnadesign.usr.contract.arguments import choice_of
 from dnadesign.usr.contract.content import Digest, digest_text
 from dnadesign.usr.contract.errors import NamespaceError, SchemaError, ValidationError
 from dnadesign.usr.contract.events import Event
@@ -108,12 +109,12 @@ class Materialize:
             ValidationError: ``overlays`` has an unknown value.
             NamespaceError: A namespace is outside the grammar, not registered, or usr's own.
         """
-        if self.overlays not in get_args(OverlaysAfter):
-            raise ValidationError(
-                f"overlays {self.overlays!r}: expected {', '.join(map(repr, get_args(OverlaysAfter)))}"
-            )
+        choice_of(self.overlays, get_args(OverlaysAfter), what="overlays")
         if isinstance(self.namespaces, str):
-            raise ValidationError(f"namespaces {self.namespaces!r}: expected a list of names")
+            raise ValidationError(
+                f"namespaces {self.namespaces!r}: expected a list of names",
+                mend=f"pass a list: [{self.namespaces!r}]",
+            )
         for namespace in self.namespaces or ():
             if namespace in _OWN:
                 raise NamespaceError(
@@ -179,7 +180,7 @@ class Materialize:
             return [namespace for namespace in version.overlays if namespace not in _OWN]
         for namespace in self.namespaces:
             if namespace not in version.overlays:
-                raise no_overlay(mutation.store, namespace)
+                raise no_overlay(mutation, namespace)
         return list(dict.fromkeys(self.namespaces))
 
     def _stage(self, mutation: Mutation, view: View, keep: Flags) -> NewBase:

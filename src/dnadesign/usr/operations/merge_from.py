@@ -10,6 +10,7 @@ from uuid import uuid4
 import numpy as np
 import pyarrow as pa
 
+from dnadesign.usr.contract.arguments import choice_of
 from dnadesign.usr.contract.content import Digest, digest_text
 from dnadesign.usr.contract.errors import DuplicateIDError, OverlayLayoutError, ValidationError
 from dnadesign.usr.contract.events import Event
@@ -110,10 +111,7 @@ class MergeFrom:
             SchemaError: A column is not there, or not registered here with the same type.
             DatasetNotFound: There is no such other dataset.
         """
-        if self.on_duplicate not in get_args(OnDuplicate):
-            raise ValidationError(
-                f"on_duplicate {self.on_duplicate!r}: expected {', '.join(map(repr, get_args(OnDuplicate)))}"
-            )
+        choice_of(self.on_duplicate, get_args(OnDuplicate), what="on_duplicate")
         with open_source(self.other, registry, self.columns) as source:
             self.wanted = source.wanted
 

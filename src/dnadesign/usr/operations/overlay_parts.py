@@ -16,6 +16,7 @@ from dnadesign.usr.contract.errors import (
     SchemaError,
     ValidationError,
 )
+from dnadesign.usr.contract.event_fields import DAMAGED_LOG
 from dnadesign.usr.contract.events import Event, Fingerprint
 from dnadesign.usr.contract.layout import (
     META_OVERLAY_CREATED_AT,
@@ -183,7 +184,9 @@ class WritePart:
             rows, missing, size = (_count(found[name]) for name in ("rows", "rows_missing", "bytes"))
             path = str(paths[-1]) if rows else None
         except (KeyError, IndexError) as error:
-            raise ValidationError(f"event {event.event_id}: does not say what it wrote") from error
+            raise ValidationError(
+                f"event {event.event_id}: does not say what it wrote", mend=DAMAGED_LOG
+            ) from error
         return OverlayPartResult(self.namespace, rows, missing, size, path)
 
     def _publish_artifacts(self, mutation: Mutation, columns: pa.Table, where: str) -> list[dict[str, Any]]:
@@ -296,7 +299,7 @@ class WritePart:
 
 def _count(value: object) -> int:
     if not isinstance(value, int):
-        raise ValidationError(f"{value!r} is not a count")
+        raise ValidationError(f"{value!r} is not a count", mend=DAMAGED_LOG)
     return value
 
 

@@ -98,7 +98,10 @@ def register_namespace(
     try:
         make_dirs(fs, root)
     except OSError as error:
-        raise StorageError(f"{root}: cannot be made: {error.strerror}") from error
+        raise StorageError(
+            f"{root}: cannot be made: {error.strerror}",
+            mend="see that its parent is a folder that you may write to",
+        ) from error
     check_locks_exclude(root)
     with exclusive_lock(
         fs, root, timeout=seconds_of(lock_timeout, what="lock_timeout"), tool="usr namespace register"

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
+from dnadesign.usr.contract.arguments import choice_of
 from dnadesign.usr.contract.content import Digest, digest_text
-from dnadesign.usr.contract.errors import NamespaceError, ValidationError
+from dnadesign.usr.contract.errors import NamespaceError
 from dnadesign.usr.contract.events import Event, Fingerprint
 from dnadesign.usr.contract.names import TOMBSTONE_NAMESPACE, check_namespace
 from dnadesign.usr.contract.registry import Registry
@@ -75,8 +76,7 @@ class RemoveOverlay:
                 mend="bring records back with restore (usr restore)",
             )
         check_namespace(self.namespace)
-        if self.mode not in get_args(RemoveMode):
-            raise ValidationError(f"mode {self.mode!r}: expected 'archive' or 'delete'")
+        choice_of(self.mode, get_args(RemoveMode), what="mode")
 
     def content(self, digest: Digest) -> None:
         """Feed the options."""
@@ -91,7 +91,7 @@ class RemoveOverlay:
         """
         with stored_overlay(mutation.store, self.namespace) as overlay:
             if not overlay.files:
-                raise no_overlay(mutation.store, self.namespace)
+                raise no_overlay(mutation, self.namespace)
             archived = None
             if self.mode == "archive":
                 archived = set_aside(mutation, overlay)

@@ -74,7 +74,7 @@ def clear_state(
             meant = nearest(str(name), FIELDS)
             raise ValidationError(
                 f"{name!r} is no field of the state; there are {', '.join(FIELDS)}",
-                mend=f"did you mean {meant!r}?" if meant else None,
+                mend=f"did you mean {meant!r}?" if meant else f"give some of {', '.join(FIELDS)}",
             )
     if not names:
         raise ValidationError("no field of the state is given", mend=f"give some of {', '.join(FIELDS)}")
@@ -95,7 +95,10 @@ def _checked(name: str, value: object) -> object:
         return None
     if name == "masked":
         if not isinstance(value, bool):
-            raise ValidationError(f"masked {value!r}: expected True or False")
+            raise ValidationError(
+                f"masked {value!r}: expected True or False",
+                mend="give a bool, or None to take the value away",
+            )
         return value
     if name == "lineage":
         return _lineage(value)
@@ -107,7 +110,7 @@ def _checked(name: str, value: object) -> object:
         meant = nearest(text, known[name])
         raise ValidationError(
             f"{name} {value!r:.80}: expected one of {', '.join(known[name])}",
-            mend=f"did you mean {meant!r}?" if meant else None,
+            mend=f"did you mean {meant!r}?" if meant else f"give one of {', '.join(known[name])}",
         )
     return value
 
@@ -135,5 +138,8 @@ def get_state(store: Store, ids: str | Iterable[str]) -> pa.Table:
     missing = set(wanted) - set(found.column("id").to_pylist())
     if missing:
         shown = ", ".join([i for i in wanted if i in missing][:5])
-        raise MissingKeyError(f"{store.dir}: {len(missing)} of {len(wanted)} ids are not there: {shown}")
+        raise MissingKeyError(
+            f"{store.dir}: {len(missing)} of {len(wanted)} ids are not there: {shown}",
+            mend="see that the ids are of this dataset; 'usr head' shows some",
+        )
     return found

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import get_args
 
-from dnadesign.usr.contract.errors import ConcurrentChangeError, SequencesError, ValidationError
+from dnadesign.usr.contract.arguments import choice_of
+from dnadesign.usr.contract.errors import ConcurrentChangeError, SequencesError
 from dnadesign.usr.operations._check_artifacts import check_artifacts
 from dnadesign.usr.operations._check_base import Progress, check_base
 from dnadesign.usr.operations._check_files import check_files
@@ -38,8 +39,7 @@ def check(
         ValidationError: The mode is none of the three.
         ConcurrentChangeError: Writers were too quick for the files to be held against the log.
     """
-    if registry_mode not in get_args(RegistryMode):
-        raise ValidationError(f"registry_mode {registry_mode!r}: expected current, frozen or either")
+    choice_of(registry_mode, get_args(RegistryMode), what="registry_mode")
     report = Report(dataset=str(store.dir), registry_mode=registry_mode)
     with store.pin(known_only=False) as version:
         readable = _readable(version, report)

@@ -78,7 +78,10 @@ def encode_arrays(arrays: Arrays) -> Encoded:
         SchemaError: An array is of another kind (objects, times, structures, long floats).
     """
     if not isinstance(arrays, Mapping) or not arrays:
-        raise ValidationError("artifact: expected a mapping from names to arrays, with at least one")
+        raise ValidationError(
+            "artifact: expected a mapping from names to arrays, with at least one",
+            mend="pass {'name': array}",
+        )
     sink = io.BytesIO()
     found: list[ArrayInfo] = []
     with zipfile.ZipFile(sink, "w", zipfile.ZIP_STORED) as archive:
@@ -98,7 +101,8 @@ def _checked_name(name: str) -> str:
     if not isinstance(name, str) or not _NAME.fullmatch(name) or name.endswith(".npy"):
         raise ValidationError(
             f"artifact: array name {name!r:.80}: expected a letter, digit or _, then those and . - (not ending in "
-            ".npy)"
+            ".npy)",
+            mend="name it like 'scores' or 'layer_1.weights'",
         )
     return name
 
@@ -108,7 +112,10 @@ def _plain(value: npt.ArrayLike, name: str) -> np.ndarray:
     try:
         array = np.asarray(value)
     except ValueError as error:
-        raise SchemaError(f"artifact: array {name!r}: {error}") from error
+        raise SchemaError(
+            f"artifact: array {name!r}: {error}",
+            mend="give numbers, bools or texts in one shape; ragged data goes into one array of values and one of offsets",
+        ) from error
     kind, size = array.dtype.kind, array.dtype.itemsize
     if kind not in _KINDS or array.dtype.hasobject or size > _LARGEST_ITEM.get(kind, size):
         raise SchemaError(
@@ -138,7 +145,9 @@ def decode_arrays(data: bytes, *, where: str, sha256: str) -> dict[str, np.ndarr
     try:
         return _members(data)
     except _READ_ERRORS as error:
-        raise CorruptFileError(f"{where}: not a file of plain arrays: {error}") from error
+        raise CorruptFileError(
+            f"{where}: not a file of plain arrays: {error}", mend="restore the file from a backup"
+        ) from error
 
 
 def _members(data: bytes) -> dict[str, np.ndarray]:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dnadesign.usr.contract.errors import ConcurrentChangeError, EventLogError
+from dnadesign.usr.contract.event_fields import DAMAGED_LOG
 from dnadesign.usr.contract.event_outline import EventOutline
 from dnadesign.usr.contract.events import Event
 from dnadesign.usr.contract.layout import EVENTS, EVENTS_ARCHIVE
@@ -248,7 +249,7 @@ def outline_in(line: LogLine) -> EventOutline | Event:
     """
     found = line.outline
     if found is None:
-        raise line.error or EventLogError(f"{line.path}, byte {line.offset}: not an event")
+        raise line.error or EventLogError(f"{line.path}, byte {line.offset}: not an event", mend=DAMAGED_LOG)
     return found
 
 
@@ -260,7 +261,7 @@ def event_in(line: LogLine) -> Event:
     """
     found = line.event
     if found is None:
-        raise line.error or EventLogError(f"{line.path}, byte {line.offset}: not an event")
+        raise line.error or EventLogError(f"{line.path}, byte {line.offset}: not an event", mend=DAMAGED_LOG)
     return found
 
 

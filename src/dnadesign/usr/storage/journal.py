@@ -346,5 +346,7 @@ def events_of(lines: Iterable[bytes]) -> bytes:
     """Event lines as the bytes that one commit writes."""
     data = b"".join(lines)
     if not data.endswith(b"\n"):
-        raise SequencesError("an event line must end in a newline")
+        raise SequencesError(
+            "an event line must end in a newline", mend="this is a fault of the library: please report it"
+        )
     return data

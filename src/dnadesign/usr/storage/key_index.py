@@ -357,7 +357,8 @@ def id_pieces(file: OpenFile, footer: Footer, *, from_row: int = 0) -> Iterator[
     """
     if from_row > footer.rows:
         raise CorruptFileError(
-            f"{file.path}: has {footer.rows} rows, fewer than the {from_row} written before"
+            f"{file.path}: has {footer.rows} rows, fewer than the {from_row} written before",
+            mend="restore the file from a backup",
         )
     skipped, group = 0, 0
     while group < len(footer.group_rows) and skipped + footer.group_rows[group] <= from_row:

@@ -49,7 +49,8 @@ class LogPosition:
         if type(device) is int and type(inode) is int and type(offset) is int and isinstance(head, str):
             return cls(device, inode, max(0, offset), head)
         raise EventLogError(
-            f"{dict(found)!r:.200} is not a position in an event log: expected device, inode, offset, head"
+            f"{dict(found)!r:.200} is not a position in an event log: expected device, inode, offset, head",
+            mend="give what LogPosition.to_dict() returned, or begin without one",
         )
 
 

@@ -286,7 +286,10 @@ def in_groups(tables: Iterable[pa.Table], schema: pa.Schema) -> Iterator[pa.Tabl
     rows = size = 0
     for table in tables:
         if table.schema.names != schema.names:
-            raise SchemaError(f"expected columns {schema.names}, found {table.schema.names}")
+            raise SchemaError(
+                f"expected columns {schema.names}, found {table.schema.names}",
+                mend="this is a fault of the library: please report it",
+            )
         if not table.num_rows:
             continue
         held.append(table.cast(schema) if table.schema != schema else table)

@@ -127,7 +127,9 @@ def keep_row_groups(footer: bytes, keep: int) -> bytes:
     try:
         return _keep(footer, keep)
     except (IndexError, ValueError, struct.error) as error:
-        raise CorruptFileError(f"a Parquet footer cannot be read: {error}") from error
+        raise CorruptFileError(
+            f"a Parquet footer cannot be read: {error}", mend="restore the file from a backup"
+        ) from error
 
 
 def _keep(footer: bytes, keep: int) -> bytes:

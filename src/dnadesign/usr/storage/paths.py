@@ -16,8 +16,10 @@ def path_of(value: object, *, what: str) -> Path:
         ValidationError: It is neither, or no path of this system.
     """
     if not isinstance(value, (str, os.PathLike)):
-        raise ValidationError(f"{what}: expected a path, found {type(value).__name__}")
+        raise ValidationError(
+            f"{what}: expected a path, found {type(value).__name__}", mend="give a str or a pathlib.Path"
+        )
     text = os.fspath(value)
     if not isinstance(text, str) or "\0" in text or not is_text(text):
-        raise ValidationError(f"{what} {text!r:.80}: is no path")
+        raise ValidationError(f"{what} {text!r:.80}: is no path", mend="give a path in plain characters")
     return Path(text)

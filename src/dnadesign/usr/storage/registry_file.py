@@ -11,7 +11,7 @@ from pathlib import Path
 import yaml
 
 from dnadesign.usr.contract.errors import RegistryError, StorageError, ValidationError
-from dnadesign.usr.contract.layout import REGISTRY_FILE, frozen_file, is_sha256
+from dnadesign.usr.contract.layout import REGISTRY_FILE, frozen_file
 from dnadesign.usr.contract.names import STATE_NAMESPACE, check_column, check_namespace, nearest
 from dnadesign.usr.contract.registry import Namespace, Registry, RegistryColumn, check_state_namespace
 from dnadesign.usr.storage.filesystem import REAL, FileSystem, opened
@@ -46,6 +46,9 @@ def load_registry(root: str | Path, *, fs: FileSystem = REAL) -> Registry:
     return parse_registry(data, source=str(path))
 
 
+_MEND = "mend the file at that place, or restore it from a backup"
+
+
 def load_snapshot(dataset_dir: str | Path, registry_hash: str, *, fs: FileSystem = REAL) -> Registry:
     """The frozen registry of that hash in a dataset's folder.
 
@@ -53,10 +56,6 @@ def load_snapshot(dataset_dir: str | Path, registry_hash: str, *, fs: FileSystem
         RegistryError: There is none, its bytes do not hash to its name, or they break a rule.
         StorageError: It cannot be read.
     """
-    if not is_sha256(str(registry_hash)):
-        raise RegistryError(
-            f"{registry_hash!r:.80} is not a registry hash: expected 64 lower-case hex digits"
-        )
     path = Path(dataset_dir) / frozen_file(registry_hash)
     data = read_registry_bytes(path, fs=fs)
     if data is None:
@@ -116,7 +115,7 @@ def read_registry_bytes(path: Path, *, fs: FileSystem = REAL) -> bytes | None:
         if found is None:
             return None
         if found.is_dir:
-            raise RegistryError(f"{path}: expected a file, found a folder")
+            raise RegistryError(f"{path}: expected a file, found a folder", mend="move the folder away")
         with opened(fs, path, "read") as file:
             data = file.read_at(0, MAX_BYTES + 1)
     except FileNotFoundError:
@@ -126,7 +125,10 @@ def read_registry_bytes(path: Path, *, fs: FileSystem = REAL) -> bytes | None:
             f"{path}: cannot be read: {error.strerror}", mend="see who may read the file"
         ) from error
     if len(data) > MAX_BYTES:
-        raise RegistryError(f"{path}: expected at most {MAX_BYTES} bytes, found more")
+        raise RegistryError(
+            f"{path}: expected at most {MAX_BYTES} bytes, found more",
+            mend="take out what is no namespace's contract, or restore the file from a backup",
+        )
     return data
 
 
@@ -141,7 +143,7 @@ def parse_registry(data: bytes, *, source: str) -> Registry:
         return _registry(read_yaml(data))
     except YamlProblem as problem:
         place = f"{source}:{problem.line}:{problem.column}"
-        raise RegistryError(f"{place}: {problem.problem}", mend=problem.mend) from None
+        raise RegistryError(f"{place}: {problem.problem}", mend=problem.mend or _MEND) from None
 
 
 @contextlib.contextmanager
