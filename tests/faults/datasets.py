@@ -22,7 +22,10 @@ IDS = [compute_id("dna", sequence) for sequence in SEQUENCES]
 
 
 def rows_of(namespace: str, which: slice, value: int = 0) -> pa.Table:
-    ids = IDS[which]
+    return rows_with(namespace, IDS[which], value)
+
+
+def rows_with(namespace: str, ids: list[str], value: int = 0) -> pa.Table:
     columns = {
         f"{namespace}__x": [value + i for i in range(len(ids))],
         f"{namespace}__y": [f"y{value}"] * len(ids),
