@@ -53,7 +53,20 @@ def import_problems(module: Module) -> list[str]:
         for item in found
         if within(item.target, "dnadesign") and (reason := _refusal(module, item.target))
     ]
-    return problems + _local_import_problems(module, found)
+    return problems + _local_import_problems(module, found) + _lazy_import_problems(module)
+
+
+def _lazy_import_problems(module: Module) -> list[str]:
+    """Other operations that an operation reaches through the package, whose modules are loaded on first use."""
+    return [
+        f"{module.name}:{node.lineno}: uses {node.attr}, which is another operation"
+        for node in ast.walk(module.tree)
+        if within(module.name, f"{USR}.operations")
+        and isinstance(node, ast.Attribute)
+        and isinstance(node.value, ast.Name)
+        and node.value.id == "_ops"
+        and not node.attr.startswith("_")
+    ]
 
 
 def _refusal(module: Module, target: str) -> str | None:
@@ -90,8 +103,8 @@ def _usr_layer(name: str) -> str:
 
 def _shared(name: str, target: str) -> bool:
     package = f"{USR}.operations."
-    if not target.startswith(package):
-        return True  # the package itself, not a module of it
+    if not target.startswith(package) or name == package[:-1]:
+        return True  # the package itself, which names its modules for type checkers
     verb = target.removeprefix(package).split(".")[0]
     return verb.startswith("_") or verb == name.removeprefix(package).split(".")[0]
 

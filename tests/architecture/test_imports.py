@@ -35,6 +35,10 @@ def test_no_modules_import_one_another_in_a_circle() -> None:
         ("dnadesign.usr.storage.journal", "from dnadesign.usr.formats import csv"),
         ("dnadesign.usr.operations.ingest", "from dnadesign.usr.operations.attach import attach"),
         ("dnadesign.usr.operations.ingest", "from dnadesign.usr.operations import attach"),
+        (
+            "dnadesign.usr.operations.ingest",
+            "from dnadesign.usr import operations as _ops\n_ops.attach.Attach()",
+        ),
         ("dnadesign.usr.operations.ingest", "from dnadesign.usr.dataset import Dataset"),
         ("dnadesign.usr.operations.ingest", "from dnadesign.usr.cli.app import main"),
         ("dnadesign.usr.dataset", "from dnadesign.usr.formats.fasta import read"),
@@ -76,6 +80,11 @@ def test_an_import_that_runs_upwards_or_through_the_wall_is_found(name: str, tex
         ("dnadesign.usr.contract.events", "from dnadesign._version import __version__"),
         ("dnadesign.usr.storage.journal", "from ..contract import layout"),
         ("dnadesign.usr.operations.ingest", "from dnadesign.usr.operations._rows import rows"),
+        (
+            "dnadesign.usr.operations.ingest",
+            "from dnadesign.usr import operations as _ops\n_ops._rows.rows()",
+        ),
+        ("dnadesign.usr.operations", "from dnadesign.usr.operations import ingest as ingest"),
         ("dnadesign.usr.operations.ingest", "from dnadesign.usr.formats import fasta  # heavy"),
         ("dnadesign.usr.dataset", "from dnadesign.usr.operations import ingest, read"),
         ("dnadesign.usr.cli.events", "from dnadesign.usr import Dataset, EventFollower, load_registry"),

@@ -26,7 +26,7 @@ from dnadesign.usr.storage.artifact_file import decode_arrays, encode_arrays
 from dnadesign.usr.storage.filesystem import REAL, opened
 from dnadesign.usr.storage.intent import Intent, Move, Publish, parse_intent
 from dnadesign.usr.storage.parquet import encode, read_columns, read_footer
-from dnadesign.usr.storage.parquet_footer import keep_row_groups
+from dnadesign.usr.storage.parquet_footer import keep_row_groups, read_outline
 from dnadesign.usr.storage.registry_file import parse_registry
 
 TABLE = pa.table({"id": ["a", "b"], "m__x": [[1, 2], None], "m__s": [{"n": 1.5}, None]})
@@ -82,10 +82,21 @@ def parquet(path: Path) -> None:
         read_columns(file)
 
 
+def outline(path: Path) -> None:
+    with opened(REAL, path, "read") as file:
+        read_outline(file)
+
+
 def framed(data: bytes, folder: Path) -> None:
     """A Parquet footer that is found, whatever is in it."""
     file = WHOLE[: -8 - len(FOOTER)] + data + struct.pack("<I", len(data)) + b"PAR1"
     from_file(parquet, ".parquet")(file, folder)
+
+
+def outlined(data: bytes, folder: Path) -> None:
+    """The same, as a glance reads it."""
+    file = WHOLE[: -8 - len(FOOTER)] + data + struct.pack("<I", len(data)) + b"PAR1"
+    from_file(outline, ".parquet")(file, folder)
 
 
 WHOLE = encode(TABLE, {b"usr:overlay_key": b"id"})
@@ -100,6 +111,8 @@ READERS: dict[str, tuple[bytes, Callable[[bytes, Path], Any]]] = {
     "signed intent": (INTENT, lambda data, _: parse_intent(signed(data), path=Path("i"), synced=True)),
     "parquet": (WHOLE, from_file(parquet, ".parquet")),
     "parquet footer": (FOOTER, framed),
+    "parquet outline": (WHOLE, from_file(outline, ".parquet")),
+    "parquet footer outline": (FOOTER, outlined),
     "npz": (
         encode_arrays({"x": np.arange(3), "y": np.array(["a", "bc"])}).data,
         lambda data, _: decode_arrays(data, where="x.npz", sha256=hashlib.sha256(data).hexdigest()),

@@ -4,20 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from os import PathLike
+from typing import TYPE_CHECKING
 
+from dnadesign.usr import operations as _ops  # each verb is loaded when it is first called
 from dnadesign.usr.contract.actor import Actor
 from dnadesign.usr.contract.errors import ValidationError
-from dnadesign.usr.operations import import_file as _import_file
-from dnadesign.usr.operations._mutation import run
-from dnadesign.usr.operations._snapshots import AUTOMATIC_KEPT, PruneResult, SnapshotResult
-from dnadesign.usr.operations.dedupe import Dedupe, DedupeKey, DedupeResult, Keep
-from dnadesign.usr.operations.import_file import ImportFile, ImportReport, OnConflict, OnInvalid
-from dnadesign.usr.operations.materialize import Materialize, MaterializeResult, OverlaysAfter
-from dnadesign.usr.operations.merge_from import MergeFrom, MergeResult, OnDuplicate
-from dnadesign.usr.operations.snapshot import PruneSnapshots, Snapshot
+from dnadesign.usr.contract.layout import AUTOMATIC_KEPT
 from dnadesign.usr.storage.maintenance import require
 from dnadesign.usr.storage.paths import path_of
 from dnadesign.usr.storage.store import Store
+
+if TYPE_CHECKING:  # only names in signatures; what has them is loaded when it is used
+    from dnadesign.usr.operations._snapshots import PruneResult, SnapshotResult
+    from dnadesign.usr.operations.dedupe import DedupeKey, DedupeResult, Keep
+    from dnadesign.usr.operations.import_file import ImportReport, OnConflict, OnInvalid
+    from dnadesign.usr.operations.materialize import MaterializeResult, OverlaysAfter
+    from dnadesign.usr.operations.merge_from import MergeResult, OnDuplicate
 
 
 class BaseMethods:
@@ -65,7 +67,7 @@ class BaseMethods:
             DuplicateIDError: A row is there already, and conflicts are errors.
             CorruptFileError: The file is damaged or cut short.
         """
-        step = ImportFile(
+        step = _ops.import_file.ImportFile(
             path_of(path, what="path"),
             bio_type=bio_type,
             alphabet=alphabet,
@@ -76,7 +78,7 @@ class BaseMethods:
             columns=columns,
             dry_run=dry_run,
         )
-        return _import_file.import_file(self._store, step, batch_id=batch_id, actor=actor)
+        return _ops.import_file.import_file(self._store, step, batch_id=batch_id, actor=actor)
 
     def snapshot(self, *, automatic: bool = False, actor: Actor | None = None) -> SnapshotResult:
         """Copy the base, byte for byte, to ``_snapshots/``.
@@ -85,7 +87,7 @@ class BaseMethods:
             automatic: Whether the copy may be pruned when newer automatic ones are taken; others are never pruned.
             actor: Who does it.
         """
-        return run(self._store, [Snapshot(automatic)], actor=actor)[2][0]
+        return _ops._mutation.run(self._store, [_ops.snapshot.Snapshot(automatic)], actor=actor)[2][0]
 
     def snapshot_prune(
         self, *, keep: int = AUTOMATIC_KEPT, maintenance: bool = False, actor: Actor | None = None
@@ -101,7 +103,9 @@ class BaseMethods:
             MaintenanceRequired: Neither inside ``with dataset.maintenance(...)`` nor ``maintenance=True``.
         """
         permit = require(self._store.dir, "pruning snapshots", allowed=maintenance, actor=actor)
-        return run(self._store, [PruneSnapshots(keep)], actor=permit.actor, reason=permit.reason)[2][0]
+        return _ops._mutation.run(
+            self._store, [_ops.snapshot.PruneSnapshots(keep)], actor=permit.actor, reason=permit.reason
+        )[2][0]
 
     def materialize(
         self,
@@ -130,8 +134,8 @@ class BaseMethods:
             SchemaError: A stored column is not the registered one.
         """
         permit = require(self._store.dir, "materializing", allowed=maintenance, actor=actor)
-        step = Materialize(overlays, namespaces, drop_deleted)
-        return run(self._store, [step], actor=permit.actor, reason=permit.reason)[2][0]
+        step = _ops.materialize.Materialize(overlays, namespaces, drop_deleted)
+        return _ops._mutation.run(self._store, [step], actor=permit.actor, reason=permit.reason)[2][0]
 
     def dedupe(
         self,
@@ -157,11 +161,11 @@ class BaseMethods:
             MaintenanceRequired: Neither inside ``with dataset.maintenance(...)`` nor ``maintenance=True``.
             SchemaError: The key is ``sequence_ci`` and the base has other alphabets than dna_4.
         """
-        step = Dedupe(key, keep)
+        step = _ops.dedupe.Dedupe(key, keep)
         if dry_run:
             return step.preview(self._store)
         permit = require(self._store.dir, "removing duplicates", allowed=maintenance, actor=actor)
-        return run(self._store, [step], actor=permit.actor, reason=permit.reason)[2][0]
+        return _ops._mutation.run(self._store, [step], actor=permit.actor, reason=permit.reason)[2][0]
 
     def merge_from(
         self,
@@ -196,8 +200,8 @@ class BaseMethods:
                 f"other: expected a dataset, found {type(other).__name__}",
                 mend="open it: Dataset.open(root, name)",
             )
-        step = MergeFrom(other._store, columns, on_duplicate)
+        step = _ops.merge_from.MergeFrom(other._store, columns, on_duplicate)
         if dry_run:
             return step.preview(self._store)
         permit = require(self._store.dir, "merging", allowed=maintenance, actor=actor)
-        return run(self._store, [step], actor=permit.actor, reason=permit.reason)[2][0]
+        return _ops._mutation.run(self._store, [step], actor=permit.actor, reason=permit.reason)[2][0]

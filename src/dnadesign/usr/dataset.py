@@ -9,6 +9,7 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from dnadesign.usr import operations as _ops  # each verb is loaded when it is first called
 from dnadesign.usr.base_methods import BaseMethods
 from dnadesign.usr.contract.actor import Actor
 from dnadesign.usr.contract.arguments import seconds_of
@@ -16,18 +17,7 @@ from dnadesign.usr.contract.errors import DatasetNotFound, ValidationError
 from dnadesign.usr.contract.layout import EVENTS, RECORDS
 from dnadesign.usr.contract.names import STATE_NAMESPACE, check_batch_id, nearest
 from dnadesign.usr.event_methods import EventMethods
-from dnadesign.usr.operations import _scan
-from dnadesign.usr.operations import describe as _describe
-from dnadesign.usr.operations import read as _read
-from dnadesign.usr.operations import validate as _validate
 from dnadesign.usr.operations._datasets import list_datasets
-from dnadesign.usr.operations._mutation import run
-from dnadesign.usr.operations.describe import DatasetInfo
-from dnadesign.usr.operations.freeze import Freeze, FreezeResult
-from dnadesign.usr.operations.ingest import AddRows, AddSequencesResult, OnConflict, Rows
-from dnadesign.usr.operations.init import Init, prepare_folder
-from dnadesign.usr.operations.register import ensure_registry
-from dnadesign.usr.operations.validate import RegistryMode, Report
 from dnadesign.usr.overlay_methods import OverlayMethods
 from dnadesign.usr.reading_methods import ReadingMethods
 from dnadesign.usr.state_methods import StateMethods
@@ -40,9 +30,14 @@ from dnadesign.usr.storage.paths import path_of
 from dnadesign.usr.storage.store import Store
 from dnadesign.usr.transaction import Transaction
 
-if TYPE_CHECKING:  # only names in signatures; both libraries are loaded when they are used
+if TYPE_CHECKING:  # only names in signatures; what has them is loaded when it is used
     import duckdb
     import pyarrow as pa
+
+    from dnadesign.usr.operations.describe import DatasetInfo
+    from dnadesign.usr.operations.freeze import FreezeResult
+    from dnadesign.usr.operations.ingest import AddSequencesResult, OnConflict, Rows
+    from dnadesign.usr.operations.validate import RegistryMode, Report
 
 
 class Dataset(BaseMethods, OverlayMethods, StateMethods, ReadingMethods, EventMethods):
@@ -144,9 +139,9 @@ class Dataset(BaseMethods, OverlayMethods, StateMethods, ReadingMethods, EventMe
             raise ValidationError(
                 f"{self.dir}: the dataset is there already", mend="open it, or choose another name"
             )
-        ensure_registry(self.root, fs=self._store.fs)
-        prepare_folder(self._store)
-        run(self._store, [Init(source, notes)], actor=actor, must_exist=False)
+        _ops.register.ensure_registry(self.root, fs=self._store.fs)
+        _ops.init.prepare_folder(self._store)
+        _ops._mutation.run(self._store, [_ops.init.Init(source, notes)], actor=actor, must_exist=False)
         return self
 
     # -- base ---------------------------------------------------------------------------------------------------
@@ -180,8 +175,8 @@ class Dataset(BaseMethods, OverlayMethods, StateMethods, ReadingMethods, EventMe
             DuplicateIDError: A sequence is there already, and conflicts are errors.
             BatchConflict: The batch_id is committed with other content.
         """
-        step = AddRows(rows, bio_type, alphabet, source, created_at, on_conflict)
-        return run(self._store, [step], actor=actor, batch_id=batch_id)[2][0]
+        step = _ops.ingest.AddRows(rows, bio_type, alphabet, source, created_at, on_conflict)
+        return _ops._mutation.run(self._store, [step], actor=actor, batch_id=batch_id)[2][0]
 
     def import_rows(
         self,
@@ -193,8 +188,8 @@ class Dataset(BaseMethods, OverlayMethods, StateMethods, ReadingMethods, EventMe
         actor: Actor | None = None,
     ) -> AddSequencesResult:
         """Add rows that each say their own ``bio_type`` and ``alphabet``; else like :meth:`add_sequences`."""
-        step = AddRows(rows, None, None, source, None, on_conflict)
-        return run(self._store, [step], actor=actor, batch_id=batch_id)[2][0]
+        step = _ops.ingest.AddRows(rows, None, None, source, None, on_conflict)
+        return _ops._mutation.run(self._store, [step], actor=actor, batch_id=batch_id)[2][0]
 
     # -- transactions, batches, maintenance ---------------------------------------------------------------------
 
@@ -217,7 +212,9 @@ class Dataset(BaseMethods, OverlayMethods, StateMethods, ReadingMethods, EventMe
             MaintenanceRequired: Neither inside ``with dataset.maintenance(...)`` nor ``maintenance=True``.
         """
         permit = require(self.dir, "freezing the registry", allowed=maintenance, actor=actor)
-        return run(self._store, [Freeze()], actor=permit.actor, reason=permit.reason)[2][0]
+        return _ops._mutation.run(
+            self._store, [_ops.freeze.Freeze()], actor=permit.actor, reason=permit.reason
+        )[2][0]
 
     # -- reading ------------------------------------------------------------------------------------------------
 
@@ -248,7 +245,7 @@ class Dataset(BaseMethods, OverlayMethods, StateMethods, ReadingMethods, EventMe
             SchemaError: A column or namespace is unknown.
             ConcurrentChangeError: Writers were too quick to get one version.
         """
-        return _scan.scan(
+        return _ops._scan.scan(
             self._store,
             columns,
             include_overlays=include_overlays,
@@ -263,7 +260,7 @@ class Dataset(BaseMethods, OverlayMethods, StateMethods, ReadingMethods, EventMe
         self, n: int = 10, *, columns: Sequence[str] | None = None, include_deleted: bool = False
     ) -> pa.Table:
         """The first ``n`` rows, merged, in base order."""
-        return _read.head(self._store, n, columns=columns, include_deleted=include_deleted)
+        return _ops.read.head(self._store, n, columns=columns, include_deleted=include_deleted)
 
     def get(
         self, ids: str | Sequence[str], *, columns: Sequence[str] | None = None, include_deleted: bool = False
@@ -273,7 +270,7 @@ class Dataset(BaseMethods, OverlayMethods, StateMethods, ReadingMethods, EventMe
         Raises:
             MissingKeyError: An id is unknown, or its record deleted.
         """
-        return _read.get(self._store, ids, columns=columns, include_deleted=include_deleted)
+        return _ops.read.get(self._store, ids, columns=columns, include_deleted=include_deleted)
 
     def to_arrow(self, columns: Sequence[str] | None = None, **options: Any) -> pa.Table:
         """All rows as one table; takes what :meth:`scan` takes."""
@@ -281,15 +278,15 @@ class Dataset(BaseMethods, OverlayMethods, StateMethods, ReadingMethods, EventMe
 
     def connect(self, *, include_deleted: bool = False) -> duckdb.DuckDBPyConnection:
         """A DuckDB connection pinned to one version, with the views ``records`` and ``events``."""
-        return _read.connect(self._store, include_deleted=include_deleted)
+        return _ops.read.connect(self._store, include_deleted=include_deleted)
 
     def schema(self) -> pa.Schema:
         """The schema of the merged view."""
-        return _read.schema(self._store)
+        return _ops.read.schema(self._store)
 
     def info(self) -> DatasetInfo:
         """What the dataset holds, at a glance."""
-        return _describe.info(self._store)
+        return _ops.describe.info(self._store)
 
     # -- checking -----------------------------------------------------------------------------------------------
 
@@ -307,7 +304,7 @@ class Dataset(BaseMethods, OverlayMethods, StateMethods, ReadingMethods, EventMe
             deep: As for :meth:`validate`.
             progress: Called now and then with the rows checked so far and the rows there are.
         """
-        return _validate.check(self._store, registry_mode=registry_mode, deep=deep, progress=progress)
+        return _ops.validate.check(self._store, registry_mode=registry_mode, deep=deep, progress=progress)
 
     def validate(self, registry_mode: RegistryMode = "current", *, deep: bool = False) -> Report:
         """Check everything.
@@ -321,7 +318,7 @@ class Dataset(BaseMethods, OverlayMethods, StateMethods, ReadingMethods, EventMe
         Raises:
             ValidationError: Something does not hold; the message has all problems found.
         """
-        report = _validate.check(self._store, registry_mode=registry_mode, deep=deep)
+        report = _ops.validate.check(self._store, registry_mode=registry_mode, deep=deep)
         report.raise_problems()
         return report
 

@@ -4,27 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from dnadesign.usr import operations as _ops  # each verb is loaded when it is first called
 from dnadesign.usr.contract.actor import Actor
 from dnadesign.usr.contract.arguments import count_of, mapping_of, texts_of
 from dnadesign.usr.contract.errors import ValidationError
 from dnadesign.usr.contract.events import Event
 from dnadesign.usr.contract.layout import EVENTS
-from dnadesign.usr.operations import recover as _recover
-from dnadesign.usr.operations import tail_events as _tail
-from dnadesign.usr.operations import verify_events as _verify
-from dnadesign.usr.operations._mutation import run
-from dnadesign.usr.operations._report import Report
-from dnadesign.usr.operations.archive_events import ArchiveEvents, ArchiveResult
-from dnadesign.usr.operations.recover import RecoveryReport
-from dnadesign.usr.operations.tool_event import ToolEvent
 from dnadesign.usr.storage.event_log import read_all_events
 from dnadesign.usr.storage.filesystem import told_unreadable
 from dnadesign.usr.storage.log_file import LogLine
 from dnadesign.usr.storage.maintenance import require
 from dnadesign.usr.storage.store import Store
 from dnadesign.usr.storage.visibility import committed_log_end
+
+if TYPE_CHECKING:  # only names in signatures; what has them is loaded when it is used
+    from dnadesign.usr.operations._report import Report
+    from dnadesign.usr.operations.archive_events import ArchiveResult
+    from dnadesign.usr.operations.recover import RecoveryReport
 
 
 class EventMethods:
@@ -53,8 +51,10 @@ class EventMethods:
                 mend="each is {'path': ..., 'bytes': ..., 'sha256': ...}",
             )
         files = tuple(mapping_of(each, what="artifacts") for each in listed)
-        step = ToolEvent(action, mapping_of(args, what="args"), mapping_of(metrics, what="metrics"), files)
-        run(self._store, [step], actor=actor)
+        step = _ops.tool_event.ToolEvent(
+            action, mapping_of(args, what="args"), mapping_of(metrics, what="metrics"), files
+        )
+        _ops._mutation.run(self._store, [step], actor=actor)
 
     def events(self) -> Iterator[Event]:
         """Every committed event, oldest first, archived ones included, each once.
@@ -96,7 +96,7 @@ class EventMethods:
                 mend="give an aware datetime, such as datetime.now(UTC)",
             )
         texts_of(actions, what="actions")
-        return _tail.tail_events(
+        return _ops.tail_events.tail_events(
             found.dir / EVENTS, count=count, since=since, actions=actions, wait=wait, fs=found.fs
         )
 
@@ -106,7 +106,7 @@ class EventMethods:
         Args:
             deep: Also hold every byte against the hashes in the events.
         """
-        return _verify.verify_events(self._store, deep=deep)
+        return _ops.verify_events.verify_events(self._store, deep=deep)
 
     def archive_events(self, *, maintenance: bool = False, actor: Actor | None = None) -> ArchiveResult:
         """Set the log aside as a segment and begin a new one; followers, batches and checks see through it.
@@ -115,8 +115,10 @@ class EventMethods:
             MaintenanceRequired: Neither inside ``with dataset.maintenance(...)`` nor ``maintenance=True``.
         """
         permit = require(self._store.dir, "archiving the events", allowed=maintenance, actor=actor)
-        return run(self._store, [ArchiveEvents()], actor=permit.actor, reason=permit.reason)[2][0]
+        return _ops._mutation.run(
+            self._store, [_ops.archive_events.ArchiveEvents()], actor=permit.actor, reason=permit.reason
+        )[2][0]
 
     def recover(self) -> RecoveryReport:
         """Settle what a writer that died left behind, and say what was found; damage is described and left alone."""
-        return _recover.recover(self._store)
+        return _ops.recover.recover(self._store)

@@ -6,25 +6,23 @@ from collections.abc import Mapping
 from os import PathLike
 from typing import TYPE_CHECKING, Any
 
+from dnadesign.usr import operations as _ops  # each verb is loaded when it is first called
 from dnadesign.usr.contract.actor import Actor
-from dnadesign.usr.operations import artifacts as _artifacts
-from dnadesign.usr.operations import describe as _describe
-from dnadesign.usr.operations._artifacts import ArtifactRef
-from dnadesign.usr.operations._keys import Key
-from dnadesign.usr.operations._mutation import run
-from dnadesign.usr.operations.artifacts import ArtifactInfo, PruneArtifacts, PruneArtifactsResult
-from dnadesign.usr.operations.attach import Attach, AttachResult, Columns
-from dnadesign.usr.operations.compact import Compact, CompactResult, Layout, OnDuplicate
-from dnadesign.usr.operations.coverage import OverlayCoverage
-from dnadesign.usr.operations.coverage import coverage as _coverage
-from dnadesign.usr.operations.describe import OverlayInfo
-from dnadesign.usr.operations.overlay_parts import OverlayPartResult, WritePart
-from dnadesign.usr.operations.remove import RemoveMode, RemoveOverlay, RemoveResult
 from dnadesign.usr.storage.maintenance import require
 from dnadesign.usr.storage.store import Store
 
-if TYPE_CHECKING:  # only a name in a signature
+if TYPE_CHECKING:  # only names in signatures; what has them is loaded when it is used
     import numpy as np
+
+    from dnadesign.usr.operations._artifacts import ArtifactRef
+    from dnadesign.usr.operations._keys import Key
+    from dnadesign.usr.operations.artifacts import ArtifactInfo, PruneArtifactsResult
+    from dnadesign.usr.operations.attach import AttachResult, Columns
+    from dnadesign.usr.operations.compact import CompactResult, Layout, OnDuplicate
+    from dnadesign.usr.operations.coverage import OverlayCoverage
+    from dnadesign.usr.operations.describe import OverlayInfo
+    from dnadesign.usr.operations.overlay_parts import OverlayPartResult
+    from dnadesign.usr.operations.remove import RemoveMode, RemoveResult
 
 
 class OverlayMethods:
@@ -60,8 +58,8 @@ class OverlayMethods:
             DuplicateKeyError: A key is in the namespace already.
             OverlayLayoutError: The namespace is both a file and parts.
         """
-        step = WritePart(namespace, data, key, key_col, allow_missing)
-        return run(self._store, [step], actor=actor, batch_id=batch_id)[2][0]
+        step = _ops.overlay_parts.WritePart(namespace, data, key, key_col, allow_missing)
+        return _ops._mutation.run(self._store, [step], actor=actor, batch_id=batch_id)[2][0]
 
     def attach(
         self,
@@ -100,7 +98,7 @@ class OverlayMethods:
             ValidationError: A column is there already, and overwriting is not allowed.
             OverlayLayoutError: The namespace has parts.
         """
-        step = Attach(
+        step = _ops.attach.Attach(
             namespace,
             path,
             key=key,
@@ -111,7 +109,7 @@ class OverlayMethods:
             allow_overwrite=allow_overwrite,
             parse_json=parse_json,
         )
-        return run(self._store, [step], actor=actor)[2][0]
+        return _ops._mutation.run(self._store, [step], actor=actor)[2][0]
 
     def write_overlay(
         self,
@@ -127,7 +125,7 @@ class OverlayMethods:
         actor: Actor | None = None,
     ) -> AttachResult:
         """Attach columns through the Arrow interfaces (pyarrow, polars, pandas, DuckDB); else like :meth:`attach`."""
-        step = Attach(
+        step = _ops.attach.Attach(
             namespace,
             data,
             key=key,
@@ -137,7 +135,7 @@ class OverlayMethods:
             allow_overwrite=allow_overwrite,
             parse_json=parse_json,
         )
-        return run(self._store, [step], actor=actor)[2][0]
+        return _ops._mutation.run(self._store, [step], actor=actor)[2][0]
 
     def compact_overlay(
         self,
@@ -166,8 +164,8 @@ class OverlayMethods:
             SchemaError: A stored column is not registered, or a value does not fit its type.
         """
         permit = require(self._store.dir, "compacting an overlay", allowed=maintenance, actor=actor)
-        step = Compact(namespace, layout, on_duplicate)
-        return run(self._store, [step], actor=permit.actor, reason=permit.reason)[2][0]
+        step = _ops.compact.Compact(namespace, layout, on_duplicate)
+        return _ops._mutation.run(self._store, [step], actor=permit.actor, reason=permit.reason)[2][0]
 
     def remove_overlay(
         self,
@@ -190,9 +188,12 @@ class OverlayMethods:
             NamespaceError: The dataset has no rows of the namespace, or they are the tombstones.
         """
         permit = require(self._store.dir, "removing an overlay", allowed=maintenance, actor=actor)
-        return run(self._store, [RemoveOverlay(namespace, mode)], actor=permit.actor, reason=permit.reason)[
-            2
-        ][0]
+        return _ops._mutation.run(
+            self._store,
+            [_ops.remove.RemoveOverlay(namespace, mode)],
+            actor=permit.actor,
+            reason=permit.reason,
+        )[2][0]
 
     def coverage(
         self, namespace: str, *, limit: int | None = 100, include_deleted: bool = False
@@ -204,11 +205,11 @@ class OverlayMethods:
             limit: How many missing ids to name; all when None.
             include_deleted: Whether tombstoned records count.
         """
-        return _coverage(self._store, namespace, limit=limit, include_deleted=include_deleted)
+        return _ops.coverage.coverage(self._store, namespace, limit=limit, include_deleted=include_deleted)
 
     def list_overlays(self) -> tuple[OverlayInfo, ...]:
         """The namespaces that the dataset has rows of."""
-        return _describe.list_overlays(self._store)
+        return _ops.describe.list_overlays(self._store)
 
     def read_artifact(self, ref: ArtifactRef | Mapping[str, Any] | str) -> dict[str, np.ndarray]:
         """The arrays of an artifact, its hash checked before anything is read from it; nothing is unpickled.
@@ -220,11 +221,11 @@ class OverlayMethods:
             ValidationError: It leads to no artifact of the dataset.
             CorruptFileError: The file is gone, or its bytes are not those that it is named after.
         """
-        return _artifacts.read_artifact(self._store, ref)
+        return _ops.artifacts.read_artifact(self._store, ref)
 
     def list_artifacts(self) -> tuple[ArtifactInfo, ...]:
         """All artifacts with their sizes, and whether any row (of archived overlays too) refers to them."""
-        return _artifacts.list_artifacts(self._store)
+        return _ops.artifacts.list_artifacts(self._store)
 
     def prune_artifacts(
         self, *, maintenance: bool = False, actor: Actor | None = None
@@ -235,4 +236,6 @@ class OverlayMethods:
             MaintenanceRequired: Neither inside ``with dataset.maintenance(...)`` nor ``maintenance=True``.
         """
         permit = require(self._store.dir, "removing artifacts", allowed=maintenance, actor=actor)
-        return run(self._store, [PruneArtifacts()], actor=permit.actor, reason=permit.reason)[2][0]
+        return _ops._mutation.run(
+            self._store, [_ops.artifacts.PruneArtifacts()], actor=permit.actor, reason=permit.reason
+        )[2][0]

@@ -6,17 +6,15 @@ from collections.abc import Sequence
 from os import PathLike
 from typing import TYPE_CHECKING
 
+from dnadesign.usr import operations as _ops  # each verb is loaded when it is first called
 from dnadesign.usr.contract.motifs import MotifKind, Strand
-from dnadesign.usr.operations import export as _export
-from dnadesign.usr.operations import grep as _grep
-from dnadesign.usr.operations import manifest as _manifest
-from dnadesign.usr.operations import summarise as _summarise
-from dnadesign.usr.operations.export import ExportResult
-from dnadesign.usr.operations.manifest import Manifest
 from dnadesign.usr.storage.store import Store
 
-if TYPE_CHECKING:  # only a name in signatures
+if TYPE_CHECKING:  # only names in signatures; what has them is loaded when it is used
     import pyarrow as pa
+
+    from dnadesign.usr.operations.export import ExportResult
+    from dnadesign.usr.operations.manifest import Manifest
 
 
 class ReadingMethods:
@@ -52,7 +50,7 @@ class ReadingMethods:
             SchemaError: A column or namespace is unknown.
             StorageError: The file cannot be written.
         """
-        return _export.export(
+        return _ops.export.export(
             self._store,
             path,
             format=format,
@@ -94,7 +92,7 @@ class ReadingMethods:
             ValidationError: The pattern is wrong, or a protein is searched by IUPAC codes or on the minus strand.
             SchemaError: A column is unknown.
         """
-        return _grep.grep(
+        return _ops.grep.grep(
             self._store,
             pattern,
             kind=kind,
@@ -121,8 +119,8 @@ class ReadingMethods:
         Raises:
             SchemaError: A column is unknown.
         """
-        return _summarise.summarise(self._store, columns, where=where, include_deleted=include_deleted)
+        return _ops.summarise.summarise(self._store, columns, where=where, include_deleted=include_deleted)
 
     def manifest(self) -> Manifest:
         """Every file with its bytes, hash and rows, and where in the log that is; for copying and comparing."""
-        return _manifest.manifest(self._store)
+        return _ops.manifest.manifest(self._store)

@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
+from dnadesign.usr import operations as _ops  # each verb is loaded when it is first called
 from dnadesign.usr.contract.actor import Actor
-from dnadesign.usr.operations import state as _state
-from dnadesign.usr.operations import tombstone as _tombstone
-from dnadesign.usr.operations._mutation import run
-from dnadesign.usr.operations._record_values import RecordsResult
-from dnadesign.usr.operations.state import UNSET, QcStatus, Split, Unset
+from dnadesign.usr.contract.arguments import UNSET, Unset
 from dnadesign.usr.storage.store import Store
 
-if TYPE_CHECKING:  # only a name in a signature
+if TYPE_CHECKING:  # only names in signatures; what has them is loaded when it is used
     import pyarrow as pa
+
+    from dnadesign.usr.operations._record_values import RecordsResult
+    from dnadesign.usr.operations.state import QcStatus, Split
 
 
 class StateMethods:
@@ -43,8 +43,8 @@ class StateMethods:
         Raises:
             MissingKeyError: An id is not in the dataset.
         """
-        step = _tombstone.tombstone(ids, reason=reason, allow_missing=allow_missing)
-        return run(self._store, [step], actor=actor)[2][0]
+        step = _ops.tombstone.tombstone(ids, reason=reason, allow_missing=allow_missing)
+        return _ops._mutation.run(self._store, [step], actor=actor)[2][0]
 
     def restore(
         self, ids: str | Iterable[str], *, allow_missing: bool = False, actor: Actor | None = None
@@ -54,7 +54,9 @@ class StateMethods:
         Raises:
             MissingKeyError: An id is not in the dataset.
         """
-        return run(self._store, [_tombstone.restore(ids, allow_missing=allow_missing)], actor=actor)[2][0]
+        return _ops._mutation.run(
+            self._store, [_ops.tombstone.restore(ids, allow_missing=allow_missing)], actor=actor
+        )[2][0]
 
     def set_state(
         self,
@@ -91,8 +93,8 @@ class StateMethods:
             "supersedes": supersedes,
             "lineage": lineage,
         }
-        step = _state.set_state(ids, fields, allow_missing=allow_missing)
-        return run(self._store, [step], actor=actor)[2][0]
+        step = _ops.state.set_state(ids, fields, allow_missing=allow_missing)
+        return _ops._mutation.run(self._store, [step], actor=actor)[2][0]
 
     def clear_state(
         self,
@@ -108,8 +110,8 @@ class StateMethods:
             MissingKeyError: An id is not in the dataset.
             ValidationError: A field is unknown.
         """
-        step = _state.clear_state(ids, fields, allow_missing=allow_missing)
-        return run(self._store, [step], actor=actor)[2][0]
+        step = _ops.state.clear_state(ids, fields, allow_missing=allow_missing)
+        return _ops._mutation.run(self._store, [step], actor=actor)[2][0]
 
     def get_state(self, ids: str | Iterable[str]) -> pa.Table:
         """The state of records, deleted ones too: ``id`` and the columns of ``usr_state``, in base order.
@@ -117,4 +119,4 @@ class StateMethods:
         Raises:
             MissingKeyError: An id is not in the dataset.
         """
-        return _state.get_state(self._store, ids)
+        return _ops.state.get_state(self._store, ids)

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from dnadesign.usr import operations as _ops  # each verb is loaded when it is first called
 from dnadesign.usr.contract.actor import Actor
 from dnadesign.usr.contract.errors import ValidationError
-from dnadesign.usr.operations._artifacts import Artifact, ArtifactRef, make_artifact
-from dnadesign.usr.operations._keys import Key
-from dnadesign.usr.operations.ingest import AddRows, OnConflict, Rows
-from dnadesign.usr.operations.overlay_parts import WritePart
 from dnadesign.usr.operations.transaction import Transaction as _Transaction
-from dnadesign.usr.storage.artifact_file import Arrays
 from dnadesign.usr.storage.store import Store
+
+if TYPE_CHECKING:  # only names in signatures; what has them is loaded when it is used
+    from dnadesign.usr.operations._artifacts import Artifact, ArtifactRef
+    from dnadesign.usr.operations._keys import Key
+    from dnadesign.usr.operations.ingest import OnConflict, Rows
+    from dnadesign.usr.storage.artifact_file import Arrays
 
 
 class Transaction(_Transaction):
@@ -34,11 +36,11 @@ class Transaction(_Transaction):
         on_conflict: OnConflict = "error",
     ) -> None:
         """Record what :meth:`Dataset.add_sequences` does."""
-        self.record(AddRows(rows, bio_type, alphabet, source, created_at, on_conflict))
+        self.record(_ops.ingest.AddRows(rows, bio_type, alphabet, source, created_at, on_conflict))
 
     def import_rows(self, rows: Rows, *, source: str = "", on_conflict: OnConflict = "error") -> None:
         """Record what :meth:`Dataset.import_rows` does."""
-        self.record(AddRows(rows, None, None, source, None, on_conflict))
+        self.record(_ops.ingest.AddRows(rows, None, None, source, None, on_conflict))
 
     def write_overlay_part(
         self,
@@ -51,7 +53,7 @@ class Transaction(_Transaction):
     ) -> None:
         """Record what :meth:`Dataset.write_overlay_part` does; rows and arrays added before it count."""
         artifacts = tuple(self._artifacts.get(namespace, ()))
-        self.record(WritePart(namespace, data, key, key_col, allow_missing, artifacts))
+        self.record(_ops.overlay_parts.WritePart(namespace, data, key, key_col, allow_missing, artifacts))
         self._artifacts.pop(namespace, None)
 
     def write_artifact(self, namespace: str, arrays: Arrays) -> ArtifactRef:
@@ -71,7 +73,7 @@ class Transaction(_Transaction):
             ValidationError: The transaction is not open.
         """
         self.check_open()
-        artifact = make_artifact(namespace, arrays)
+        artifact = _ops._artifacts.make_artifact(namespace, arrays)
         self._artifacts.setdefault(namespace, []).append(artifact)
         return artifact.ref
 

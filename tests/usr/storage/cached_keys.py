@@ -11,8 +11,8 @@ from dnadesign.usr import Dataset
 from dnadesign.usr.contract.layout import KEYS
 from dnadesign.usr.storage.filesystem import FileSystem, opened
 from dnadesign.usr.storage.key_index import KeyIndex, digests_of
-from dnadesign.usr.storage.key_save import SaveRule
 from dnadesign.usr.storage.key_state import follow
+from dnadesign.usr.storage.save_rule import SaveRule
 from dnadesign.usr.testing.simulated import SimulatedFileSystem
 
 EAGER = SaveRule(files=1, rows=1, share=1 << 40, rows_a_file=1 << 40)

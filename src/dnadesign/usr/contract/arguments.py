@@ -3,12 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from enum import Enum
+from typing import Any, Final
 
 from dnadesign.usr.contract.errors import ValidationError
 from dnadesign.usr.contract.names import nearest
 
 MOST = 2**63 - 1
+
+
+class Unset(Enum):
+    """Stands for a field that is to keep its value, where None means to have none."""
+
+    UNSET = "unset"
+
+    def __repr__(self) -> str:
+        return "UNSET"
+
+
+UNSET: Final = Unset.UNSET
 
 
 def texts_of(value: object, *, what: str, each: str = "name") -> list[str]:

@@ -20,6 +20,7 @@ DERIVED = "_derived"
 DERIVED_ARCHIVE = "_derived/_archived"
 FROZEN = "_registry"
 SNAPSHOTS = "_snapshots"
+AUTOMATIC_KEPT = 5  # automatic snapshots, when nobody says how many
 ARTIFACTS = "_artifacts"
 LOCK = ".usr.lock"
 PRIVATE = ".usr"

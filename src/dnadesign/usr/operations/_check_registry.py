@@ -9,7 +9,6 @@ import pyarrow as pa
 
 from dnadesign.usr.contract.errors import RegistryError, SchemaError
 from dnadesign.usr.contract.layout import (
-    META_FROZEN_HASH,
     META_REGISTRY_HASH,
     RECORDS,
     frozen_file,
@@ -20,6 +19,7 @@ from dnadesign.usr.contract.names import TOMBSTONE_NAMESPACE
 from dnadesign.usr.contract.records import CORE_COLUMNS
 from dnadesign.usr.contract.registry import Registry
 from dnadesign.usr.contract.registry_match import ColumnMismatch, match_columns
+from dnadesign.usr.operations._frozen import frozen_hash
 from dnadesign.usr.operations._report import Report
 from dnadesign.usr.operations._view import file_key
 from dnadesign.usr.storage.registry_file import (
@@ -49,19 +49,6 @@ class _Candidate:
         if key not in self.seen:
             self.seen[key] = match_columns(stored, self.registry, arrow_schema=arrow_schema)
         return self.seen[key]
-
-
-def frozen_hash(store: Store, version: Version) -> str | None:
-    """The hash of the dataset's frozen registry, or None.
-
-    Datasets of older tools have only ``usr:registry_hash``; a snapshot of that hash beside it is the frozen one.
-    """
-    said = version.base.footer.key_values
-    if META_FROZEN_HASH in said:
-        return said[META_FROZEN_HASH].decode("utf-8", "replace")
-    stamped = said.get(META_REGISTRY_HASH, b"").decode("utf-8", "replace")
-    there = is_sha256(stamped) and store.fs.stat(store.path(frozen_file(stamped))) is not None
-    return stamped if there else None
 
 
 def check_registry(store: Store, version: Version, mode: RegistryMode, report: Report) -> None:
@@ -100,7 +87,7 @@ def _check_snapshots(store: Store, report: Report) -> None:
 
 
 def _candidates(store: Store, version: Version, mode: RegistryMode, report: Report) -> list[_Candidate]:
-    frozen = frozen_hash(store, version)
+    frozen = frozen_hash(store, version.base.footer.key_values)
     found: list[_Candidate] = []
     if mode == "frozen" and frozen is None:
         report.failed(

@@ -35,7 +35,8 @@ from dnadesign.usr.operations._rows import check_columns
 from dnadesign.usr.operations._view import TOMBSTONE_TYPES
 from dnadesign.usr.storage.files_in_turn import FilesInTurn
 from dnadesign.usr.storage.intent import Move
-from dnadesign.usr.storage.parquet import corrupt, read_footer, write_stream
+from dnadesign.usr.storage.parquet import read_footer, write_stream
+from dnadesign.usr.storage.parquet_footer import corrupt
 from dnadesign.usr.storage.registry_file import contract_form_hash, contract_hash_of
 from dnadesign.usr.storage.staging import Staged, hash_range
 from dnadesign.usr.storage.store import Store

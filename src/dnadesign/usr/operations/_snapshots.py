@@ -8,14 +8,18 @@ from typing import Any
 
 from dnadesign.usr.contract.arguments import count_of
 from dnadesign.usr.contract.events import Fingerprint
-from dnadesign.usr.contract.layout import RECORDS, SNAPSHOTS, is_automatic_snapshot, snapshot_file
+from dnadesign.usr.contract.layout import (
+    AUTOMATIC_KEPT,
+    RECORDS,
+    SNAPSHOTS,
+    is_automatic_snapshot,
+    snapshot_file,
+)
 from dnadesign.usr.operations._mutation import Draft, Mutation
 from dnadesign.usr.storage.filesystem import copy_range, opened
 from dnadesign.usr.storage.intent import Publish, Remove
 from dnadesign.usr.storage.journal import check_space
 from dnadesign.usr.storage.staging import hash_range
-
-AUTOMATIC_KEPT = 5
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,17 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from dnadesign.usr import storage as _storage  # Arrow is loaded only if there are tombstones to count
 from dnadesign.usr.contract.layout import (
     META_CREATED_AT,
     META_REGISTRY_HASH,
     META_SCHEMA_VERSION,
 )
 from dnadesign.usr.contract.names import TOMBSTONE_NAMESPACE
-from dnadesign.usr.operations._check_registry import frozen_hash
-from dnadesign.usr.operations._view import DELETED
-from dnadesign.usr.storage.parquet import read_columns
+from dnadesign.usr.operations._frozen import frozen_hash
+from dnadesign.usr.storage.parquet_footer import read_outline
 from dnadesign.usr.storage.store import Store
-from dnadesign.usr.storage.version import Overlay
+from dnadesign.usr.storage.version import Overlay, check_log_is_known, check_schema_version
+
+_DELETED = "usr__deleted"
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,19 +83,21 @@ def info(store: Store) -> DatasetInfo:
         DatasetNotFound: There is no dataset.
         CorruptFileError: A file is damaged.
     """
-    with store.pin() as version:
-        footer = version.base.footer
-        said = {key: value.decode("utf-8", "replace") for key, value in footer.key_values.items()}
+    with store.pin(known_only=False) as version:
+        check_log_is_known(store.dir, version.log)
+        base = read_outline(version.base.file)
+        check_schema_version(store.dir / version.base.path, base.key_values)
+        said = {key: value.decode("utf-8", "replace") for key, value in base.key_values.items()}
         return DatasetInfo(
             dataset=store.name,
             path=str(store.dir),
-            rows=footer.rows,
+            rows=base.rows,
             deleted=_deleted(version.overlays.get(TOMBSTONE_NAMESPACE)),
-            bytes=footer.size,
+            bytes=base.size,
             created_at=said.get(META_CREATED_AT),
             schema_version=said.get(META_SCHEMA_VERSION),
             registry_hash=said.get(META_REGISTRY_HASH),
-            frozen_registry_hash=frozen_hash(store, version),
+            frozen_registry_hash=frozen_hash(store, base.key_values),
             events_bytes=version.log.end,
             overlays=tuple(_overlay_info(overlay) for overlay in version.overlays.values()),
         )
@@ -113,15 +117,13 @@ def list_overlays(store: Store) -> tuple[OverlayInfo, ...]:
 def _deleted(tombstones: Overlay | None) -> int:
     """How many records are deleted."""
     files = tombstones.files if tombstones is not None else ()
-    marks = [read_columns(file.file, [DELETED]).column(0) for file in files]
+    marks = [_storage.parquet.read_columns(file.file, [_DELETED]).column(0) for file in files]
     return sum(mark.to_pylist().count(True) for mark in marks)
 
 
 def _overlay_info(overlay: Overlay) -> OverlayInfo:
-    footers = [file.footer for file in overlay.files]
-    names = dict.fromkeys(
-        n for f in footers for n in f.schema.names if n.startswith(f"{overlay.namespace}__")
-    )
+    footers = [read_outline(file.file) for file in overlay.files]
+    names = dict.fromkeys(n for f in footers for n in f.columns if n.startswith(f"{overlay.namespace}__"))
     return OverlayInfo(
         namespace=overlay.namespace,
         layout=overlay.layout,

@@ -18,8 +18,9 @@ from dnadesign.usr.contract.registry import (
     given_columns,
 )
 from dnadesign.usr.contract.registry_match import ColumnMismatch, match_columns
-from dnadesign.usr.operations._check_registry import derived_columns, frozen_hash
+from dnadesign.usr.operations._check_registry import derived_columns
 from dnadesign.usr.operations._datasets import list_datasets
+from dnadesign.usr.operations._frozen import frozen_hash
 from dnadesign.usr.storage.filesystem import REAL, FileSystem
 from dnadesign.usr.storage.paths import path_of
 from dnadesign.usr.storage.registry_file import load_registry, load_snapshot, registry_hash_of
@@ -141,7 +142,7 @@ def _named(root: Path, dataset: str | None, name: str, fs: FileSystem) -> Regist
     if name != FROZEN_NAME:
         return load_snapshot(store.dir, _whole_hash(store, name), fs=fs)
     with store.pin() as version:
-        frozen = frozen_hash(store, version)
+        frozen = frozen_hash(store, version.base.footer.key_values)
     if frozen is None:
         raise RegistryError(
             f"{store.dir}: no registry is frozen",

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from enum import Enum
-from typing import Any, Final, Literal, get_args
+from typing import Any, Literal, get_args
 
 import pyarrow as pa
 
-from dnadesign.usr.contract.arguments import text_of, texts_of
+from dnadesign.usr.contract.arguments import UNSET, text_of, texts_of
 from dnadesign.usr.contract.errors import MissingKeyError, ValidationError
 from dnadesign.usr.contract.names import STATE_NAMESPACE, nearest
 from dnadesign.usr.contract.registry import USR_STATE
@@ -25,18 +24,6 @@ Split = Literal["train", "val", "test", "holdout"]
 _PREFIX = f"{STATE_NAMESPACE}__"
 FIELDS: tuple[str, ...] = tuple(name.removeprefix(_PREFIX) for name in USR_STATE.types)
 _BATCH_ROWS = 65_536
-
-
-class Unset(Enum):
-    """Stands for a field that is to keep its value, where None means to have none."""
-
-    UNSET = "unset"
-
-    def __repr__(self) -> str:
-        return "UNSET"
-
-
-UNSET: Final = Unset.UNSET
 
 
 def set_state(ids: str | Iterable[str], fields: dict[str, Any], *, allow_missing: bool) -> SetValues:

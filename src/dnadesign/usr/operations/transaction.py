@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
+from dnadesign.usr import operations as _ops  # loaded when a transaction ends
 from dnadesign.usr.contract.actor import Actor
 from dnadesign.usr.contract.errors import SequencesError, ValidationError
-from dnadesign.usr.operations._mutation import Step, run
 from dnadesign.usr.storage.store import Store
+
+if TYPE_CHECKING:  # only a name in signatures
+    from dnadesign.usr.operations._mutation import Step
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,5 +117,7 @@ class Transaction:
                     mend="record a change, or leave the batch out",
                 )
             return TransactionResult("", None, replayed=False, results=())
-        txid, replayed, results = run(self._store, steps, actor=self._actor, batch_id=self._batch_id)
+        txid, replayed, results = _ops._mutation.run(
+            self._store, steps, actor=self._actor, batch_id=self._batch_id
+        )
         return TransactionResult(txid, self._batch_id, replayed, tuple(results))

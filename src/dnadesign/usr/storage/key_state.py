@@ -27,9 +27,10 @@ from dnadesign.usr.storage.key_index import (
     read_ids,
 )
 from dnadesign.usr.storage.key_manifest import BaseMark, Manifest, mark_base, mark_log, mark_of
-from dnadesign.usr.storage.key_save import SaveRule, save_keys
+from dnadesign.usr.storage.key_save import save_keys
 from dnadesign.usr.storage.key_tail import Tail, read_tail
 from dnadesign.usr.storage.parquet import read_footer
+from dnadesign.usr.storage.save_rule import SaveRule
 from dnadesign.usr.storage.stored_keys import Digests
 from dnadesign.usr.storage.version import stored_overlays
 

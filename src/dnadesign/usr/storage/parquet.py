@@ -12,24 +12,27 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from itertools import chain
-from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from dnadesign.usr.contract.errors import CorruptFileError, SchemaError
+from dnadesign.usr.contract.errors import SchemaError
 from dnadesign.usr.storage.base_pieces import Piece, hash_pieces
 from dnadesign.usr.storage.filesystem import OpenFile, copy_range, descriptor_path, write_all
-from dnadesign.usr.storage.parquet_footer import keep_row_groups
+from dnadesign.usr.storage.parquet_footer import (
+    ARROW_SCHEMA,
+    MAGIC,
+    corrupt,
+    keep_row_groups,
+    read_footer_bytes,
+)
 from dnadesign.usr.storage.staging import hash_range
 
 ROW_GROUP_ROWS = 122_880
 ROW_GROUP_BYTES = 1 << 27  # in memory; long sequences make groups of fewer rows
 FOLD_FAN = 16
 
-_MAGIC = b"PAR1"
-_ARROW_SCHEMA = b"ARROW:schema"
 _PLAIN_COLUMNS = frozenset({"id", "sequence"})  # all values differ, so a dictionary would only cost
 _READ_ERRORS = (pa.ArrowInvalid, pa.ArrowNotImplementedError, pa.ArrowKeyError, OSError, UnicodeDecodeError)
 
@@ -52,12 +55,12 @@ class Footer:
     def key_values(self) -> dict[bytes, bytes]:
         """The file's metadata, less Arrow's own schema."""
         found: Mapping[bytes, bytes] = self.metadata.metadata or {}
-        return {k: v for k, v in found.items() if k != _ARROW_SCHEMA}
+        return {k: v for k, v in found.items() if k != ARROW_SCHEMA}
 
     @property
     def has_arrow_schema(self) -> bool:
         """Whether the writer kept the Arrow schema; without it Parquet forgets zones and list sizes."""
-        return _ARROW_SCHEMA in (self.metadata.metadata or {})
+        return ARROW_SCHEMA in (self.metadata.metadata or {})
 
     @property
     def rows(self) -> int:
@@ -87,14 +90,6 @@ class Footer:
         return [end for end in ends if end > after]
 
 
-def corrupt(path: Path, why: object) -> CorruptFileError:
-    """A file that cannot be read as the Parquet file it should be."""
-    return CorruptFileError(
-        f"{path}: not a whole Parquet file: {why}",
-        mend="restore the file from a backup or a snapshot; 'usr events verify' names all files that changed",
-    )
-
-
 def read_footer(file: OpenFile) -> Footer:
     """Read a file's footer.
 
@@ -102,21 +97,15 @@ def read_footer(file: OpenFile) -> Footer:
         CorruptFileError: The file is truncated, empty or not Parquet.
     """
     try:
-        size = file.stat().size
-        tail = file.read_at(max(0, size - 8), 8)
-        if size < 12 or tail[4:] != _MAGIC or file.read_at(0, 4) != _MAGIC:
-            raise corrupt(file.path, f"{size} bytes, without the marks at its start and end")
-        length = int.from_bytes(tail[:4], "little")
-        if length > size - 12:
-            raise corrupt(file.path, "its footer is longer than the file")
-        thrift = file.read_at(size - 8 - length, length)
-        return Footer(metadata=_parse_footer(thrift), data_end=size - 8 - length, size=size, thrift=thrift)
+        thrift, size = read_footer_bytes(file)
+        data_end = size - 8 - len(thrift)
+        return Footer(metadata=_parse_footer(thrift), data_end=data_end, size=size, thrift=thrift)
     except _READ_ERRORS as error:
         raise corrupt(file.path, error) from error
 
 
 def _parse_footer(thrift: bytes) -> pq.FileMetaData:
-    framed = _MAGIC + thrift + len(thrift).to_bytes(4, "little") + _MAGIC
+    framed = MAGIC + thrift + len(thrift).to_bytes(4, "little") + MAGIC
     return pq.read_metadata(pa.BufferReader(framed))
 
 
@@ -312,7 +301,7 @@ def _footer_bytes(metadata: pq.FileMetaData) -> bytes:
     sink = pa.BufferOutputStream()
     metadata.write_metadata_file(sink)
     data: bytes = sink.getvalue().to_pybytes()
-    return data[len(_MAGIC) :]
+    return data[len(MAGIC) :]
 
 
 def fold_from(group_rows: Sequence[int], incoming: int) -> int:

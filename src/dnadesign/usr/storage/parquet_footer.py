@@ -1,17 +1,25 @@
-"""Leave row groups out of a Parquet footer, which the Arrow library can join but not split.
+"""Parquet footers without Arrow: what a glance needs of one, and one with fewer row groups.
 
-A footer is one Thrift struct in the compact protocol (Apache Thrift, ``thrift-compact-protocol.md``). All that is
-needed here is to walk over values without understanding them, note where each row group begins and ends, and put
-together a footer with fewer of them.
+A footer is one Thrift struct in the compact protocol (Apache Thrift, ``thrift-compact-protocol.md``). Arrow can join
+row groups but not split them, and loading it takes longer than reading a few footers; all that is needed here is to
+walk over values, most of them without understanding them.
 """
 
 from __future__ import annotations
 
 import struct
+from dataclasses import dataclass
+from pathlib import Path
 
 from dnadesign.usr.contract.errors import CorruptFileError
+from dnadesign.usr.storage.filesystem import OpenFile
 
-_NUM_ROWS, _ROW_GROUPS = 3, 4  # fields of FileMetaData (parquet.thrift)
+MAGIC = b"PAR1"
+ARROW_SCHEMA = b"ARROW:schema"
+
+_SCHEMA, _NUM_ROWS, _ROW_GROUPS, _KEY_VALUES = 2, 3, 4, 5  # fields of FileMetaData (parquet.thrift)
+_NAME, _NUM_CHILDREN = 4, 5  # fields of SchemaElement
+_KEY, _VALUE = 1, 2  # fields of KeyValue
 _GROUP_NUM_ROWS = 3  # field of RowGroup
 _BOOLEANS, _BYTE, _INTEGERS, _DOUBLE, _BINARY, _LISTS, _MAP, _STRUCT = (
     (1, 2),
@@ -65,6 +73,14 @@ class _Walker:
         count = header >> 4
         return (self.varint() if count == 15 else count), header & 0x0F
 
+    def binary(self) -> bytes:
+        """A length and so many bytes."""
+        length = self.varint()
+        self.at += length
+        if self.at > len(self.data):
+            raise ValueError("a text is longer than the footer")
+        return self.data[self.at - length : self.at]
+
     def skip(self, kind: int, depth: int = 0, *, in_list: bool = False) -> None:
         """Step over one value of any type."""
         if depth > _MAX_DEPTH:
@@ -91,6 +107,122 @@ class _Walker:
                 self.skip(found[1], depth + 1)
         else:
             raise ValueError(f"type {kind} is not of the Parquet format")
+
+
+@dataclass(frozen=True, slots=True)
+class FooterOutline:
+    """What a glance needs of a footer: rows, the names of the columns, and the file's own metadata and size.
+
+    Attributes:
+        rows: The number of rows.
+        columns: The top-level columns, in order.
+        key_values: The file's metadata, less Arrow's own schema.
+        size: The size of the file in bytes.
+    """
+
+    rows: int
+    columns: tuple[str, ...]
+    key_values: dict[bytes, bytes]
+    size: int
+
+
+def corrupt(path: Path, why: object) -> CorruptFileError:
+    """A file that cannot be read as the Parquet file it should be."""
+    return CorruptFileError(
+        f"{path}: not a whole Parquet file: {why}",
+        mend="restore the file from a backup or a snapshot; 'usr events verify' names all files that changed",
+    )
+
+
+def read_footer_bytes(file: OpenFile) -> tuple[bytes, int]:
+    """The Thrift bytes of a file's footer, and the file's size.
+
+    Raises:
+        CorruptFileError: The file is truncated, empty or not Parquet.
+    """
+    size = file.stat().size
+    tail = file.read_at(max(0, size - 8), 8)
+    if size < 12 or tail[4:] != MAGIC or file.read_at(0, 4) != MAGIC:
+        raise corrupt(file.path, f"{size} bytes, without the marks at its start and end")
+    length = int.from_bytes(tail[:4], "little")
+    if length > size - 12:
+        raise corrupt(file.path, "its footer is longer than the file")
+    return file.read_at(size - 8 - length, length), size
+
+
+def read_outline(file: OpenFile) -> FooterOutline:
+    """Read what a glance needs of a file's footer; all of it is walked over.
+
+    Raises:
+        CorruptFileError: The file is truncated, empty or not Parquet.
+    """
+    try:
+        thrift, size = read_footer_bytes(file)
+        return _outline(_Walker(thrift), size)
+    except (IndexError, ValueError, OSError) as error:
+        raise corrupt(file.path, error) from error
+
+
+def _outline(walker: _Walker, size: int) -> FooterOutline:
+    previous, rows, group_rows = 0, 0, 0
+    columns: tuple[str, ...] = ()
+    key_values: dict[bytes, bytes] = {}
+    while (found := walker.field(previous)) is not None:
+        previous, kind = found
+        if kind in _LISTS and previous == _SCHEMA:
+            columns = _top_level([_element(walker) for _ in range(walker.list_header()[0])])
+        elif kind in _INTEGERS and previous == _NUM_ROWS:
+            rows = walker.zigzag()
+        elif kind in _LISTS and previous == _ROW_GROUPS:
+            group_rows = sum(_group_rows(walker) for _ in range(walker.list_header()[0]))
+        elif kind in _LISTS and previous == _KEY_VALUES:
+            key_values = dict(_key_value(walker) for _ in range(walker.list_header()[0]))
+        else:
+            walker.skip(kind)
+    if walker.at != len(walker.data) or rows != group_rows or rows < 0:
+        raise ValueError("its footer is not whole")
+    key_values.pop(ARROW_SCHEMA, None)
+    return FooterOutline(rows, columns, key_values, size)
+
+
+def _element(walker: _Walker) -> tuple[str, int]:
+    """Name and number of children of one element of a schema."""
+    previous, name, children = 0, "", 0
+    while (found := walker.field(previous)) is not None:
+        previous, kind = found
+        if previous == _NAME and kind == _BINARY:
+            name = walker.binary().decode("utf-8")
+        elif previous == _NUM_CHILDREN and kind in _INTEGERS:
+            children = walker.zigzag()
+        else:
+            walker.skip(kind)
+    return name, children
+
+
+def _top_level(elements: list[tuple[str, int]]) -> tuple[str, ...]:
+    """The names of the children of a schema's root; the elements stand in the order of a depth-first walk."""
+    names: list[str] = []
+    left = 0  # elements that belong to the column named last
+    for name, children in elements[1:]:
+        if left == 0:
+            names.append(name)
+            left = 1
+        left += children - 1
+    if left or not elements or len(names) != elements[0][1]:
+        raise ValueError("its schema is not whole")
+    return tuple(names)
+
+
+def _key_value(walker: _Walker) -> tuple[bytes, bytes]:
+    previous, key, value = 0, b"", b""
+    while (found := walker.field(previous)) is not None:
+        previous, kind = found
+        if kind == _BINARY and previous in {_KEY, _VALUE}:
+            text = walker.binary()
+            key, value = (text, value) if previous == _KEY else (key, text)
+        else:
+            walker.skip(kind)
+    return key, value
 
 
 def _write_varint(value: int) -> bytes:

@@ -10,7 +10,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from dnadesign.usr import storage as _storage  # the keys are loaded when they are asked for
 from dnadesign.usr.contract.errors import LockTimeout, SequencesError
 from dnadesign.usr.contract.events import DatasetRef
 from dnadesign.usr.contract.layout import EVENTS, RECORDS
@@ -18,9 +20,8 @@ from dnadesign.usr.contract.names import check_dataset_id
 from dnadesign.usr.storage.batch_index import BatchIndex
 from dnadesign.usr.storage.filesystem import REAL, FileStat, FileSystem, opened, told_unreadable
 from dnadesign.usr.storage.journal import log_length, recover
-from dnadesign.usr.storage.key_save import SaveRule
-from dnadesign.usr.storage.key_state import KeyState, follow, save
 from dnadesign.usr.storage.lock import DEFAULT_TIMEOUT, check_locks_exclude, exclusive_lock
+from dnadesign.usr.storage.save_rule import SaveRule
 from dnadesign.usr.storage.version import (
     PinnedFile,
     Version,
@@ -32,6 +33,9 @@ from dnadesign.usr.storage.version import (
     open_version,
 )
 from dnadesign.usr.storage.visibility import committed_log_end
+
+if TYPE_CHECKING:  # only a name in signatures
+    from dnadesign.usr.storage.key_state import KeyState
 
 _log = logging.getLogger("dnadesign.usr")
 
@@ -165,7 +169,7 @@ class Store:
     def keys(self) -> KeyState:
         """The key index as of now; the dataset's lock is held."""
         try:
-            self._keys = follow(self.fs, self.dir, self._keys)
+            self._keys = _storage.key_state.follow(self.fs, self.dir, self._keys)
         except BaseException:
             self._keys = None  # it may be half brought up to date
             raise
@@ -183,7 +187,7 @@ class Store:
         """Put the index on the disk if processes that begin would gain by it; the dataset's lock is held."""
         if self._keys is not None:
             try:
-                save(self.fs, self.dir, self._keys, self.save_rule)
+                _storage.key_state.save(self.fs, self.dir, self._keys, self.save_rule)
             except (
                 OSError,
                 SequencesError,

@@ -17,11 +17,13 @@ import errno
 import random
 import resource
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from dnadesign.usr import storage as _storage  # Arrow is loaded when a footer is asked for
 from dnadesign.usr.contract.errors import (
     ConcurrentChangeError,
     CorruptFileError,
@@ -49,8 +51,10 @@ from dnadesign.usr.contract.layout import (
 from dnadesign.usr.contract.names import check_namespace, nearest
 from dnadesign.usr.storage.filesystem import FileSystem, OpenFile
 from dnadesign.usr.storage.intent import Intent
-from dnadesign.usr.storage.parquet import Footer, read_footer
 from dnadesign.usr.storage.visibility import CommittedLog, committed_log_end
+
+if TYPE_CHECKING:  # only a name in signatures
+    from dnadesign.usr.storage.parquet import Footer
 
 _ATTEMPTS = 200
 _MISSING_ATTEMPTS = 5  # a file missing that often, with nothing committed meanwhile, is gone
@@ -67,7 +71,7 @@ class PinnedFile:
     @cached_property
     def footer(self) -> Footer:
         """Its Parquet footer, read when first asked for."""
-        return read_footer(self.file)
+        return _storage.parquet.read_footer(self.file)
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,12 +200,19 @@ def check_base_is_known(dataset: Path, base: PinnedFile) -> None:
     Raises:
         SchemaError: It is of one.
     """
-    found = base.footer.key_values.get(META_SCHEMA_VERSION, SCHEMA_VERSION.encode()).decode(
-        "utf-8", "replace"
-    )
+    check_schema_version(dataset / base.path, base.footer.key_values)
+
+
+def check_schema_version(base: Path, key_values: Mapping[bytes, bytes]) -> None:
+    """Refuse a base whose metadata name a schema version that is not known here.
+
+    Raises:
+        SchemaError: They do.
+    """
+    found = key_values.get(META_SCHEMA_VERSION, SCHEMA_VERSION.encode()).decode("utf-8", "replace")
     if found != SCHEMA_VERSION:
         raise SchemaError(
-            f"{dataset / base.path}: usr:schema_version is {found!r}, expected {SCHEMA_VERSION!r}",
+            f"{base}: usr:schema_version is {found!r}, expected {SCHEMA_VERSION!r}",
             mend="use the version of dnadesign that wrote it, or a newer one",
         )
 
