@@ -1,7 +1,8 @@
-"""Run the benchmarks: ``python -m benchmarks [--quick] [--only WORKLOAD]... [--without-peers] [--output FOLDER]``.
+"""Run the benchmarks: ``python -m benchmarks [--quick] [--only WORKLOAD]... [--without-peers] [--page]``.
 
-The whole set at full size writes ``docs/benchmarks.md``, its chart and its data; anything less is written beside the
-generated data, so that figures of small sizes never stand in the documentation.
+At full size, peers included, the results come into ``docs/benchmarks.json``: a workload that is measured again takes
+the place of what is there of it, the others stay; page and chart are written from all of them. Figures of small sizes
+are kept beside the generated data and never stand in the documentation.
 """
 
 from __future__ import annotations
@@ -11,14 +12,16 @@ import shutil
 import sys
 import tempfile
 import time
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from benchmarks import machine
 from benchmarks.bench import Bench
-from benchmarks.measure import Line
 from benchmarks.peers import NAMES, peer_table
-from benchmarks.report import Results, plain_table, write
-from benchmarks.sizes import NAMED
+from benchmarks.report import DATA, plain_table, write
+from benchmarks.results import Measured, Results, Taken
+from benchmarks.sizes import NAMED, Sizes
 from benchmarks.workloads import WORKLOADS
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
@@ -37,6 +40,9 @@ def options(words: list[str]) -> argparse.Namespace:
     parser.add_argument(
         "--only", choices=sorted(WORKLOADS), action="append", help="only this workload; repeatable"
     )
+    parser.add_argument("--seconds", type=float, help="time for the repetitions of a line (default: 180)")
+    parser.add_argument("--fewest", type=int, help="repetitions of a line that takes longer (default: 5)")
+    parser.add_argument("--page", action="store_true", help="measure nothing: write page and chart anew")
     parser.add_argument("--without-peers", action="store_true", help="only usr and the floors")
     parser.add_argument("--output", type=Path, help="where page, chart and data are written")
     parser.add_argument("--cache", type=Path, default=CACHE, help=f"where data are kept (default: {CACHE})")
@@ -50,28 +56,53 @@ def say(text: str) -> None:
 
 
 def main(words: list[str]) -> None:
-    """Run what was asked for, print the table and write page, chart and data."""
+    """Run what was asked for, print the table, and write page, chart and data."""
     chosen = options(words)
+    folder = chosen.output or (
+        DOCS if chosen.scale == "full" and not chosen.without_peers else chosen.cache / chosen.scale
+    )
+    if chosen.page:
+        known = Results.read(folder / DATA)
+        if known is None:
+            sys.exit(f"{folder / DATA}: nothing has been measured")
+        write(known, folder)
+        return
     if chosen.rebuild:
         shutil.rmtree(chosen.cache, ignore_errors=True)
-    busy = machine.is_busy(machine.load())
-    bench = Bench(NAMED[chosen.scale], chosen.cache, peers=not chosen.without_peers, say=say)
-    lines: list[Line] = []
+    bench = Bench(_sizes(chosen), chosen.cache, peers=not chosen.without_peers, say=say)
+    results = Results((), machine.describe(chosen.cache), {})
     for name, measure in WORKLOADS.items():
         if chosen.only is None or name in chosen.only:
             say(name)
-            lines += measure(bench)
-    results = Results(
-        tuple(lines), machine.describe(chosen.cache), chosen.scale, busy, lacks() if bench.peers else {}
-    )
+            taken = _taken(results.machine, chosen.scale)
+            found = Measured(name, tuple(measure(bench)), taken)
+            lacking = lacks() if bench.peers else {}
+            results = Results((*results.measured, found), results.machine, lacking)
+            _keep(results, folder)  # at once: what was measured is there if a later workload fails
     print(plain_table(results.lines))
-    whole = chosen.scale == "full" and chosen.only is None and bench.peers
-    for path in write(results, chosen.output or (DOCS if whole else chosen.cache)):
-        say(f"wrote {path}")
+    say(f"wrote {folder / DATA}, page and chart")
+    busy = [found.workload for found in results.measured if found.taken.busy]
     if busy:
-        say("the machine was busy when this began: the figures are for orientation only")
-    missed = sum(not met for line in lines for _, met in line.targets)
-    say(f"{missed} of {sum(len(line.targets) for line in lines)} targets missed")
+        say(f"the machine was busy before {', '.join(busy)}: those figures are for orientation only")
+    missed = sum(not met for line in results.lines for _, met in line.targets)
+    say(f"{missed} of {sum(len(line.targets) for line in results.lines)} targets missed")
+
+
+def _sizes(chosen: argparse.Namespace) -> Sizes:
+    sizes = NAMED[chosen.scale]
+    seconds = sizes.rounds.seconds if chosen.seconds is None else chosen.seconds
+    fewest = sizes.rounds.fewest if chosen.fewest is None else chosen.fewest
+    return replace(sizes, rounds=replace(sizes.rounds, seconds=seconds, fewest=fewest))
+
+
+def _taken(found: dict[str, Any], scale: str) -> Taken:
+    load = machine.load()
+    return Taken(found["date"], found["commit"], load, machine.is_busy(load), scale, found["packages"])
+
+
+def _keep(results: Results, folder: Path) -> None:
+    known = Results.read(folder / DATA)
+    write(results if known is None else known.with_later(results, order=WORKLOADS), folder)
 
 
 def lacks() -> dict[str, str]:

@@ -6,7 +6,7 @@ import gc
 import os
 import statistics
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -66,6 +66,11 @@ class Figure:
         low, _, high = statistics.quantiles(self.samples, n=4, method="inclusive")
         return low, high
 
+    @classmethod
+    def from_dict(cls, found: Mapping[str, Any]) -> Figure:
+        """What :meth:`to_dict` has made, read back."""
+        return cls(found["name"], tuple(found["samples"]), found["unit"])
+
     def to_dict(self) -> dict[str, Any]:
         """For the JSON file."""
         low, high = self.spread
@@ -113,6 +118,14 @@ class Line:
     def targets(self) -> list[tuple[Against, bool]]:
         """Everyone with a target, and whether it is met."""
         return [(a, self.ratio(a) <= a.target) for a in (self.reference, *self.peers) if a.target is not None]
+
+    @classmethod
+    def from_dict(cls, found: Mapping[str, Any]) -> Line:
+        """What :meth:`to_dict` has made, read back; ratios and verdicts are computed anew."""
+        others = [(a["role"], Against(Figure.from_dict(a), a["target"])) for a in found["against"]]
+        reference = next(a for role, a in others if role == "reference")
+        peers = tuple(a for role, a in others if role == "peer")
+        return cls(found["workload"], Figure.from_dict(found["ours"]), reference, peers, found["note"])
 
     def to_dict(self) -> dict[str, Any]:
         """For the JSON file."""

@@ -2,39 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
-from dataclasses import dataclass
 from html import escape
 from math import log10
 from pathlib import Path
-from typing import Any
 
 from benchmarks.measure import Against, Figure, Line
+from benchmarks.results import Measured, Results
 
+PAGE, CHART, DATA = (f"benchmarks.{end}" for end in ("md", "svg", "json"))
 HEAD = ("workload", "usr", "against", "ratio", "others: ratio", "n", "met")
-
-
-@dataclass(frozen=True, slots=True)
-class Results:
-    """All lines of a run, and what they were taken on."""
-
-    lines: tuple[Line, ...]
-    machine: dict[str, Any]
-    scale: str
-    busy: bool
-    lacks: dict[str, str]
-
-    def to_json(self) -> str:
-        """Everything, samples included."""
-        found = {
-            "scale": self.scale,
-            "busy": self.busy,
-            "machine": self.machine,
-            "peers": self.lacks,
-            "lines": [line.to_dict() for line in self.lines],
-        }
-        return json.dumps(found, indent=1) + "\n"
 
 
 def amount(figure: Figure) -> str:
@@ -90,10 +67,42 @@ def plain_table(lines: Sequence[Line]) -> str:
     )
 
 
+def _runs(measured: Sequence[Measured]) -> list[str]:
+    """When which workloads were taken, and how far those figures can be trusted."""
+    runs: dict[str, list[Measured]] = {}
+    for found in measured:
+        taken = found.taken
+        runs.setdefault(f"{taken.date}, commit {taken.commit}, sizes {taken.scale}", []).append(found)
+    said = []
+    for run, members in runs.items():
+        loads = [found.taken.load for found in members]
+        names = ", ".join(found.workload for found in members)
+        said.append(f"- {run}; load per core before each {min(loads):.1f} to {max(loads):.1f}: {names}.")
+    busy = [found.workload for found in measured if found.taken.busy]
+    small = [found.workload for found in measured if found.taken.scale != "full"]
+    packages = {name: version for found in measured for name, version in found.taken.packages.items()}
+    return [
+        "Taken:",
+        "",
+        *said,
+        "",
+        f"With {', '.join(f'{name} {version}' for name, version in packages.items())}.",
+        *(
+            [
+                "",
+                "**The machine was busy with other work when these were taken, which are for orientation only: "
+                f"{', '.join(busy)}.**",
+            ]
+            if busy
+            else []
+        ),
+        *(["", f"**Of other sizes than the targets are for: {', '.join(small)}.**"] if small else []),
+    ]
+
+
 def page(results: Results, *, chart: str, data: str) -> str:
     """The Markdown page; ``chart`` and ``data`` are the names of the files beside it."""
     machine = results.machine
-    packages = ", ".join(f"{name} {found}" for name, found in machine["packages"].items())
     notes = dict.fromkeys(line.note for line in results.lines if line.note)
     parts = [
         "# Benchmarks",
@@ -101,17 +110,10 @@ def page(results: Results, *, chart: str, data: str) -> str:
         "Written by `make bench`; do not edit. Ratios are usr's median time (or memory) in multiples of the other's: "
         "below 1 usr is faster. A ratio in the form `1.40 (<= 2)` has a target, which the last column judges.",
         "",
-        f"Taken on {machine['date']} at commit {machine['commit']}: {machine['processor']}, {machine['cores']} cores, "
-        f"{machine['memory_bytes'] / 1e9:.0f} GB, {machine['file_system']}, {machine['system']}, "
-        f"Python {machine['python']}; {packages}.",
-        *(
-            ["", "**The machine was busy with other work: these figures are for orientation only.**"]
-            * results.busy
-        ),
-        *(
-            ["", f"**Scale: {results.scale}. The sizes are not those that the targets are for.**"]
-            * (results.scale != "full")
-        ),
+        f"Machine: {machine['processor']}, {machine['cores']} cores, {machine['memory_bytes'] / 1e9:.0f} GB, "
+        f"{machine['file_system']}, {machine['system']}, Python {machine['python']}.",
+        "",
+        *_runs(results.measured),
         "",
         f"![usr in multiples of what it is held against, on a logarithmic scale]({chart})",
         "",
@@ -134,8 +136,8 @@ def page(results: Results, *, chart: str, data: str) -> str:
         "",
         "All contestants of a line run in one process, alternating, another one beginning each round; preparation and "
         "clean-up are off the clock, garbage is collected and (where anything is written) dirty pages are written out "
-        "before each repetition. A line has 21 repetitions; one whose repetitions take long has as many as fit into "
-        "three minutes, and never fewer than 5 (column n). Data are generated with fixed seeds and kept in "
+        "before each repetition. Column n says how many repetitions a line has: 21, or as many as fit into the time "
+        "that a workload is given (three minutes unless --seconds says otherwise), and never fewer than 3. Data are generated with fixed seeds and kept in "
         "`$TMPDIR/dnadesign-bench`. Memory is the peak of a process that does nothing else. The floor of a part write "
         "is: write the same Parquet with the same options, sync it, sync its folder, append a 600-byte line and sync "
         "that, rename.",
@@ -199,8 +201,11 @@ def _bar(line: Line, against: Against, y: int) -> list[str]:
 def write(results: Results, folder: Path) -> list[Path]:
     """Write page, chart and data into a folder."""
     folder.mkdir(parents=True, exist_ok=True)
-    page_path, chart_path, data_path = (folder / f"benchmarks.{end}" for end in ("md", "svg", "json"))
-    page_path.write_text(page(results, chart=chart_path.name, data=data_path.name), encoding="utf-8")
-    chart_path.write_text(chart(results.lines), encoding="utf-8")
-    data_path.write_text(results.to_json(), encoding="utf-8")
-    return [page_path, chart_path, data_path]
+    pages = {
+        PAGE: page(results, chart=CHART, data=DATA),
+        CHART: chart(results.lines),
+        DATA: results.to_json(),
+    }
+    for name, text in pages.items():
+        (folder / name).write_text(text, encoding="utf-8")
+    return [folder / name for name in pages]

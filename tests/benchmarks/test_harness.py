@@ -2,8 +2,10 @@
 
 import json
 import sys
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 from xml.etree import ElementTree
 
 import pytest
@@ -11,7 +13,8 @@ import pytest
 from benchmarks.__main__ import main
 from benchmarks.bench import Bench
 from benchmarks.measure import Against, Contestant, Figure, Line, Rounds, alternate
-from benchmarks.report import Results, amount, cells, chart, page, plain_table, verdict
+from benchmarks.report import amount, cells, chart, page, plain_table, verdict
+from benchmarks.results import Measured, Results, Taken
 from benchmarks.sizes import FULL, NAMED, TINY
 from benchmarks.workloads import WORKLOADS
 
@@ -100,9 +103,11 @@ def results(*, busy: bool = False, scale: str = "full") -> Results:
     )
     machine = {
         "date": "2026-01-01", "processor": "p", "cores": 2, "memory_bytes": 1e9, "system": "s", "file_system": "ext4",
-        "python": "3.12", "packages": {"pyarrow": "26"}, "commit": "abc",
+        "python": "3.12",
     }  # fmt: skip
-    return Results(lines, machine, scale, busy, {"Lance": "syncs nothing"})
+    taken = Taken("2026-01-01", "abc", 0.3, busy, scale, {"pyarrow": "26"})
+    measured = (Measured("part-write", lines[:1], taken), Measured("tail", lines[1:], taken))
+    return Results(measured, machine, {"Lance": "syncs nothing"})
 
 
 def test_the_page_has_every_line_and_says_what_peers_leave_out() -> None:
@@ -115,7 +120,7 @@ def test_the_page_has_every_line_and_says_what_peers_leave_out() -> None:
 
 def test_the_page_says_that_the_machine_was_busy_or_the_sizes_small() -> None:
     assert "busy" in page(results(busy=True), chart="c", data="d")
-    assert "Scale: quick" in page(results(scale="quick"), chart="c", data="d")
+    assert "Of other sizes" in page(results(scale="quick"), chart="c", data="d")
 
 
 def test_the_chart_is_xml_with_a_bar_for_each_ratio() -> None:
@@ -139,23 +144,42 @@ def test_data_are_generated_once_and_put_back_as_they_were(tmp_path: Path) -> No
     assert told == ["making usr-120-2-40"]
 
 
-def test_a_small_run_writes_page_chart_and_data_and_needs_no_peer(tmp_path: Path) -> None:
-    words = [
-        "--scale",
-        "tiny",
-        "--without-peers",
-        "--cache",
-        str(tmp_path / "cache"),
-        "--output",
-        str(tmp_path / "out"),
-    ]
-    chosen = ["part-write", "add-sequences", "flush", "validation", "tail"]
-    main([*words, *(word for name in chosen for word in ("--only", name))])
-    data = json.loads((tmp_path / "out" / "benchmarks.json").read_text())
-    assert len(data["lines"]) == 3 + 1 + 2 + 1 + 2
-    assert all(line["against"] and line["ours"]["median"] > 0 for line in data["lines"])
+def test_a_later_run_replaces_its_own_workloads_and_leaves_the_others(tmp_path: Path) -> None:
+    before = results(busy=True)
+    (tmp_path / "found.json").write_text(before.to_json())
+    read = Results.read(tmp_path / "found.json")
+    assert read == before
+    line = Line("tail", took("usr", 5.0), Against(took("orjson", 1.0), 2.0))
+    again = replace(before.measured[1], lines=(line,), taken=replace(before.measured[1].taken, busy=False))
+    scan = Measured("scan", (replace(line, workload="scan"),), again.taken)
+    later = read.with_later(replace(before, measured=(again, scan), lacks={}), order=WORKLOADS)
+    assert [found.workload for found in later.measured] == ["part-write", "scan", "tail"]
+    assert later.measured[0] == before.measured[0]
+    assert later.measured[2].lines == (line,)
+    assert later.lacks == before.lacks
+    assert "orientation only: part-write." in page(later, chart="c", data="d")
+
+
+def small(tmp_path: Path, *words: str) -> dict[str, Any]:
+    folders = ["--cache", str(tmp_path / "cache"), "--output", str(tmp_path / "out")]
+    main(["--scale", "tiny", "--without-peers", *folders, *words])
+    found: dict[str, Any] = json.loads((tmp_path / "out" / "benchmarks.json").read_text())["workloads"]
+    return found
+
+
+def test_small_runs_write_page_chart_and_data_together_and_need_no_peer(tmp_path: Path) -> None:
+    chosen = ["part-write", "add-sequences", "flush", "validation"]
+    first = small(tmp_path, *(word for name in chosen for word in ("--only", name)))
+    lines = [line for found in first.values() for line in found["lines"]]
+    assert len(lines) == 3 + 1 + 2 + 1
+    assert all(line["against"] and line["ours"]["median"] > 0 for line in lines)
     assert "lance" not in sys.modules
-    assert (tmp_path / "out" / "benchmarks.md").exists()
+    both = small(tmp_path, "--only", "tail")
+    assert both == {**first, "tail": both["tail"]}
+    for file in (tmp_path / "out").glob("benchmarks.[ms]*"):
+        file.unlink()
+    assert small(tmp_path, "--page") == both
+    assert "validate 600 rows" in (tmp_path / "out" / "benchmarks.md").read_text()
     ElementTree.parse(tmp_path / "out" / "benchmarks.svg")  # noqa: S314 - our own text
 
 
