@@ -23,6 +23,7 @@ BUDGETS: dict[str, int] = {
     "tests/faults/test_mutants.py": 300,
     "tests/faults/test_processes.py": 150,
     "tests/faults/test_readers.py": 150,
+    "tests/faults/test_soak_turns.py": 45,
     "tests/format": 30,
     "tests/notify": 180,
     "tests/usr": 60,

@@ -4,9 +4,10 @@
     python -m tests.faults.soak --again enumerate_once 1234567890
 
 Each process goes round the same circle until the time is up, somebody stops it, or something does not hold: a random
-history of changes, one more change broken in every way, readers between the writers of another random history, real
-writers that are really killed, now and then a crowd of them. The totals are printed every minute and in the end, also after Ctrl-C or SIGTERM; the
-exit status is 1 if anything did not hold. ``--again`` repeats one turn by what a violation says of it.
+history of changes, one more change broken in every way, the same with the real verbs of a real dataset, readers between
+the writers of another random history, real writers that are really killed, now and then a crowd of them. The totals are
+printed every minute and in the end, also after Ctrl-C or SIGTERM; the exit status is 1 if anything did not hold.
+``--again`` repeats one turn by what a violation says of it.
 """
 
 import argparse
@@ -36,6 +37,7 @@ from tests.faults.changes import CHANGES, possible, repeatable_ids
 from tests.faults.enumeration import Effort, Search, Stopped, Tally, TooManyViolations, random_world
 from tests.faults.interleavings import look_at_all
 from tests.faults.test_readers import write_one_after_the_other
+from tests.faults.verb_search import random_search
 
 EFFORT = Effort(crashes=96, nested_every=25, nested_crashes=12, after_faults=8)
 KILLED_ROUNDS = 10
@@ -108,6 +110,15 @@ def read_once(turn: Turn) -> list[str]:
     return [f"{names}: {problem}" for problem in problems]
 
 
+def break_a_verb(turn: Turn) -> list[str]:
+    """One verb of a real dataset, broken in every way at some of its operations."""
+    with repeatable_ids():
+        name, search = random_search(turn.rng, turn.stopped)
+    turn.counts["real verbs with a fault"] = search.runs
+    turn.counts["states of real datasets"] = len(search.states)
+    return [f"{name}, {problem}" for problem in search.problems]
+
+
 def kill_once(turn: Turn) -> list[str]:
     """Rounds of four writers that are killed."""
     seed = str(turn.rng.randrange(1 << 30))
@@ -151,7 +162,11 @@ def play(turn: Turn, command: list[str], *, counted: str, count: int) -> list[st
     return [f"{' '.join(command)}: {errors}"] if played.returncode else []
 
 
-TURNS = (*[*[enumerate_once] * 8, read_once, kill_once] * 3, write_at_once, read_beside)
+TURNS = (
+    *[*[*[enumerate_once] * 4, break_a_verb] * 2, read_once, kill_once] * 3,
+    write_at_once,
+    read_beside,
+)
 
 
 def take(once: Callable[[Turn], list[str]], turn: Turn, seed: int) -> list[str]:
