@@ -13,7 +13,9 @@ import os
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 # As for writers that are killed: a process that forks has no other threads.
 os.environ["OPENBLAS_NUM_THREADS"] = "1"
@@ -22,7 +24,19 @@ os.environ["JE_ARROW_MALLOC_CONF"] = "background_thread:false"
 import pyarrow as pa
 
 from dnadesign.usr import ConcurrentChangeError, Dataset, compute_id, register_namespace
+from dnadesign.usr.operations._files import consistent_files
 from tests.faults.killing import LOADED, in_child, sequence_of, wait_for
+from tests.faults.read_versions import (
+    Commit,
+    Read,
+    digest_of,
+    files_digest,
+    problems_of_commits,
+    problems_of_reads,
+    read_lines,
+    with_files,
+    write_lines,
+)
 
 __all__ = ["LOADED"]  # imported before any process is forked
 
@@ -85,83 +99,129 @@ def crowd_of_writers(folder: Path, *, processes: int, parts: int) -> int:
 # -- readers beside writers --------------------------------------------------------------------------------------
 
 
-def change(folder: Path, until: float, tell: int) -> None:
-    """Append, compact to both layouts, materialize, attach again, in turns; each call must succeed.
+@dataclass
+class Shown:
+    """What the dataset of the readers has to show.
 
-    After every change all rows of ``lab`` have one and the same value, or none, so that a mixture of two versions shows.
+    Attributes:
+        keys: The rows that have a value in ``lab``.
+        added: Rows added since, which have none.
+        base: The value in the base, once it was materialized.
+        overlay: The value in the overlay, which goes before it.
     """
-    found, turn = Dataset(folder, "set", lock_timeout=PATIENCE), 0
-    keys = [key for part in range(KEPT) for key in ids_of(part)]
+
+    keys: list[str]
+    added: list[str] = field(default_factory=list)
+    base: int | None = None
+    overlay: int | None = None
+
+    def looks(self) -> dict[str, str]:
+        """The digest of what each kind of read has to see."""
+        kept = dict.fromkeys(self.keys, self.base if self.overlay is None else self.overlay)
+        return {"scan": digest_of({**kept, **dict.fromkeys(self.added)}), "get": digest_of(kept)}
+
+
+def kept_keys() -> list[str]:
+    return [key for part in range(KEPT) for key in ids_of(part)]
+
+
+def change(folder: Path, until: float, tell: int) -> None:
+    """Append, compact to both layouts, materialize, attach again, in turns; each call must succeed, and is noted."""
+    found, turn, shown = Dataset(folder, "set", lock_timeout=PATIENCE), 0, Shown(kept_keys())
+    commits = [Commit(0.0, time.monotonic(), len(list(found.events())), shown.looks())]
+
+    def commit(call: Callable[[], object], **changes: int | None) -> None:
+        began = time.monotonic()
+        call()
+        ended = time.monotonic()
+        for name, value in changes.items():
+            setattr(shown, name, value)
+        commits.append(Commit(began, ended, len(list(found.events())), shown.looks()))
+
+    def write_both_halves() -> None:
+        half = len(shown.keys) // 2
+        with found.transaction() as tx:
+            for some in (shown.keys[:half], shown.keys[half:]):
+                tx.write_overlay_part("lab", pa.table({"id": some, "lab__value": [turn] * len(some)}))
+            tx.add_sequences([sequence_of(10_000 + turn)], bio_type="dna", alphabet="dna_4")
+        shown.added.append(compute_id("dna", sequence_of(10_000 + turn)))
+
     while time.monotonic() < until:
         turn += 1
+        mode: Literal["delete", "archive"] = "delete" if turn % 2 else "archive"
+        layout: Literal["part", "file"] = "part" if turn % 2 else "file"
         with found.maintenance(reason="a crowd"):
-            if any(overlay.namespace == "lab" for overlay in found.list_overlays()):
-                found.remove_overlay("lab", mode="delete" if turn % 2 else "archive")
-            half = len(keys) // 2
-            with found.transaction() as tx:
-                for some in (keys[:half], keys[half:]):
-                    tx.write_overlay_part("lab", pa.table({"id": some, "lab__value": [turn] * len(some)}))
-                tx.add_sequences([sequence_of(10_000 + turn)], bio_type="dna", alphabet="dna_4")
-            found.compact_overlay("lab", layout="part" if turn % 2 else "file")
+            if shown.overlay is not None:
+                commit(functools.partial(found.remove_overlay, "lab", mode=mode), overlay=None)
+            commit(write_both_halves, overlay=turn)
+            commit(functools.partial(found.compact_overlay, "lab", layout=layout))
             if turn % 4 == 0:
-                found.materialize(overlays="archive")
+                commit(functools.partial(found.materialize, overlays="archive"), base=turn, overlay=None)
             if turn % 2 == 0:
-                again = pa.table({"id": keys, "lab__value": [turn] * len(keys)})
-                found.write_overlay("lab", again, allow_overwrite=True)
+                again = pa.table({"id": shown.keys, "lab__value": [turn] * len(shown.keys)})
+                commit(
+                    functools.partial(found.write_overlay, "lab", again, allow_overwrite=True), overlay=turn
+                )
+    write_lines(beside(folder, "commits"), commits)
     os.write(tell, f"{turn}\n".encode())
 
 
-def look(folder: Path, until: float, tell: int) -> None:
-    """Read as often as there is time; each time one committed version, or a ConcurrentChangeError, which is counted."""
-    found = Dataset(folder, "set")
-    keys = [key for part in range(KEPT) for key in ids_of(part)]
-    counts = {"reads": 0, "refused": 0, "rows": 0}
-    looks: list[Callable[[], None]] = [
-        functools.partial(scan_once, found, keys, counts),
-        functools.partial(get_once, found, keys),
-        functools.partial(validate_once, found),
-    ]
+def look(folder: Path, until: float, tell: int, reader: int) -> None:
+    """Read as often as there is time, and note what was seen; a ConcurrentChangeError is counted."""
+    found, keys, reads = Dataset(folder, "set"), kept_keys(), list[Read]()
+    counts = {"reads": 0, "refused": 0}
+    looks: dict[str, Callable[[], tuple[str, int | None]]] = {
+        "scan": functools.partial(scan_once, found),
+        "get": functools.partial(get_once, found, keys),
+        "files": functools.partial(validate_once, found),
+    }
     while time.monotonic() < until:
-        for once in looks:
+        for kind, once in looks.items():
             counts["reads"] += 1
+            began = time.monotonic()
             try:
-                once()
+                saw, events = once()
             except ConcurrentChangeError:
                 counts["refused"] += 1
+            else:
+                reads.append(Read(kind, began, time.monotonic(), saw, events))
+    write_lines(beside(folder, f"reads-{reader}"), reads)
     os.write(tell, json.dumps(counts).encode() + b"\n")
 
 
-def one_value(values: list[int | None]) -> int | None:
-    assert len(set(values)) == 1, f"a mixture of versions: {sorted(set(values), key=str)}"
-    return values[0]
-
-
-def scan_once(found: Dataset, keys: list[str], counts: dict[str, int]) -> None:
+def scan_once(found: Dataset) -> tuple[str, None]:
     table = found.to_arrow().to_pydict()
     by_id = dict(zip(table["id"], table.get("lab__value", [None] * len(table["id"])), strict=True))
-    value, added = one_value([by_id[key] for key in keys]), len(by_id) - len(keys)
-    # A row is added in the transaction that writes the value. Where the overlay is removed, the base shows what was
-    # materialized last, in every fourth round.
-    shown = {added, added // 4 * 4} if added >= 4 else {added, None}
-    assert value in shown or (value is None and added == 4), f"value {value} beside {added} rows added"
-    assert len(by_id) >= counts["rows"], f"{len(by_id)} rows after {counts['rows']}"
-    counts["rows"] = len(by_id)
+    assert len(by_id) == len(table["id"]), "a row is there twice"
+    return digest_of(by_id), None
 
 
-def get_once(found: Dataset, keys: list[str]) -> None:
+def get_once(found: Dataset, keys: list[str]) -> tuple[str, None]:
     table = found.get(keys).to_pydict()
     assert table["id"] == keys
-    one_value(table.get("lab__value", [None] * len(keys)))
+    return digest_of(dict(zip(keys, table.get("lab__value", [None] * len(keys)), strict=True))), None
 
 
-def validate_once(found: Dataset) -> None:
+def validate_once(found: Dataset) -> tuple[str, int]:
+    """Validate, and look at the files as validation does."""
+    accounts, files = consistent_files(found._store)
     found.validate()
+    return files_digest(files.sizes), accounts.events
 
 
-def check_rest(folder: Path) -> None:
+def beside(folder: Path, what: str) -> Path:
+    return folder.with_name(f"{folder.name}-{what}")
+
+
+def check_rest(folder: Path, readers: int) -> None:
+    """The dataset holds, its log is what the writer committed, and each read is a version of it."""
     found = Dataset(folder, "set")
-    problems = [*found.check().problems, *found.verify_events(deep=True).problems]
-    assert not problems, [str(problem) for problem in problems]
+    problems = [str(p) for p in [*found.check().problems, *found.verify_events(deep=True).problems]]
+    commits = with_files(found, read_lines(beside(folder, "commits"), Commit))
+    problems += problems_of_commits(commits, len(list(found.events())))
+    for reader in range(readers):
+        problems += problems_of_reads(commits, read_lines(beside(folder, f"reads-{reader}"), Read))
+    assert not problems, problems
 
 
 def crowd_of_readers(folder: Path, *, readers: int, seconds: float) -> int:
@@ -169,13 +229,13 @@ def crowd_of_readers(folder: Path, *, readers: int, seconds: float) -> int:
         return 1
     into, out = os.pipe()
     until = time.monotonic() + seconds
-    children = [in_child(functools.partial(look, folder, until, out)) for _ in range(readers)]
+    children = [in_child(functools.partial(look, folder, until, out, n)) for n in range(readers)]
     children.append(in_child(functools.partial(change, folder, until, out)))
     ended = [wait_for(pid) for pid in children]
     os.close(out)
     with os.fdopen(into) as lines:
         told = [json.loads(line) for line in lines]
-    if not all(ended) or not wait_for(in_child(functools.partial(check_rest, folder))):
+    if not all(ended) or not wait_for(in_child(functools.partial(check_rest, folder, readers))):
         return 1
     changes = sum(found for found in told if isinstance(found, int))
     reads, refused = (sum(f[k] for f in told if isinstance(f, dict)) for k in ("reads", "refused"))
