@@ -43,24 +43,28 @@ class CountingFile(RealFile):
 
 
 class CountingFileSystem(RealFileSystem):
-    """Counts calls and bytes by kind of operation, and lists the paths that were synced."""
+    """Counts calls and bytes by kind of operation, and lists the paths that were synced or opened."""
 
     def __init__(self) -> None:
         self.calls: Counter[str] = Counter()
         self.bytes: Counter[str] = Counter()
         self.synced: list[Path] = []
+        self.opened: list[Path] = []
 
     def forget(self) -> None:
         """Count from nothing again."""
         self.calls.clear()
         self.bytes.clear()
         self.synced.clear()
+        self.opened.clear()
 
     def note(self, kind: str, path: Path, size: int = 0) -> None:
         self.calls[kind] += 1
         self.bytes[kind] += size
         if kind == "sync":
             self.synced.append(path)
+        if kind == "open":
+            self.opened.append(path)
 
     def open(self, path: Path, mode: Mode, *, like: FileStat | None = None) -> RealFile:
         self.note("open", path)

@@ -19,6 +19,7 @@ from dnadesign.usr import (
     compute_id,
     register_namespace,
 )
+from tests.usr.storage.cached_keys import eager
 
 SEQUENCES = [a + b + c for a in "ACGT" for b in "AC" for c in "AG"]
 ALL_IDS = [compute_id("dna", s) for s in SEQUENCES]
@@ -69,7 +70,7 @@ class DatasetAgainstModel(RuleBasedStateMachine):
             columns="m__n:int64,m__v:fixed_size_list<float32>[2],m__s:list<struct<tf:string,at:int64>>",
         )
         Dataset(self.folder, "d").init()
-        self.handles = [Dataset(self.folder, "d"), Dataset(self.folder, "d")]
+        self.handles = [Dataset(self.folder, "d"), eager(Dataset(self.folder, "d"))]
 
     def handle(self, data: st.DataObject) -> Dataset:
         return self.handles[data.draw(st.integers(0, 1))]
@@ -145,8 +146,10 @@ class DatasetAgainstModel(RuleBasedStateMachine):
     @rule(data=st.data(), reason=st.none() | st.text(min_size=1, max_size=3))
     def tombstone(self, data: st.DataObject, reason: str | None) -> None:
         ids = self.some_ids(data)
-        assert self.handle(data).tombstone(ids, reason=reason).rows == len(ids)
-        self.deleted |= dict.fromkeys(ids, reason)
+        result = self.handle(data).tombstone(ids, reason=reason)
+        new = [key for key in ids if key not in self.deleted]
+        assert (result.rows, result.rows_unchanged) == (len(new), len(ids) - len(new))
+        self.deleted |= dict.fromkeys(new, reason)
 
     @precondition(lambda self: self.base)
     @rule(data=st.data())
@@ -184,6 +187,12 @@ class DatasetAgainstModel(RuleBasedStateMachine):
         visible = [key for key in self.base if key not in self.deleted]
         expected = [{"id": key} | dict.fromkeys(TYPES) | self.overlay.get(key, {}) for key in visible]
         assert found.to_pylist() == expected
+        fresh = Dataset(self.folder, "d")
+        assert fresh.head(len(self.base), columns=["id", *TYPES]).equals(found)
+        if visible:
+            assert fresh.get(visible[::-2], columns=["id", *TYPES]).equals(
+                found.filter(pa.array([key in visible[::-2] for key in visible]))
+            )
 
     @invariant()
     def states_are_those_of_the_model(self) -> None:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from dnadesign.usr.contract.errors import DuplicateKeyError, SequencesError
 from dnadesign.usr.contract.names import TOMBSTONE_NAMESPACE
@@ -16,7 +16,7 @@ from dnadesign.usr.operations._base_source import base_sql, paths_sql
 from dnadesign.usr.operations._condition import check_condition, told_with_condition
 from dnadesign.usr.operations._duck import connect, identifier
 from dnadesign.usr.operations._view import DELETED, JOIN_KEYS, Column, View, check_fits, file_key, key_kind
-from dnadesign.usr.storage.version import Overlay, Version
+from dnadesign.usr.storage.version import Overlay, PinnedFile, Version
 
 if TYPE_CHECKING:  # only a name in signatures, see _duck
     import duckdb
@@ -114,11 +114,23 @@ _KEY = "__usr_key"
 def _joined(version: Version, overlay: Overlay) -> str:
     column, normal = JOIN_KEYS[key_kind(version, overlay)]
     key, alias = identifier(file_key(overlay.files[0])), _alias(overlay.namespace)
-    source = f"read_parquet({paths_sql(overlay.files)}, union_by_name=true)"
+    union = "" if _alike(overlay.files) else ", union_by_name=true"
+    source = f"read_parquet({paths_sql(overlay.files)}{union})"
     return (
         f"LEFT JOIN (SELECT *, {normal.format(key)} AS {_KEY}, true AS {_HAS} FROM {source}) {alias} "
         f"ON {normal.format(f'b.{column}')} = {alias}.{_KEY}"
     )
+
+
+def _alike(files: Sequence[PinnedFile]) -> bool:
+    """Whether all files have the same columns in the same order, so that DuckDB need not match them by name.
+
+    Parquet's own comparison looks at the innermost names and at how they are stored, Arrow's at all names.
+    """
+    first = files[0].footer
+    stored, schema = first.metadata.schema, first.schema
+    others = (file.footer for file in files[1:])
+    return all(schema.equals(other.schema) and stored.equals(other.metadata.schema) for other in others)
 
 
 def _alias(namespace: str) -> str:
@@ -149,7 +161,8 @@ def merged_batches(view: View, query: Query, *, batch_size: int) -> Iterator[pa.
             if batch is None:
                 return
             last = _check_order(view, batch.column(0), last, where)
-            found = _restore(batch.filter(batch.column(1)), schema)
+            keep = batch.column(1)
+            found = _restore(batch if keep.true_count == len(keep) else batch.filter(keep), schema)
             if left is not None:
                 found = found.slice(0, left)
                 left -= found.num_rows
@@ -163,11 +176,11 @@ def _check_order(view: View, rows: pa.Array, last: int, where: str) -> int:
     """Hold the promise of base order, and find keys that a namespace has twice: their base row comes twice."""
     if not len(rows):
         return last
-    steps = pc.subtract(rows.slice(1), rows.slice(0, len(rows) - 1))
-    smallest = pc.min(steps).as_py() if len(steps) else 1
-    if rows[0].as_py() > last and smallest > 0:
-        return int(rows[-1].as_py())
-    if smallest == 0 or rows[0].as_py() == last:
+    numbers = rows.to_numpy()
+    smallest = int(np.diff(numbers, prepend=last).min())
+    if smallest > 0:
+        return int(numbers[-1])
+    if smallest == 0:
         raise duplicate_keys(view)
     raise SequencesError(
         f"{where}: rows came out of order", mend="this is a fault of the library: please report it"
@@ -188,13 +201,22 @@ def _restore(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
     columns = []
     for position, field in enumerate(schema, start=2):
         column = batch.column(position)
-        columns.append(column if column.type == field.type else _cast(column, field))
+        columns.append(_cast(column, field))
     if not columns:
         return pa.RecordBatch.from_struct_array(pa.array([{}] * batch.num_rows, pa.struct([])))
     return pa.RecordBatch.from_arrays(columns, schema=schema)
 
 
+def in_type(values: pa.ChunkedArray, column: Column) -> pa.Array:
+    """Stored values in the type that a column is handed out in."""
+    whole = values.combine_chunks()
+    whole = whole.chunk(0) if isinstance(whole, pa.ChunkedArray) else whole
+    return _cast(whole, pa.field(column.name, column.type))
+
+
 def _cast(column: pa.Array, field: pa.Field) -> pa.Array:
+    if column.type == field.type:
+        return column
     try:
         return column.cast(field.type)
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import pyarrow as pa
@@ -109,18 +109,22 @@ def make_view(version: Version, registry: Registry, *, namespaces: Sequence[str]
         NamespaceNotFound: There is no such overlay.
     """
     version.check_layouts()
-    base = {f.name: f.type for f in version.base.footer.schema}
-    wanted = None if namespaces is None else texts_of(namespaces, what="namespaces")
-    for name in wanted or ():
+    wanted = list(version.overlays) if namespaces is None else texts_of(namespaces, what="namespaces")
+    for name in wanted:
         if name not in version.overlays:
             raise namespace_not_found(version.dataset, name, version.overlays)
+    overlays = {name: overlay for name, overlay in version.overlays.items() if name in wanted}
+    stored = {name: overlay_columns(version, overlay) for name, overlay in overlays.items()}
+    return view_of(version, registry, stored)
+
+
+def view_of(version: Version, registry: Registry, overlays: Mapping[str, Mapping[str, pa.DataType]]) -> View:
+    """The merged view of a version whose overlays store these columns, by namespace."""
+    base = {f.name: f.type for f in version.base.footer.schema}
     columns = {
         name: _column(name, kind, registry, in_base=True, namespace=None) for name, kind in base.items()
     }
-    for namespace, overlay in version.overlays.items():
-        if namespaces is not None and namespace not in namespaces:
-            continue
-        stored = overlay_columns(version, overlay)
+    for namespace, stored in overlays.items():
         for name in base:  # an overlay row replaces the base's values of its namespace, whole row
             if name.partition("__")[0] == namespace and name not in stored:
                 columns[name] = replace(columns[name], namespace=namespace, stored=False)
@@ -131,7 +135,7 @@ def make_view(version: Version, registry: Registry, *, namespaces: Sequence[str]
     return View(version, tuple(columns.values()), registry)
 
 
-def _ordered(namespace: str, stored: dict[str, pa.DataType], registry: Registry) -> list[str]:
+def _ordered(namespace: str, stored: Mapping[str, pa.DataType], registry: Registry) -> list[str]:
     """Registered columns in the registry's order, then what is stored beside them."""
     contract = registry.get(namespace)
     known = (
@@ -147,7 +151,7 @@ def _column(
 ) -> Column:
     """A column as readers get it: in its registered type, where it is registered."""
     kind = _wanted(name, registry)
-    misfit = None if kind is None or stored is None or _can_be(stored, kind, name) else stored
+    misfit = None if kind is None or stored is None or can_be(stored, kind, name) else stored
     if kind is None:
         kind = stored if stored is not None else pa.null()
     return Column(name, kind, in_base, namespace, stored is not None, misfit)
@@ -161,7 +165,8 @@ def _wanted(name: str, registry: Registry) -> pa.DataType | None:
     return TOMBSTONE_TYPES.get(name) or (parse_type_str(registered) if registered is not None else None)
 
 
-def _can_be(stored: pa.DataType, wanted: pa.DataType, name: str) -> bool:
+def can_be(stored: pa.DataType, wanted: pa.DataType, name: str) -> bool:
+    """Whether a column of that name and stored type is handed out in the wanted one."""
     if name in TOMBSTONE_TYPES and pa.types.is_timestamp(stored) and pa.types.is_timestamp(wanted):
         return True  # older tools wrote nanoseconds
     if name in CORE_SCHEMA.names or widens(stored, wanted):

@@ -13,6 +13,7 @@ from dnadesign.usr.contract.arguments import count_of, ids_of
 from dnadesign.usr.contract.errors import MissingKeyError
 from dnadesign.usr.operations._duck import connect as duck_connect
 from dnadesign.usr.operations._duck import told_as_ours
+from dnadesign.usr.operations._few_rows import few_rows
 from dnadesign.usr.operations._merge import KEEP, ROW, Query, duplicate_keys, merge_sql, merged_batches
 from dnadesign.usr.operations._scan import BATCH_ROWS, open_view
 from dnadesign.usr.operations._view import View, check_fits
@@ -28,6 +29,9 @@ if TYPE_CHECKING:  # only a name in signatures, see _duck
 def head(store: Store, n: int, *, columns: Sequence[str] | None, include_deleted: bool) -> pa.Table:
     """The first ``n`` rows in base order: the base says which, then the overlays are asked for those only."""
     count_of(n, what="head: rows")
+    short = few_rows(store, columns=columns, include_deleted=include_deleted, first=n)
+    if short is not None:
+        return short
     version, view, _ = open_view(store)
     with version:
         picked = tuple(view.pick(columns))
@@ -47,12 +51,9 @@ def get(
     """
     wanted = list(dict.fromkeys(ids_of(ids)))
     digests_of(pa.array(wanted, pa.string()), where="ids")
-    version, view, _ = open_view(store)
-    with version:
-        picked = tuple(view.pick(columns))
-        key = [column for column in view.pick(["id"]) if column not in picked]
-        query = Query(columns=(*picked, *key), ids=tuple(wanted), include_deleted=include_deleted)
-        found = _table(view, query)
+    found = few_rows(store, columns=columns, include_deleted=include_deleted, ids=wanted)
+    if found is None:
+        found = _joined_rows(store, wanted, columns=columns, include_deleted=include_deleted)
     missing = set(wanted) - set(found.column("id").to_pylist())
     if missing:
         shown = ", ".join([i for i in wanted if i in missing][:5])
@@ -60,7 +61,19 @@ def get(
             f"{store.dir}: {len(missing)} of {len(wanted)} ids are not there: {shown}",
             mend="deleted records are shown with include_deleted=True (--include-deleted)",
         )
-    return found.select(range(len(picked)))
+    return found if columns is None else found.select(range(len(columns)))
+
+
+def _joined_rows(
+    store: Store, ids: Sequence[str], *, columns: Sequence[str] | None, include_deleted: bool
+) -> pa.Table:
+    """The rows of these ids as the join gives them, the id behind the columns if it is not among them."""
+    version, view, _ = open_view(store)
+    with version:
+        picked = tuple(view.pick(columns))
+        key = [column for column in view.pick(["id"]) if column not in picked]
+        query = Query(columns=(*picked, *key), ids=tuple(ids), include_deleted=include_deleted)
+        return _table(view, query)
 
 
 def _table(view: View, query: Query) -> pa.Table:

@@ -290,7 +290,8 @@ class KeyIndex:
     """The keys of one dataset as of one committed end of its log; see :mod:`key_state` for how it follows.
 
     ``stored_types`` has, by namespace, the columns that its files store and a type that one of them stores each as
-    (and whether that file carries an Arrow schema, without which Parquet forgets some of a type).
+    (and whether that file carries an Arrow schema, without which Parquet forgets some of a type). ``not_ours`` are the
+    namespaces with a file that has columns of another one, which no writer of this library makes.
     """
 
     base: KeySet = field(default_factory=KeySet)
@@ -301,6 +302,7 @@ class KeyIndex:
     other_keys: set[str] = field(
         default_factory=set
     )  # namespaces with files of older tools keyed by sequence
+    not_ours: set[str] = field(default_factory=set)
     stored_types: dict[str, dict[str, tuple[pa.DataType, bool]]] = field(default_factory=dict)
 
     def add_base_rows(self, file: OpenFile, footer: Footer) -> None:
@@ -322,6 +324,8 @@ class KeyIndex:
         for column in schema:
             if column.name.startswith(f"{namespace}__"):
                 known.setdefault(column.name, (column.type, arrow_schema))
+            elif column.name != KEY:
+                self.not_ours.add(namespace)
 
     def forget_namespace(self, namespace: str) -> None:
         """Forget all that is known of a namespace."""
@@ -329,6 +333,7 @@ class KeyIndex:
         self.waiting.pop(namespace, None)
         self.stored_types.pop(namespace, None)
         self.other_keys.discard(namespace)
+        self.not_ours.discard(namespace)
 
     def coverage(self, namespace: str) -> Coverage:
         """The coverage of a namespace, empty if it has no rows yet."""

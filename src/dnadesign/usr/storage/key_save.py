@@ -23,7 +23,7 @@ from dnadesign.usr.storage.key_manifest import (
     mark_base,
     read_manifest,
 )
-from dnadesign.usr.storage.stored_keys import MOST_KEYS, write_keys
+from dnadesign.usr.storage.stored_keys import MOST_KEYS, KeyTwice, write_keys
 
 _log = logging.getLogger("dnadesign.usr")
 _NEW = ".new"  # there is one writer at a time; what a dead one left is removed
@@ -49,7 +49,7 @@ def save_keys(
         keys_too: Whether to write the base's keys anew.
 
     Returns:
-        The new manifest; None if the disk did not take it, which does no harm.
+        The new manifest; None if the disk did not take it, or a key is there twice, which does no harm.
     """
     log, base = marks
     if len(index.base) > MOST_KEYS:
@@ -69,7 +69,7 @@ def save_keys(
             write_all(file, 0, manifest.to_bytes())
         fs.rename(dataset / KEYS / _NEW, dataset / INDEX)
         _remove_others(fs, dataset, manifest)
-    except (OSError, DamagedCache, CorruptFileError) as error:
+    except (OSError, DamagedCache, KeyTwice, CorruptFileError) as error:
         _log.debug("%s: the keys were not cached: %s", dataset, error)
         with contextlib.suppress(OSError):  # the disk may be full of what was begun
             _remove_others(fs, dataset, read_manifest(fs, dataset))
@@ -93,7 +93,7 @@ def _save_namespaces(
         index.coverage(name)
     found = {name: before[name] for name in index.waiting}
     for name, coverage in index.namespaces.items():
-        if name in index.other_keys or not coverage.is_plain or not coverage.files:
+        if name in index.other_keys | index.not_ours or not coverage.is_plain or not coverage.files:
             continue
         file = before[name].file if name in before and not coverage.new_files else None
         file = file or _save_coverage(fs, dataset, name, coverage)

@@ -20,6 +20,7 @@ from dnadesign.usr.contract.names import check_dataset_id
 from dnadesign.usr.storage.batch_index import BatchIndex
 from dnadesign.usr.storage.filesystem import REAL, FileStat, FileSystem, opened, told_unreadable
 from dnadesign.usr.storage.journal import log_length, recover
+from dnadesign.usr.storage.known_footers import KnownFooters
 from dnadesign.usr.storage.lock import DEFAULT_TIMEOUT, check_locks_exclude, exclusive_lock
 from dnadesign.usr.storage.save_rule import SaveRule
 from dnadesign.usr.storage.version import (
@@ -34,7 +35,8 @@ from dnadesign.usr.storage.version import (
 )
 from dnadesign.usr.storage.visibility import committed_log_end
 
-if TYPE_CHECKING:  # only a name in signatures
+if TYPE_CHECKING:  # only names in signatures
+    from dnadesign.usr.storage.few_files import FewFiles
     from dnadesign.usr.storage.key_state import KeyState
 
 _log = logging.getLogger("dnadesign.usr")
@@ -51,6 +53,7 @@ class Store:
     save_rule: SaveRule = field(default_factory=SaveRule)
     _keys: KeyState | None = field(default=None, repr=False)
     _batches: BatchIndex = field(default_factory=BatchIndex, repr=False)
+    _footers: KnownFooters = field(default_factory=KnownFooters, repr=False)
     _locks_checked: bool = False
     _registry_kept: str | None = None
     _base_checked: FileStat | None = None
@@ -96,7 +99,7 @@ class Store:
             StorageError: The operating system did not let a file be read.
         """
         with told_unreadable(self.dir):
-            version = open_version(self.fs, self.dir)
+            version = open_version(self.fs, self.dir, self._footers)
         try:
             if known_only:
                 check_log_is_known(self.dir, version.log)
@@ -105,6 +108,27 @@ class Store:
             version.close()
             raise
         return version
+
+    def pin_few(self) -> FewFiles | None:
+        """The newest committed version for whoever wants few rows of it; None where all files must be asked.
+
+        Raises:
+            SchemaError: The base is of an unknown schema version.
+            EventLogError: The last event is of an unknown version.
+            CorruptFileError: The base is damaged.
+            StorageError: The operating system did not let a file be read.
+        """
+        with told_unreadable(self.dir):
+            few = _storage.few_files.open_few_files(self.fs, self.dir, self._footers)
+        try:
+            if few is not None:
+                check_log_is_known(self.dir, few.version.log)
+                check_base_is_known(self.dir, few.version.base)
+        except BaseException:
+            if few is not None:
+                few.close()
+            raise
+        return few
 
     @contextmanager
     def locked(self, *, tool: str | None = None, must_exist: bool = True) -> Iterator[None]:

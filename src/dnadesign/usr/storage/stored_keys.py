@@ -32,6 +32,10 @@ _ROWS_PER_BLOCK = 170  # just below 4 KiB
 _HALVINGS = _ROWS_PER_BLOCK.bit_length()
 
 
+class KeyTwice(Exception):
+    """A base has a key twice; a cache could tell only one of its rows."""
+
+
 def prefixes_of(digests: Digests) -> Prefixes:
     """The first 64 bits of keys, which sort as the keys do; digests of shape (n, 20)."""
     return np.ascontiguousarray(digests[:, :_PREFIX_BYTES]).view(">u8").ravel().astype(np.uint64)
@@ -120,6 +124,13 @@ class StoredKeys:
         return self._array.values
 
 
+def _check_once(rows: npt.NDArray[np.void], in_order: Prefixes) -> None:
+    same = np.unique(in_order[1:][in_order[1:] == in_order[:-1]])
+    alike = rows[np.isin(rows["prefix"], same)] if len(same) else rows[:0]
+    if len({(int(row["prefix"]), bytes(row["rest"])) for row in alike}) < len(alike):
+        raise KeyTwice("a key is there twice")
+
+
 def key_rows(prefixes: Prefixes, ordinals: Ordinals, digests: Digests) -> npt.NDArray[np.void]:
     """Rows for :func:`write_keys`, sorted: prefixes and ordinals of shape (n,), digests in the same order, (n, 20)."""
     rows = np.empty(len(prefixes), dtype=_ROW)
@@ -129,10 +140,15 @@ def key_rows(prefixes: Prefixes, ordinals: Ordinals, digests: Digests) -> npt.ND
 
 
 def write_keys(file: OpenFile, runs: Sequence[npt.NDArray[np.void]]) -> str:
-    """Write keys into an empty file: runs of sorted rows, put together; the sha256 that opens it again."""
+    """Write keys into an empty file: runs of sorted rows, put together; the sha256 that opens it again.
+
+    Raises:
+        KeyTwice: A key is there twice, so that it has no ordinal.
+    """
     rows = runs[0] if len(runs) == 1 else np.concatenate(runs)
     if len(runs) > 1:
         order = np.argsort(rows["prefix"], kind="stable")
+    _check_once(rows, rows["prefix"] if len(runs) == 1 else rows["prefix"][order])
     form = Form(_ROW, len(rows), _ROWS_PER_BLOCK)
 
     def pieces() -> Iterator[npt.NDArray[np.void]]:

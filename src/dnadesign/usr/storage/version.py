@@ -51,6 +51,7 @@ from dnadesign.usr.contract.layout import (
 from dnadesign.usr.contract.names import check_namespace, nearest
 from dnadesign.usr.storage.filesystem import FileSystem, OpenFile
 from dnadesign.usr.storage.intent import Intent
+from dnadesign.usr.storage.known_footers import KnownFooters
 from dnadesign.usr.storage.visibility import CommittedLog, committed_log_end
 
 if TYPE_CHECKING:  # only a name in signatures
@@ -67,10 +68,13 @@ class PinnedFile:
 
     path: str
     file: OpenFile
+    known: KnownFooters | None = None
 
     @cached_property
     def footer(self) -> Footer:
         """Its Parquet footer, read when first asked for."""
+        if self.known is not None and is_part(self.path.rsplit("/", 1)[-1]):
+            return self.known.of(self.file)
         return _storage.parquet.read_footer(self.file)
 
 
@@ -217,8 +221,8 @@ def check_schema_version(base: Path, key_values: Mapping[bytes, bytes]) -> None:
         )
 
 
-def open_version(fs: FileSystem, dataset: Path) -> Version:
-    """Pin the newest committed version of a dataset.
+def open_version(fs: FileSystem, dataset: Path, footers: KnownFooters | None = None) -> Version:
+    """Pin the newest committed version of a dataset; footers that are known are not read again.
 
     Raises:
         DatasetNotFound: There is no dataset, or its first event is not committed.
@@ -236,6 +240,8 @@ def open_version(fs: FileSystem, dataset: Path) -> Version:
             unchanged = _same(log, committed_log_end(fs, dataset))
             if version is not None and unchanged:
                 _close_others(kept, version)
+                for pinned in version.files():
+                    pinned.known = footers
                 return version
             if version is not None:
                 version.base.file.close()

@@ -1,0 +1,200 @@
+"""The files that have the rows of few records, found by the cached keys, without opening the others.
+
+What is read is one committed version, as with :mod:`version`: between two looks at the log that found the same end, with
+no change under way, the files are listed and those that matter are opened. The cached keys say which these are as of
+their own end of the log; files that they do not know, and new rows of the base, are looked into. Anything that does not fit
+means that there is no such short way: whoever asked pins the whole version instead.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+
+from dnadesign.usr.contract.errors import ConcurrentChangeError, EventLogError
+from dnadesign.usr.contract.layout import META_KEY, RECORDS, overlay_file
+from dnadesign.usr.contract.records import KEY
+from dnadesign.usr.storage.checked_blocks import DamagedCache
+from dnadesign.usr.storage.filesystem import FileSystem
+from dnadesign.usr.storage.key_cache import KeyCache, open_key_cache
+from dnadesign.usr.storage.key_index import KeySet, Ordinals, digests_of, id_pieces
+from dnadesign.usr.storage.key_manifest import NamespaceEntry, mark_of
+from dnadesign.usr.storage.key_tail import Tail, read_tail
+from dnadesign.usr.storage.known_footers import KnownFooters
+from dnadesign.usr.storage.stored_keys import Digests
+from dnadesign.usr.storage.version import Overlay, PinnedFile, Version, stored_overlays
+from dnadesign.usr.storage.visibility import CommittedLog, committed_log_end
+
+_MOST_TAIL = 1 << 20  # bytes of the log; to parse more would take longer than to open all files
+_MOST_NEW = 64  # files that the cached keys do not know, each of which is looked into
+_MOST_NEW_ROWS = 1 << 19  # of these files together
+
+
+@dataclass
+class FewFiles:
+    """A version of which only the files are open that were asked for; close it when done.
+
+    Attributes:
+        version: The base, and of each overlay the files opened so far; there may be more.
+        stored: By namespace, the columns that its files store.
+        new: By namespace, the files that the cached keys do not know.
+        cached: The namespaces of which they know the other files.
+    """
+
+    fs: FileSystem
+    version: Version
+    cache: KeyCache
+    footers: KnownFooters
+    stored: dict[str, dict[str, pa.DataType]] = field(default_factory=dict)
+    new: dict[str, list[str]] = field(default_factory=dict)
+    cached: set[str] = field(default_factory=set)
+
+    def ordinals(self, digests: Digests) -> Ordinals:
+        """The base row of each key, -1 for a key that the base does not have; digests of shape (n, 20).
+
+        Raises:
+            DamagedCache: The cached keys are not what was written.
+        """
+        found = self.cache.ordinals(digests)
+        known, base = self.cache.base_rows, self.version.base
+        missing = np.flatnonzero(found < 0)
+        if len(missing) and base.footer.rows > known:
+            appended = KeySet()
+            for ids in id_pieces(base.file, base.footer, from_row=known):
+                appended.add(digests_of(ids, where=str(base.file.path)))
+            behind = appended.find(digests[missing])
+            found[missing] = np.where(behind >= 0, behind + known, -1)
+        return found
+
+    def files_of(self, namespace: str, ordinals: Ordinals) -> tuple[list[str | None], list[PinnedFile]]:
+        """The file that is known to have the row of each base row, and all files that may have any, open.
+
+        Raises:
+            DamagedCache: The cached keys are not what was written.
+            FileNotFoundError: A file went away.
+        """
+        nowhere: list[str | None] = [None] * len(ordinals)
+        names = self.cache.part_of(namespace, ordinals) if namespace in self.cached else nowhere
+        paths = sorted({name for name in names if name is not None} | set(self.new[namespace]))
+        return names, [self.opened(namespace, path) for path in paths]
+
+    def opened(self, namespace: str, path: str) -> PinnedFile:
+        """One overlay file, opened if it was not yet."""
+        overlay = self.version.overlays[namespace]
+        for pinned in overlay.files:
+            if pinned.path == path:
+                return pinned
+        pinned = PinnedFile(path, self.fs.open(self.version.dataset / path, "read"), self.footers)
+        self.version.overlays[namespace] = Overlay(namespace, (*overlay.files, pinned))
+        return pinned
+
+    def is_current(self) -> bool:
+        """Whether nothing was committed since it was opened, so that all files are of one version."""
+        one, now = self.version.log, committed_log_end(self.fs, self.version.dataset)
+        return (one.device, one.inode, one.end) == (now.device, now.inode, now.end)
+
+    def close(self) -> None:
+        """Let go of the files."""
+        self.cache.close()
+        self.version.close()
+
+
+def open_few_files(fs: FileSystem, dataset: Path, footers: KnownFooters) -> FewFiles | None:
+    """The newest committed version, only its base open; None where the cached keys do not tell all of it.
+
+    Raises:
+        CorruptFileError: The base is damaged.
+        ConcurrentChangeError: The log was replaced each time that it was looked at.
+    """
+    log = committed_log_end(fs, dataset)
+    cache = open_key_cache(fs, dataset, end=log.end) if log.end and log.intent is None else None
+    if cache is None:
+        return None
+    few = None
+    try:
+        tail = _tail_of(fs, dataset, cache, log)
+        if tail is not None:
+            base = PinnedFile(RECORDS, fs.open(dataset / RECORDS, "read"))
+            few = FewFiles(fs, Version(dataset, log, base), cache, footers)
+            if _is_base_of(few, tail) and _add_overlays(few):
+                return few
+    except (FileNotFoundError, DamagedCache):
+        pass
+    except BaseException:
+        _close(few, cache)
+        raise
+    _close(few, cache)
+    return None
+
+
+def _close(few: FewFiles | None, cache: KeyCache) -> None:
+    if few is not None:
+        few.close()
+    else:
+        cache.close()
+
+
+def _tail_of(fs: FileSystem, dataset: Path, cache: KeyCache, log: CommittedLog) -> Tail | None:
+    if log.end - cache.log_end > _MOST_TAIL:
+        return None
+    try:
+        tail = read_tail(fs, dataset, start=cache.log_end, end=log.end, log=log)
+    except (EventLogError, ConcurrentChangeError):  # told where events are read; the files are as they are
+        return None
+    return None if tail.everything else tail
+
+
+def _is_base_of(few: FewFiles, tail: Tail) -> bool:
+    """Whether the base is the one that the cached keys are of, or that one with rows behind it."""
+    known, footer = few.cache.manifest.base, few.version.base.footer
+    return footer.rows >= known.rows and (tail.appended or tail.restamped or mark_of(footer) == known)
+
+
+def _add_overlays(few: FewFiles) -> bool:
+    """Note which overlays there are and which of their files are new; whether these are few enough to look into.
+
+    A part is never changed and its name never used again, so that what is cached of it holds for as long as it is there.
+    """
+    new_rows = 0
+    for namespace, paths in stored_overlays(few.fs, few.version.dataset, None).items():
+        few.version.overlays[namespace] = Overlay(namespace, ())
+        known = _known_files(few, namespace, paths)
+        few.new[namespace] = new = [path for path in paths if path not in known]
+        if sum(map(len, few.new.values())) > _MOST_NEW:
+            return False
+        if known:
+            few.cached.add(namespace)
+        entry = few.cache.namespaces[namespace] if known else None
+        few.stored[namespace] = {n: kind for n, (kind, _) in entry.columns.items()} if entry else {}
+        for path in new:
+            file = few.opened(namespace, path)
+            new_rows += file.footer.rows
+            if new_rows > _MOST_NEW_ROWS or not _add_columns(few, namespace, file):
+                return False
+    return True
+
+
+def _known_files(few: FewFiles, namespace: str, paths: list[str]) -> frozenset[str]:
+    """The files that the cached keys tell the rows of: all that they know of a namespace, or none."""
+    entry = few.cache.namespaces.get(namespace)
+    known = frozenset(few.cache.files(namespace) if entry is not None else ())
+    single = overlay_file(namespace)
+    if entry is None or not known <= frozenset(paths):
+        return frozenset()
+    return frozenset() if single in known and not _is_still(few.opened(namespace, single), entry) else known
+
+
+def _is_still(file: PinnedFile, entry: NamespaceEntry) -> bool:
+    """Whether a file that can be replaced under its name is the one that the cached keys are of."""
+    return mark_of(file.footer).footer_sha256 == entry.footer_sha256
+
+
+def _add_columns(few: FewFiles, namespace: str, file: PinnedFile) -> bool:
+    """Note the columns of a new file; whether it is keyed by id."""
+    for column in file.footer.schema:
+        if column.name != KEY:
+            few.stored[namespace].setdefault(column.name, column.type)
+    return file.footer.key_values.get(META_KEY, KEY.encode()) == KEY.encode()

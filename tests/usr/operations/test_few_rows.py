@@ -1,0 +1,237 @@
+"""``get`` and ``head`` by the cached keys give what a scan gives, open few files, and ask the scan where keys do not do."""
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from random import Random
+from uuid import uuid4
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from dnadesign.usr import (
+    Dataset,
+    DuplicateKeyError,
+    MissingKeyError,
+    SchemaError,
+    compute_id,
+    register_namespace,
+)
+from dnadesign.usr.contract.layout import KEYS
+from dnadesign.usr.operations import _few_rows, read
+from dnadesign.usr.storage.filesystem import REAL
+from tests.benchmarks.counting import CountingFileSystem
+from tests.usr.storage.cached_keys import cached_files, damage, eager
+
+ROWS = 12
+SEQUENCES = ["".join("ACGT"[i >> 2 * k & 3] for k in range(6)) for i in range(ROWS)]
+IDS = [compute_id("dna", sequence) for sequence in SEQUENCES]
+COLUMNS = "lab__x:int64,lab__v:fixed_size_list<float32>[2],lab__s:list<struct<tf:string,at:int64>>"
+
+
+def values(ids: list[str], start: int = 0) -> pa.Table:
+    numbers = range(start, start + len(ids))
+    return pa.table(
+        {
+            "id": ids,
+            "lab__x": pa.array(numbers, pa.int64()),
+            "lab__v": pa.array([[n, None] for n in numbers], pa.list_(pa.float32(), 2)),
+            "lab__s": pa.array(
+                [[{"tf": f"tf{n}", "at": None}] * (n % 3) for n in numbers],
+                pa.list_(pa.struct([("tf", pa.string()), ("at", pa.int64())])),
+            ),
+        }
+    )
+
+
+@pytest.fixture
+def made(tmp_path: Path) -> Dataset:
+    """Twelve rows, of which five are in parts, the keys of all on the disk."""
+    register_namespace(tmp_path, namespace="lab", columns=COLUMNS)
+    dataset = eager(Dataset(tmp_path, "set").init())
+    dataset.add_sequences(SEQUENCES, bio_type="dna", alphabet="dna_4")
+    for start in (0, 2, 4):
+        dataset.write_overlay_part("lab", values(IDS[start : start + 2][::-1], start))
+    assert cached_files(REAL, dataset.dir)
+    return dataset
+
+
+@pytest.fixture
+def short(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
+    """For each read, whether the cached keys did."""
+    told: list[bool] = []
+
+    def asked(*args: object, **options: object) -> pa.Table | None:
+        found = _few_rows.few_rows(*args, **options)  # type: ignore[arg-type]
+        told.append(found is not None)
+        return found
+
+    monkeypatch.setattr(read, "few_rows", asked)
+    return told
+
+
+def same_as_a_scan(dataset: Dataset, *, columns: list[str] | None = None) -> None:
+    """What a fresh process sees by id and at the head, held against the scan."""
+    fresh = Dataset(dataset.root, dataset.name)
+    for include_deleted in (False, True):
+        whole = fresh.to_arrow(columns, include_deleted=include_deleted)
+        ids = fresh.to_arrow(["id"], include_deleted=include_deleted).column(0).to_pylist()
+        for count in (0, 1, 5, len(ids) + 3):
+            assert fresh.head(count, columns=columns, include_deleted=include_deleted).equals(
+                whole.slice(0, count)
+            )
+        for picked in ([ids[-1]], ids[::-2], ids):
+            found = fresh.get(picked, columns=columns, include_deleted=include_deleted)
+            rows = [i for i, key in enumerate(ids) if key in picked]
+            assert found.equals(whole.take(rows)), (found.to_pylist(), whole.take(rows).to_pylist())
+        with pytest.raises(MissingKeyError, match="0000"):
+            fresh.get([ids[0], "0" * 40])
+
+
+CHANGES: dict[str, Callable[[Dataset], object]] = {
+    "nothing": lambda d: None,
+    "a part": lambda d: d.write_overlay_part("lab", values(IDS[8:10])),
+    "a part with one column": lambda d: d.write_overlay_part("lab", values(IDS[8:10]).select(["id", "lab__x"])),
+    "rows": lambda d: d.add_sequences(["TTTTTTTTT"], bio_type="dna", alphabet="dna_4"),
+    "rows with a part": lambda d: (
+        d.add_sequences(["TTTTTTTTT"], bio_type="dna", alphabet="dna_4"),
+        d.write_overlay_part("lab", values([compute_id("dna", "TTTTTTTTT"), IDS[11]], 40)),
+    ),
+    "deleted records": lambda d: d.tombstone([IDS[0], IDS[3], IDS[7]], reason="bad"),
+    "restored records": lambda d: (d.tombstone(IDS[:4]), d.restore(IDS[1:3])),
+    "a state": lambda d: d.set_state(IDS[1:6], qc_status="pass", lineage=["a", "b"]),
+    "compaction": lambda d: d.compact_overlay("lab", maintenance=True),
+    "compaction to a part": lambda d: d.compact_overlay("lab", layout="part", maintenance=True),
+    "materialization": lambda d: d.materialize(overlays="archive", maintenance=True),
+    "a row over a materialized one": lambda d: (
+        d.materialize(overlays="archive", maintenance=True),
+        d.write_overlay_part("lab", values(IDS[1:3], 70).select(["id", "lab__x"])),
+    ),
+    "a deletion over a materialized one": lambda d: (
+        d.tombstone(IDS[:2]),
+        d.materialize(overlays="archive", maintenance=True),
+        d.restore(IDS[:1]),
+    ),
+    "removal": lambda d: d.remove_overlay("lab", mode="archive", maintenance=True),
+    "an overlay in a file": lambda d: (
+        d.remove_overlay("lab", mode="delete", maintenance=True),
+        d.write_overlay("lab", values(IDS[2:9])),
+    ),
+    "a file written over": lambda d: (
+        d.remove_overlay("lab", mode="delete", maintenance=True),
+        d.write_overlay("lab", values(IDS[2:9])),
+        d.write_overlay("lab", values(IDS[4:6], 90).select(["id", "lab__x"]), allow_overwrite=True),
+    ),
+    "a frozen registry": lambda d: d.freeze_registry(maintenance=True),
+    "a tool's event": lambda d: d.log_event("tool_ran"),
+    "archived events": lambda d: d.archive_events(maintenance=True),
+    "dropped rows": lambda d: (d.tombstone(IDS[:2]), d.materialize(drop_deleted=True, maintenance=True)),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("also", [True, False], ids=["keys saved after it", "keys saved before it"])
+@pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
+def test_rows_are_those_of_a_scan_after(
+    change: Callable[[Dataset], object], also: bool, made: Dataset
+) -> None:
+    change(made if also else Dataset(made.root, made.name))
+    same_as_a_scan(made)
+    same_as_a_scan(made, columns=["sequence", "lab__s"] if "lab__s" in made.schema().names else ["sequence"])
+
+
+def test_cached_keys_do_for_what_writers_leave(made: Dataset, short: list[bool]) -> None:
+    for name in ("nothing", "a part", "rows with a part", "deleted records", "a state", "a frozen registry"):
+        CHANGES[name](Dataset(made.root, made.name))
+    same_as_a_scan(made)
+    assert short
+    assert all(short)
+
+
+@pytest.mark.parametrize("name", ["compaction", "compaction to a part", "materialization"])
+def test_cached_keys_do_again_after(name: str, made: Dataset, short: list[bool]) -> None:
+    CHANGES[name](made)
+    made.add_sequences(["GGGGGGGGG"], bio_type="dna", alphabet="dna_4")
+    if name == "materialization":
+        made.write_overlay_part("lab", values(IDS[:2], 5))
+    else:
+        CHANGES["a state"](made)
+    same_as_a_scan(made)
+    assert short[-1]
+
+
+def test_reads_open_the_files_that_have_their_rows(made: Dataset) -> None:
+    fs = CountingFileSystem()
+    fresh = Dataset(made.root, made.name, fs=fs)
+    fresh.get(IDS[2:4])
+    parts = [path.name for path in fs.opened if path.name.startswith("part-")]
+    assert len(set(parts)) == 1
+
+
+def test_columns_of_another_namespace_are_left_to_the_scan(made: Dataset) -> None:
+    part = sorted((made.dir / "_derived/lab").iterdir())[0]
+    strange = pq.read_table(part).rename_columns(["id", "lab__x", "other__v", "lab__s"])
+    pq.write_table(strange, part)
+    shutil.rmtree(made.dir / KEYS)
+    eager(Dataset(made.root, made.name)).write_overlay_part("lab", values(IDS[10:]))
+    same_as_a_scan(made)
+
+
+def test_a_base_with_a_key_twice_is_read_as_a_scan_reads_it(made: Dataset) -> None:
+    base = made.dir / "records.parquet"
+    table = pq.read_table(base)
+    pq.write_table(pa.concat_tables([table, table.slice(3, 1)]), base)
+    shutil.rmtree(made.dir / KEYS)
+    fresh = eager(Dataset(made.root, made.name))
+    fresh.write_overlay_part("lab", values(IDS[10:]))
+    assert fresh.get([IDS[3]]).num_rows == 2
+    assert Dataset(made.root, made.name).get([IDS[3]]).num_rows == 2
+
+
+def test_a_key_in_two_parts_is_refused(made: Dataset) -> None:
+    parts = sorted((made.dir / "_derived/lab").iterdir())
+    again = pq.read_table(parts[0]).slice(0, 1)
+    pq.write_table(again, parts[0].with_name(f"part-20260101T000000000000Z-{uuid4().hex}.parquet"))
+    with pytest.raises(DuplicateKeyError, match="keep-newest"):
+        Dataset(made.root, made.name).get(again.column("id").to_pylist())
+
+
+def test_a_part_of_another_type_is_refused_as_by_a_scan(made: Dataset) -> None:
+    part = sorted((made.dir / "_derived/lab").iterdir())[0]
+    table = pq.read_table(part)
+    texts = pa.array([str(n) for n in table.column("lab__x").to_pylist()])
+    pq.write_table(table.set_column(1, "lab__x", texts), part)
+    with pytest.raises(SchemaError, match="lab__x"):
+        Dataset(made.root, made.name).get(IDS[:1])
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_damaged_keys_change_no_answer(seed: int, made: Dataset) -> None:
+    random = Random(seed)
+    for name in random.sample(cached_files(REAL, made.dir), k=1 + seed % 2):
+        damage(REAL, made.dir / KEYS / name, random)
+    same_as_a_scan(made)
+
+
+def test_keys_of_an_older_state_change_no_answer(made: Dataset, tmp_path: Path) -> None:
+    old = tmp_path / "old"
+    shutil.copytree(made.dir / KEYS, old)
+    for name in ("deleted records", "rows with a part", "compaction", "materialization", "dropped rows"):
+        CHANGES[name](made)
+        shutil.rmtree(made.dir / KEYS)
+        shutil.copytree(old, made.dir / KEYS)
+        same_as_a_scan(made)
+
+
+def test_a_change_in_between_is_noticed(made: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
+    fresh, writer = Dataset(made.root, made.name), Dataset(made.root, made.name)
+    original = _few_rows._rows_at
+
+    def write_first(*args: object) -> pa.Table:
+        monkeypatch.setattr(_few_rows, "_rows_at", original)
+        writer.tombstone(IDS[2])
+        return original(*args)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(_few_rows, "_rows_at", write_first)
+    with pytest.raises(MissingKeyError):
+        fresh.get([IDS[2]])
