@@ -7,6 +7,7 @@ import json
 import sys
 
 from dnadesign.usr.contract.errors import SequencesError
+from dnadesign.usr.contract.mends import on_command_line
 
 CHECK_FAILED = 1
 USAGE = 2
@@ -56,7 +57,7 @@ def tell(error: SequencesError | UsageProblem | OSError, *, as_json: bool) -> in
 
 def _parts(error: SequencesError | UsageProblem | OSError) -> tuple[str, str, str | None, int]:
     if isinstance(error, SequencesError):
-        return error.code, error.message, error.mend, error.exit_status
+        return error.code, error.message, on_command_line(error.mend), error.exit_status
     if isinstance(error, UsageProblem):
         return "usage", error.message, error.mend, USAGE
     where = f"{error.filename}: " if error.filename else ""

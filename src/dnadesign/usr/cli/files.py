@@ -99,6 +99,10 @@ def import_(
         )
     _show_rows(out, report)
     counts = f"{report.accepted} accepted, {report.skipped} skipped, {report.refused} refused"
+    if out.for_people and report.skipped_deleted:
+        out.say(
+            f"{report.skipped_deleted} of the skipped are in the dataset, deleted: usr restore brings them back"
+        )
     out.done(f"{found.name}: {counts}{'; nothing is changed yet' if dry_run else ''}", report.to_dict())
     return 0 if report.ok else CHECK_FAILED
 
@@ -116,7 +120,11 @@ def _show_rows(out: Output, report: ImportReport) -> None:
     if report.duplicates:
         out.text([""] if report.refusals else [])
         doubles = [
-            {"skipped": d.id, "in dataset": d.in_dataset, f"{d.unit}s": ", ".join(map(str, d.numbers))}
+            {
+                "skipped": d.id,
+                "in dataset": "deleted" if d.deleted else d.in_dataset,
+                f"{d.unit}s": ", ".join(map(str, d.numbers)),
+            }
             for d in report.duplicates[:_LISTED]
         ]
         out.records(doubles, columns=list(doubles[0]))
@@ -201,11 +209,12 @@ def attach(
 
 
 def _left_out(result: AttachResult) -> str:
-    """How many rows were left out, and which ones they are."""
+    """How many rows are of deleted records; how many were left out, and which ones they are."""
+    deleted = f", {result.rows_deleted} of them to deleted records" if result.rows_deleted else ""
     if not result.rows_missing:
-        return ""
+        return deleted
     more = ", ..." if result.rows_missing > len(result.missing) else ""
-    return f", {result.rows_missing} without a record left out: {', '.join(result.missing)}{more}"
+    return f"{deleted}, {result.rows_missing} without a record left out: {', '.join(result.missing)}{more}"
 
 
 def _renamed(columns: Sequence[str] | None) -> Mapping[str, str] | None:

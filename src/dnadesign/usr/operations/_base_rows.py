@@ -10,15 +10,12 @@ from uuid import uuid4
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from dnadesign.usr.contract.events import Fingerprint
 from dnadesign.usr.contract.identity import compute_id
 from dnadesign.usr.contract.layout import RECORDS, overlay_file, part_file
-from dnadesign.usr.contract.names import TOMBSTONE_NAMESPACE
 from dnadesign.usr.contract.registry import Registry
 from dnadesign.usr.operations._keys import IdsOf, Key, ids_by
-from dnadesign.usr.operations._merge import Query, merged_batches
 from dnadesign.usr.operations._mutation import Draft, Mutation, NewBase
 from dnadesign.usr.operations._overlay import (
     overlay_contract,
@@ -28,7 +25,6 @@ from dnadesign.usr.operations._overlay import (
     stored_overlay,
 )
 from dnadesign.usr.operations._overlay_rows import stored_columns, stored_rows
-from dnadesign.usr.operations._view import DELETED, make_view
 from dnadesign.usr.storage.filesystem import OpenFile
 from dnadesign.usr.storage.intent import Remove
 from dnadesign.usr.storage.journal import check_space
@@ -50,24 +46,6 @@ def base_batches(file: OpenFile, footer: Footer, columns: list[str]) -> Iterator
     with reading(file, footer=footer) as parquet:
         for batch in parquet.iter_batches(BATCH_ROWS, columns=columns):
             yield batch.select(columns)
-
-
-def deleted_rows(version: Version, registry: Registry) -> Flags:
-    """Which base rows are tombstoned, shape (rows,).
-
-    Raises:
-        DuplicateKeyError: A key has several tombstones.
-    """
-    spaces = [TOMBSTONE_NAMESPACE] if TOMBSTONE_NAMESPACE in version.overlays else []
-    view = make_view(version, registry, namespaces=spaces)
-    if DELETED not in view.schema.names:
-        return np.zeros(version.base.footer.rows, dtype=np.bool_)
-    query = Query(columns=tuple(view.pick([DELETED])), include_deleted=True)
-    flags = [
-        pc.fill_null(batch.column(0), fill_value=False).to_numpy(zero_copy_only=False)
-        for batch in merged_batches(view, query, batch_size=BATCH_ROWS)
-    ]
-    return np.concatenate([np.zeros(0, dtype=np.bool_), *flags])
 
 
 @dataclass

@@ -15,7 +15,8 @@ from dnadesign.usr.contract.records import CORE_COLUMNS
 from dnadesign.usr.contract.registry import Registry
 from dnadesign.usr.contract.type_values import cast_column
 from dnadesign.usr.contract.types import arrow_type_str
-from dnadesign.usr.operations._base_rows import Flags, base_batches, deleted_rows
+from dnadesign.usr.operations._base_rows import Flags, base_batches
+from dnadesign.usr.operations._deleted import deleted_rows
 from dnadesign.usr.operations._keys import IdsOf, Key, ids_by
 from dnadesign.usr.operations._overlay import OverlayContract, overlay_contract, unpacked_bytes
 from dnadesign.usr.operations._overlay_rows import stored_rows

@@ -20,6 +20,7 @@ from dnadesign.usr.contract.layout import overlay_file
 from dnadesign.usr.contract.registry import Registry
 from dnadesign.usr.formats.tables import PIECE_ROWS, ArrowPiece, Piece, place, read_pieces
 from dnadesign.usr.operations._artifacts import check_references
+from dnadesign.usr.operations._deleted import deleted_among, deleted_now
 from dnadesign.usr.operations._keys import Key, base_columns, check_key, ids_by
 from dnadesign.usr.operations._mutation import Draft, Mutation
 from dnadesign.usr.operations._overlay import (
@@ -41,6 +42,7 @@ Columns = Sequence[str] | Mapping[str, str]
 _KEY = pa.field("__usr_key", pa.string())
 _ID = r"^[0-9a-f]{40}\z"
 _NUMBER = pa.field("__usr_number", pa.int64())
+_UNCOUNTED = ("columns", "path", "missing", "rows_deleted")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +59,7 @@ class AttachResult:
         columns: The columns that were written.
         bytes: Size of the overlay's file now; 0 where nothing was written.
         path: Where it lies, relative to the dataset; None where no row was left to write.
+        rows_deleted: How many of the rows written are of deleted records, and so not seen until these are restored.
     """
 
     namespace: str
@@ -68,6 +71,7 @@ class AttachResult:
     columns: tuple[str, ...]
     bytes: int
     path: str | None
+    rows_deleted: int = 0
 
     def to_dict(self) -> dict[str, Any]:
         """The counts for machine-readable output."""
@@ -81,6 +85,7 @@ class AttachResult:
             "columns": list(self.columns),
             "bytes": self.bytes,
             "path": self.path,
+            "rows_deleted": self.rows_deleted,
         }
 
 
@@ -259,6 +264,7 @@ class Attach:
             columns=tuple(self.names),
             bytes=staged.bytes if staged is not None else 0,
             path=merged.path if staged is not None else None,
+            rows_deleted=incoming.deleted,
         )
         if staged is not None:
             mutation.publishes.append(staged.publish(merged.path))
@@ -290,7 +296,7 @@ class Attach:
                     "allow_overwrite": self.allow_overwrite,
                 },
                 metrics={"rows_incoming": self.rows.rows}
-                | {name: counts[name] for name in counts if name not in ("columns", "path", "missing")},
+                | {name: counts[name] for name in counts if name not in _UNCOUNTED},
                 added=[{"path": merged.path, "bytes": result.bytes, "sha256": sha256}],
                 fingerprint=Fingerprint(merged.rows, 1 + len(merged.columns), result.bytes),
             )
@@ -316,6 +322,8 @@ class _Incoming:
     def __init__(self, step: Attach, mutation: Mutation) -> None:
         self.missing = 0
         self.missing_shown: list[str] = []
+        self.deleted = 0
+        self._deleted_rows = deleted_now(mutation.store, mutation.registry)
         self._step = step
         self._index, self._store = mutation.index, mutation.store
         self._where = f"{mutation.store.dir}, namespace {step.namespace!r}"
@@ -339,6 +347,7 @@ class _Incoming:
             table = piece.append_column("id", ids)
             if (places < 0).any():
                 table, places = table.take(np.flatnonzero(places >= 0)), places[places >= 0]
+            self.deleted += int(deleted_among(places, self._deleted_rows).sum())
             self._note_again(table, self._seen.again(places))
             rows = table.select(schema.names).cast(schema)
             check_references(self._store, rows, sizes={}, what=self._step.what)

@@ -16,7 +16,8 @@ from dnadesign.usr.contract.errors import SchemaError
 from dnadesign.usr.contract.events import Event
 from dnadesign.usr.contract.identity import WHITE_SPACE, compute_id
 from dnadesign.usr.contract.registry import Registry
-from dnadesign.usr.operations._base_rows import Flags, Removal, base_batches, deleted_rows
+from dnadesign.usr.operations._base_rows import Flags, Removal, base_batches
+from dnadesign.usr.operations._deleted import deleted_rows
 from dnadesign.usr.operations._mutation import Draft, Mutation
 from dnadesign.usr.operations._overlay import event_count
 from dnadesign.usr.operations._snapshots import snapshot_before

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,6 +22,7 @@ from dnadesign.usr.contract.records import CORE_COLUMNS, CORE_SCHEMA
 from dnadesign.usr.contract.registry import Registry
 from dnadesign.usr.formats.sequence_files import RECORD_FORMATS, format_of, read_sequences
 from dnadesign.usr.formats.tables import Piece
+from dnadesign.usr.operations._deleted import Flags, conflict_mend, deleted_among, deleted_now, deleted_rows
 from dnadesign.usr.operations._import_rows import MAX_LISTED, SHOWN, Defaults, Refusal, Refusals, make_rows
 from dnadesign.usr.operations._mutation import Draft, Mutation, RowStream, run
 from dnadesign.usr.operations._spill import HELD_BYTES, Spool
@@ -41,6 +42,7 @@ class Duplicate:
     Attributes:
         id: Its id.
         in_dataset: Whether the dataset has had it before.
+        deleted: Whether it is deleted there, and so not seen until it is restored.
         unit: What the numbers count: ``line``, ``record`` (both from 1) or ``row`` (from 0).
         numbers: All rows of the file that are this record, in the file's order.
     """
@@ -49,12 +51,14 @@ class Duplicate:
     in_dataset: bool
     unit: str
     numbers: tuple[int, ...]
+    deleted: bool = False
 
     def to_dict(self) -> dict[str, Any]:
         """For machine-readable output."""
         return {
             "id": self.id,
             "in_dataset": self.in_dataset,
+            "deleted": self.deleted,
             "unit": self.unit,
             "numbers": list(self.numbers),
         }
@@ -74,6 +78,7 @@ class ImportReport:
         duplicates: The skipped rows, grouped by record; at most 10,000 records are listed.
         dry_run: Whether nothing was changed.
         ok: Whether the import went through; for a dry run, whether it would.
+        skipped_deleted: How many of the skipped rows are in the dataset, deleted.
     """
 
     path: str
@@ -85,6 +90,7 @@ class ImportReport:
     duplicates: tuple[Duplicate, ...]
     dry_run: bool
     ok: bool
+    skipped_deleted: int = 0
 
     def to_dict(self) -> dict[str, Any]:
         """For machine-readable output."""
@@ -93,6 +99,7 @@ class ImportReport:
             "format": self.format,
             "accepted": self.accepted,
             "skipped": self.skipped,
+            "skipped_deleted": self.skipped_deleted,
             "refused": self.refused,
             "refusals": [refusal.to_dict() for refusal in self.refusals],
             "duplicates": [duplicate.to_dict() for duplicate in self.duplicates],
@@ -241,7 +248,7 @@ class ImportFile:
         Raises:
             DuplicateIDError: A row is there already, or twice in the file, and conflicts are errors.
         """
-        new, report = self.weigh(mutation.index.base)
+        new, report = self.weigh(mutation.index.base, lambda: deleted_now(mutation.store, mutation.registry))
         if not report.ok:
             self._refuse_duplicates(report)
         if report.accepted:
@@ -276,14 +283,21 @@ class ImportFile:
         """The ids of all rows that were not refused, shape (rows, 20)."""
         return np.concatenate([np.empty((0, 20), dtype=np.uint8), *self._digests])
 
-    def weigh(self, base: KeySet) -> tuple[Any, ImportReport]:
-        """Which rows are new (a flag each), and the report."""
+    def weigh(self, base: KeySet, tombstoned: Callable[[], Flags]) -> tuple[Any, ImportReport]:
+        """Which rows are new (a flag each), and the report.
+
+        Args:
+            base: The keys of the dataset.
+            tombstoned: Tells which rows of the base are deleted; asked where any row is known.
+        """
         digests = self.digests
-        known = base.find(digests) >= 0
+        places = base.find(digests)
+        known = places >= 0
+        deleted = deleted_among(places, tombstoned()) if known.any() else known
         again = np.zeros(len(digests), dtype=np.bool_)
         again[repeated(digests)] = True
         new = ~(known | again)
-        duplicates = self._duplicates(digests, known, again)
+        duplicates = self._duplicates(digests, known, again, deleted)
         conflicts = self.on_conflict == "error" and not new.all()
         report = ImportReport(
             path=str(self.path),
@@ -295,10 +309,11 @@ class ImportFile:
             duplicates=duplicates,
             dry_run=self.dry_run,
             ok=not conflicts and (self.on_invalid == "skip" or not self.refusals.count),
+            skipped_deleted=int(deleted.sum()),
         )
         return new, report
 
-    def _duplicates(self, digests: Digests, known: Any, again: Any) -> tuple[Duplicate, ...]:
+    def _duplicates(self, digests: Digests, known: Any, again: Any, deleted: Any) -> tuple[Duplicate, ...]:
         """The skipped rows by record, in the order of the file."""
         wanted: dict[bytes, None] = {}
         for row in np.flatnonzero(known | again).tolist():
@@ -311,14 +326,15 @@ class ImportFile:
         keys = KeySet()
         keys.add(np.frombuffer(b"".join(wanted), dtype=np.uint8).reshape(-1, digests.shape[1]))
         groups: list[list[int]] = [[] for _ in wanted]
-        there = [False] * len(wanted)
+        there, gone = [False] * len(wanted), [False] * len(wanted)
         ordinals = keys.find(digests)
         for row in np.flatnonzero(ordinals >= 0).tolist():
             groups[ordinals[row]].append(int(numbers[row]))
             there[ordinals[row]] |= bool(known[row])
+            gone[ordinals[row]] |= bool(deleted[row])
         return tuple(
-            Duplicate(key.hex(), found, self.unit, tuple(group))
-            for key, found, group in zip(wanted, there, groups, strict=True)
+            Duplicate(key.hex(), found, self.unit, tuple(group), hidden)
+            for key, found, group, hidden in zip(wanted, there, groups, gone, strict=True)
         )
 
     def _refuse_duplicates(self, report: ImportReport) -> None:
@@ -329,7 +345,7 @@ class ImportFile:
         raise DuplicateIDError(
             f"{self.path}: {report.skipped} of {report.skipped + report.accepted} rows are duplicates; {where}: "
             f"{listed}{'; ...' if len(shown) > SHOWN else ''}",
-            mend="leave them out, or skip them with on_conflict='ignore' (--on-conflict ignore)",
+            mend=conflict_mend(deleted=report.skipped_deleted > 0),
         )
 
     def _new_tables(self, new: Any) -> Iterator[pa.Table]:
@@ -355,7 +371,8 @@ class ImportFile:
 def _shown(duplicate: Duplicate) -> str:
     numbers: Sequence[int] = duplicate.numbers[:SHOWN]
     more = ", ..." if len(duplicate.numbers) > SHOWN else ""
-    return f"{duplicate.unit} {', '.join(map(str, numbers))}{more} ({duplicate.id})"
+    state = ", deleted" if duplicate.deleted else ""
+    return f"{duplicate.unit} {', '.join(map(str, numbers))}{more} ({duplicate.id}{state})"
 
 
 def import_file(
@@ -369,7 +386,8 @@ def import_file(
     if not step.dry_run:
         return run(store, [step], actor=actor, batch_id=batch_id)[2][0]
     with store.pin() as version:  # a preview takes no lock and writes nothing
-        step.prepare(load_registry(store.root, fs=store.fs), None)
+        registry = load_registry(store.root, fs=store.fs)
+        step.prepare(registry, None)
         base = KeySet()
         base.add(digests_of(read_ids(version.base.file, footer=version.base.footer), where=str(store.dir)))
-        return step.weigh(base)[1]
+        return step.weigh(base, lambda: deleted_rows(version, registry))[1]

@@ -19,6 +19,7 @@ from dnadesign.usr.contract.identity import validate_alphabet
 from dnadesign.usr.contract.records import CORE_COLUMNS, CORE_SCHEMA, constant, make_records, times
 from dnadesign.usr.contract.registry import Registry
 from dnadesign.usr.contract.type_values import cast_column
+from dnadesign.usr.operations._deleted import Flags, conflict_mend, deleted_among, deleted_now
 from dnadesign.usr.operations._mutation import Draft, Mutation
 from dnadesign.usr.operations._rows import (
     arrow_table,
@@ -114,10 +115,16 @@ class AddRows:
         Raises:
             DuplicateIDError: A row is there already, and conflicts are errors.
         """
-        known = mutation.index.base.find(self.digests) >= 0
+        places = mutation.index.base.find(self.digests)
+        known = places >= 0
         again = set(repeated(self.digests))
         if self.on_conflict == "error":
-            self._refuse_duplicates(known.nonzero()[0].tolist(), sorted(again))
+            deleted = (
+                deleted_among(places, deleted_now(mutation.store, mutation.registry))
+                if known.any()
+                else known
+            )
+            self._refuse_duplicates(known.nonzero()[0].tolist(), sorted(again), deleted)
         new = [i for i, there in enumerate(known.tolist()) if not there and i not in again]
         rows = (
             self.records
@@ -153,15 +160,18 @@ class AddRows:
     def _ids(self) -> tuple[str, ...]:
         return tuple(self.records.column("id").to_pylist())
 
-    def _refuse_duplicates(self, known: list[int], again: list[int]) -> None:
+    def _refuse_duplicates(self, known: list[int], again: list[int], deleted: Flags) -> None:
         for rows, where in ((again, "in the input more than once"), (known, "in the dataset already")):
             if rows:
                 ids = [self.records.column("id")[i].as_py() for i in rows[:_SHOWN]]
-                shown = ", ".join(f"row {i} ({key})" for i, key in zip(rows, ids, strict=False))
+                shown = ", ".join(
+                    f"row {i} ({key}{', deleted' if deleted[i] else ''})"
+                    for i, key in zip(rows, ids, strict=False)
+                )
                 raise DuplicateIDError(
                     f"{len(rows)} of {self.records.num_rows} rows are {where}: {shown}"
                     f"{', ...' if len(rows) > _SHOWN else ''}",
-                    mend="leave them out, or pass on_conflict='ignore' (--on-conflict ignore) to skip them",
+                    mend=conflict_mend(deleted=bool(deleted.any())),
                 )
 
 

@@ -21,9 +21,9 @@ from dnadesign.usr.operations._base_rows import (
     Flags,
     Removal,
     archive_overlay,
-    deleted_rows,
     remove_overlay,
 )
+from dnadesign.usr.operations._deleted import deleted_rows
 from dnadesign.usr.operations._merge import Query, merged_batches
 from dnadesign.usr.operations._mutation import Draft, Mutation, NewBase
 from dnadesign.usr.operations._overlay import (

@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from dnadesign.usr.contract.arguments import count_of, ids_of
 from dnadesign.usr.contract.errors import MissingKeyError
+from dnadesign.usr.contract.mends import spelled
 from dnadesign.usr.operations._duck import connect as duck_connect
 from dnadesign.usr.operations._duck import told_as_ours
 from dnadesign.usr.operations._few_rows import few_rows
@@ -24,6 +25,14 @@ from dnadesign.usr.storage.version import Version
 
 if TYPE_CHECKING:  # only a name in signatures, see _duck
     import duckdb
+
+SHOWN = 5
+_SHOW_DELETED = spelled(
+    "to see deleted records too, pass {}; to bring them back: {}",
+    ("include_deleted=True", "--include-deleted"),
+    ("restore", "usr restore"),
+)
+_LOOK = spelled("see that the ids are of this dataset; {} shows some", ("head", "usr head"))
 
 
 def head(store: Store, n: int, *, columns: Sequence[str] | None, include_deleted: bool) -> pa.Table:
@@ -56,11 +65,7 @@ def get(
         found = _joined_rows(store, wanted, columns=columns, include_deleted=include_deleted)
     missing = set(wanted) - set(found.column("id").to_pylist())
     if missing:
-        shown = ", ".join([i for i in wanted if i in missing][:5])
-        raise MissingKeyError(
-            f"{store.dir}: {len(missing)} of {len(wanted)} ids are not there: {shown}",
-            mend="deleted records are shown with include_deleted=True (--include-deleted)",
-        )
+        raise _missing(store, [one for one in wanted if one in missing], len(wanted))
     return found if columns is None else found.select(range(len(columns)))
 
 
@@ -74,6 +79,25 @@ def _joined_rows(
         key = [column for column in view.pick(["id"]) if column not in picked]
         query = Query(columns=(*picked, *key), ids=tuple(ids), include_deleted=include_deleted)
         return _table(view, query)
+
+
+def _missing(store: Store, missing: list[str], total: int) -> MissingKeyError:
+    """The error for ids that are not shown: those of deleted records, and those that no record has."""
+    hidden = _joined_rows(store, missing, columns=["id"], include_deleted=True)
+    deleted = set(hidden.column("id").to_pylist())
+    strange = [one for one in missing if one not in deleted]
+    problems = [
+        f"{len(ids)} of {total} ids are {what}: {', '.join(ids[:SHOWN])}{', ...' * (len(ids) > SHOWN)}"
+        for ids, what in (
+            (strange, "not there"),
+            ([i for i in missing if i in deleted], "of deleted records"),
+        )
+        if ids
+    ]
+    return MissingKeyError(
+        f"{store.dir}: {'; '.join(problems)}",
+        mend=_SHOW_DELETED if deleted else _LOOK,
+    )
 
 
 def _table(view: View, query: Query) -> pa.Table:

@@ -9,6 +9,7 @@ import pyarrow as pa
 
 from dnadesign.usr.contract.arguments import UNSET, text_of, texts_of
 from dnadesign.usr.contract.errors import MissingKeyError, ValidationError
+from dnadesign.usr.contract.mends import spelled
 from dnadesign.usr.contract.names import STATE_NAMESPACE, nearest
 from dnadesign.usr.contract.registry import USR_STATE
 from dnadesign.usr.operations._merge import Query, merged_batches
@@ -127,6 +128,6 @@ def get_state(store: Store, ids: str | Iterable[str]) -> pa.Table:
         shown = ", ".join([i for i in wanted if i in missing][:5])
         raise MissingKeyError(
             f"{store.dir}: {len(missing)} of {len(wanted)} ids are not there: {shown}",
-            mend="see that the ids are of this dataset; 'usr head' shows some",
+            mend=spelled("see that the ids are of this dataset; {} shows some", ("head", "usr head")),
         )
     return found
