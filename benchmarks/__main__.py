@@ -34,7 +34,12 @@ def options(words: list[str]) -> argparse.Namespace:
         prog="python -m benchmarks", description="How fast usr is, beside others."
     )
     parser.add_argument(
-        "--quick", action="store_const", dest="scale", const="quick", help="small sizes, to try things"
+        "--quick",
+        action="store_const",
+        dest="scale",
+        const="quick",
+        default="full",
+        help="small sizes, to try things",
     )
     parser.add_argument("--scale", choices=sorted(NAMED), default="full", help="which sizes (default: full)")
     parser.add_argument(

@@ -10,7 +10,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from benchmarks.__main__ import main
+from benchmarks.__main__ import main, options
 from benchmarks.bench import Bench
 from benchmarks.measure import Against, Contestant, Figure, Line, Rounds, alternate
 from benchmarks.report import amount, cells, chart, page, plain_table, verdict
@@ -181,6 +181,13 @@ def test_small_runs_write_page_chart_and_data_together_and_need_no_peer(tmp_path
     assert small(tmp_path, "--page") == both
     assert "validate 600 rows" in (tmp_path / "out" / "benchmarks.md").read_text()
     ElementTree.parse(tmp_path / "out" / "benchmarks.svg")  # noqa: S314 - our own text
+
+
+@pytest.mark.parametrize(
+    ("words", "scale"), [([], "full"), (["--quick"], "quick"), (["--scale", "tiny"], "tiny")]
+)
+def test_the_sizes_are_the_full_ones_unless_others_are_asked_for(words: list[str], scale: str) -> None:
+    assert options(words).scale == scale
 
 
 def test_every_workload_and_every_scale_can_be_named() -> None:
