@@ -34,6 +34,9 @@ ROW_GROUP_BYTES = 1 << 27  # in memory; long sequences make groups of fewer rows
 FOLD_FAN = 16
 
 _PLAIN_COLUMNS = frozenset({"id", "sequence"})  # all values differ, so a dictionary would only cost
+_PLAIN_TYPES = frozenset(
+    {"FLOAT", "DOUBLE"}
+)  # a dictionary is tried, found too large, and written for nothing
 _READ_ERRORS = (pa.ArrowInvalid, pa.ArrowNotImplementedError, pa.ArrowKeyError, OSError, UnicodeDecodeError)
 
 
@@ -71,6 +74,11 @@ class Footer:
     def group_rows(self) -> list[int]:
         """The number of rows of each row group."""
         return [self.metadata.row_group(i).num_rows for i in range(self.metadata.num_row_groups)]
+
+    @cached_property
+    def group_bytes(self) -> list[int]:
+        """The size of each row group, decompressed."""
+        return [self.metadata.row_group(i).total_byte_size for i in range(self.metadata.num_row_groups)]
 
     def group_start(self, group: int) -> int:
         """Where a row group's data begins, in bytes; the end of the data for the group after the last."""
@@ -135,19 +143,23 @@ def _options(schema: pa.Schema) -> dict[str, Any]:
     return {
         "compression": "zstd",
         "write_page_checksum": True,
-        "use_dictionary": [
-            name for name in _leaf_paths(schema) if name.split(".", 1)[0] not in _PLAIN_COLUMNS
-        ],
+        "use_dictionary": list(_leaves_with_dictionary(schema)),
     }
 
 
 @lru_cache(maxsize=64)  # a writer writes the same few schemas again and again
-def _leaf_paths(schema: pa.Schema) -> tuple[str, ...]:
+def _leaves_with_dictionary(schema: pa.Schema) -> tuple[str, ...]:
+    """The paths of the leaves whose values may well come again: not the keys, nor measured or computed numbers."""
     empty = pa.BufferOutputStream()
     with pq.ParquetWriter(empty, schema):
         pass
     parquet = pq.read_metadata(pa.BufferReader(empty.getvalue())).schema
-    return tuple(parquet.column(i).path for i in range(len(parquet.names)))
+    leaves = [parquet.column(i) for i in range(len(parquet.names))]
+    return tuple(
+        leaf.path
+        for leaf in leaves
+        if leaf.path.split(".", 1)[0] not in _PLAIN_COLUMNS and leaf.physical_type not in _PLAIN_TYPES
+    )
 
 
 def encode(table: pa.Table, key_values: Mapping[bytes, bytes]) -> bytes:
@@ -214,13 +226,11 @@ def splice(
         SchemaError: The new rows' columns are not the old file's.
     """
     footer = read_footer(source)
-    keep = fold_from(footer.group_rows, incoming)
+    keep = fold_from(footer.group_rows, footer.group_bytes, incoming)
     prefix_end = footer.group_start(keep)
     folded = keep < footer.metadata.num_row_groups
     if folded:
-        with reading(source, footer=footer) as parquet:
-            tail_rows = parquet.read_row_groups(range(keep, footer.metadata.num_row_groups))
-        tables = chain([tail_rows], tables)
+        tables = chain(_groups(source, footer, keep), tables)
     appended = None
     if incoming:
         appended = _append_groups(source, target, footer.schema, prefix_end, tables)
@@ -248,6 +258,13 @@ def splice(
         footer_sha256=hashlib.sha256(tail).hexdigest(),
         rows_before=sum(footer.group_rows[:keep]),
     )
+
+
+def _groups(source: OpenFile, footer: Footer, first: int) -> Iterator[pa.Table]:
+    """The row groups of a file from one on, each when its turn comes."""
+    with reading(source, footer=footer) as parquet:
+        for group in range(first, footer.metadata.num_row_groups):
+            yield parquet.read_row_group(group)
 
 
 def _append_groups(
@@ -304,20 +321,30 @@ def _footer_bytes(metadata: pq.FileMetaData) -> bytes:
     return data[len(MAGIC) :]
 
 
-def fold_from(group_rows: Sequence[int], incoming: int) -> int:
+def fold_from(group_rows: Sequence[int], group_bytes: Sequence[int], incoming: int) -> int:
     """From which row group on the tail is folded together with ``incoming`` rows; their number if not at all.
 
     Works like carrying in base ``FOLD_FAN``: once that many groups of about one size stand at the tail they become
-    one, so that every row is folded a few times at most and the number of groups stays logarithmic.
+    one, so that every row is folded a few times at most and the number of groups stays logarithmic. A group that is
+    large, by rows or by bytes, stays as it is.
+
+    Args:
+        group_rows: How many rows each group has.
+        group_bytes: How large each is in memory, about.
+        incoming: How many rows come behind them.
     """
     keep, total = len(group_rows), incoming
     if incoming == 0:
         return keep
     while True:
         run = 0
-        while run < keep and group_rows[keep - 1 - run] <= min(2 * total, ROW_GROUP_ROWS // 2):
+        while run < keep and _is_folded(group_rows[keep - 1 - run], group_bytes[keep - 1 - run], total):
             run += 1
         if run < FOLD_FAN - 1:
             return keep
         total += sum(group_rows[keep - run : keep])
         keep -= run
+
+
+def _is_folded(rows: int, size: int, total: int) -> bool:
+    return rows <= min(2 * total, ROW_GROUP_ROWS // 2) and size <= ROW_GROUP_BYTES // 2

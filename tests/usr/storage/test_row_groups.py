@@ -1,0 +1,60 @@
+"""Row groups stay bounded in rows and in bytes, and few; numbers that were measured get no dictionary."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from dnadesign.usr import Dataset
+from dnadesign.usr.storage import parquet
+from dnadesign.usr.storage.parquet import FOLD_FAN, ROW_GROUP_BYTES, ROW_GROUP_ROWS, encode, fold_from
+
+
+def test_groups_of_about_one_size_are_folded_once_there_are_many() -> None:
+    few, many = [100] * (FOLD_FAN - 2), [100] * (FOLD_FAN - 1)
+    assert fold_from(few, [9] * len(few), 100) == len(few)
+    assert fold_from([ROW_GROUP_ROWS, *many], [9] * FOLD_FAN, 100) == 1
+    assert fold_from(many, [9] * len(many), 0) == len(many)
+
+
+def test_a_group_that_is_large_in_bytes_stays_as_it_is() -> None:
+    groups, large = [100] * 40, ROW_GROUP_BYTES
+    assert fold_from(groups, [9] * 40, 100) == 0
+    assert fold_from(groups, [large] * 40, 100) == 40
+    assert fold_from(groups, [large] * 20 + [9] * 20, 100) == 20
+
+
+def test_long_sequences_that_come_one_by_one_are_not_folded_into_groups_beyond_the_bound(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(parquet, "ROW_GROUP_BYTES", 60_000)
+    dataset, rng, added = Dataset(tmp_path, "long").init(), random.Random(7), []
+    for _ in range(3 * FOLD_FAN):
+        added.append("".join(rng.choices("ACGT", k=9_000)))
+        dataset.add_sequences(added[-1:], bio_type="dna", alphabet="dna_4")
+    metadata = pq.read_metadata(dataset.records_path)
+    sizes = [metadata.row_group(i).total_byte_size for i in range(metadata.num_row_groups)]
+    assert dataset.to_arrow(["sequence"]).column(0).to_pylist() == added
+    assert max(sizes) <= 80_000  # a group closes once it is past the bound
+    assert len(sizes) < len(added) // 2
+    dataset.validate()
+
+
+def test_only_what_may_come_again_gets_a_dictionary() -> None:
+    table = pa.table(
+        {
+            "id": ["a", "b"],
+            "n__text": ["x", "x"],
+            "n__number": [1.5, 2.5],
+            "n__vector": pa.array([[1.0], [2.0]], pa.list_(pa.float32(), 1)),
+            "n__count": [1, 1],
+        }
+    )
+    group = pq.read_metadata(pa.BufferReader(encode(table, {}))).row_group(0)
+    leaves = [group.column(i) for i in range(group.num_columns)]
+    coded = {leaf.path_in_schema.split(".")[0] for leaf in leaves if leaf.has_dictionary_page}
+    assert coded == {"n__text", "n__count"}
