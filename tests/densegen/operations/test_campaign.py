@@ -356,3 +356,50 @@ def test_a_promoter_keeps_to_its_positions_also_where_sites_are_biased_to_a_side
         assert 0 <= design.promoters[0].upstream_offset <= 9
         at = {one.tf: one.offset for one in design.used_tfbs_detail if one.role == "site"}
         assert {"F0", "F1"} <= set(at)
+
+
+class CountingSolvers:
+    """Answers every request with a proof that there is nothing, and counts them."""
+
+    workers = 2
+
+    def __init__(self) -> None:
+        self.requests: list[SolveRequest] = []
+        self.waiting: list[SolveRequest] = []
+
+    def submit(self, request: SolveRequest) -> None:
+        self.requests.append(request)
+        self.waiting.append(request)
+
+    def cancel(self) -> None:
+        self.waiting.clear()
+
+    def messages(self, *, timeout: float) -> Iterable[Solution | JobEnd]:
+        waiting, self.waiting = self.waiting, []
+        return [JobEnd(one.job, EndReason.INFEASIBLE, 0) for one in waiting]
+
+
+ONE_PLAN = {"plans": [{"name": "first", "quota": 6, "inputs": ["sites"]}]}
+
+
+def test_a_plan_whose_only_library_is_proven_infeasible_ends_after_it(tmp_path: Path) -> None:
+    solvers = CountingSolvers()
+    made = config(**ONE_PLAN, **{"library.size": 3})
+    rows = [("F0", "GCGCTCCGG"), ("F1", "CCATGGTTG"), ("F2", "GGTACGTTA")]
+    (outcome,) = run(made, MemoryStore(), tmp_path, rows=rows, solvers=solvers)
+    assert (outcome.reason, outcome.attempts, outcome.mends) == (StopReason.INFEASIBLE, 1, ())
+    own = {request.job for request in solvers.requests if request.length == made.target.length}
+    assert len(own) == 1
+
+
+def test_a_library_that_was_proven_infeasible_is_not_solved_again(tmp_path: Path) -> None:
+    solvers = CountingSolvers()
+    made = config(**ONE_PLAN, **{"library.size": 2})
+    rows = [("F0", "GCGCTCCGG"), ("F1", "CCATGGTTG"), ("F2", "GGTACGTTA")]  # three pairs
+    (outcome,) = run(made, MemoryStore(), tmp_path, rows=rows, solvers=solvers)
+    assert outcome.reason is StopReason.EMPTY
+    assert outcome.attempts == made.limits.empty_libraries
+    solved = [request for request in solvers.requests if request.length == made.target.length]
+    assert len(solved) == 3
+    details = {row["detail"] for row in read_attempts(tmp_path).to_pylist()}
+    assert any("the same sites as in library" in detail for detail in details)

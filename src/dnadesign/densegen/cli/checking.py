@@ -10,7 +10,9 @@ from dnadesign.densegen.cli.output import Format, print_json, print_table
 from dnadesign.densegen.contract.batches import Shard
 from dnadesign.densegen.contract.config import DesignConfig
 from dnadesign.densegen.contract.errors import ConfigError, InputError
+from dnadesign.densegen.contract.solving import EndReason
 from dnadesign.densegen.operations.config_reference import reference
+from dnadesign.densegen.operations.explaining import in_words
 from dnadesign.densegen.project import Project, open_project
 
 
@@ -39,10 +41,23 @@ def _probe(project: Project) -> int:
     for one in project.probe():
         probes.append(one)
         print(f"tried library {one.library_index} of plan {one.plan}: {one.result}", file=sys.stderr)
-    print_table([asdict(one) for one in probes])
+    print_table(
+        [
+            {key: value for key, value in asdict(one).items() if key not in {"detail", "mends"}}
+            for one in probes
+        ]
+    )
     barren = {one.plan for one in probes} - {one.plan for one in probes if one.good}
     for name in sorted(barren):
         print(f"plan {name}: none of the libraries tried gave a design", file=sys.stderr)
+    for one in probes:
+        if one.mends is not None:
+            print(f"plan {one.plan}: library {one.library_index} has no packing", file=sys.stderr)
+            print(f"  mend: {in_words(one.mends)}", file=sys.stderr)
+        elif not one.good and one.result != EndReason.INFEASIBLE and one.detail:
+            print(
+                f"plan {one.plan}: library {one.library_index}: {one.result}: {one.detail}", file=sys.stderr
+            )
     return 1 if barren else 0
 
 

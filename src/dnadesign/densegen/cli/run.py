@@ -13,6 +13,7 @@ from types import FrameType
 from dnadesign.densegen.cli.display import display
 from dnadesign.densegen.contract.batches import Shard
 from dnadesign.densegen.contract.errors import ConfigError
+from dnadesign.densegen.operations.explaining import in_words
 from dnadesign.densegen.operations.outcome import RunOutcome
 from dnadesign.densegen.operations.starting import Start
 from dnadesign.densegen.project import Project, open_project, start_run
@@ -92,5 +93,11 @@ def _summary(outcome: RunOutcome, root: Path, *, again: str) -> None:
     if not outcome.idle:
         print(f"  solver busy {100 * outcome.solver_share:.0f} % of the time", file=out)
     print(f"  dataset {outcome.dataset} in {root}", file=out)
-    if not outcome.complete:
+    for plan in outcome.plans:
+        if plan.mends is not None:
+            print(f"  plan {plan.plan} met libraries that have no packing", file=out)
+            print(f"    mend: {in_words(plan.mends)}; then begin again with --fresh", file=out)
+    if outcome.hopeless:
+        print("  quota not reached; going on would try the same libraries again", file=out)
+    elif not outcome.complete:
         print(f"  quota not reached; to go on: {again}", file=out)

@@ -10,7 +10,7 @@ from datetime import datetime
 class Placement:
     """One part on the finished sequence; positions are 0-based, ``end`` is exclusive.
 
-    ``offset_raw`` counts on the packing before padding. ``role`` is site, upstream or downstream for what was
+    ``offset_raw`` counts on the packing before padding. ``role`` is site, upstream, downstream or spacer for what was
     placed, and incidental for what stands there without having been placed.
     """
 

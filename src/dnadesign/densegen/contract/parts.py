@@ -11,7 +11,7 @@ from dnadesign.densegen.contract.motifs import Motif
 
 
 class PartKind(StrEnum):
-    """What a part is: a binding site, a neutral background stretch, or a fixed element of a promoter."""
+    """What a part is: a binding site, a neutral background stretch, or a fixed part of a promoter."""
 
     TFBS = "tfbs"
     BACKGROUND = "background"

@@ -53,7 +53,7 @@ class SolveRequest:
     """One library to pack; ``max_solutions`` packings are asked for, best first.
 
     ``order`` is the order in which the solver is to see the parts; without it, the one they have. Numbers of parts,
-    in rules and in answers, are always of ``sequences``.
+    in rules and in answers, are always of ``sequences``. Packings with ``neutral`` parts count as no better for them.
     """
 
     job: int
@@ -73,6 +73,7 @@ class SolveRequest:
     coverage: tuple[CoverageRule, ...] = ()
     left: tuple[int, ...] = ()
     right: tuple[int, ...] = ()
+    neutral: tuple[int, ...] = ()
 
     def to_json(self) -> str:
         """The request on one line."""
@@ -98,7 +99,7 @@ class SolveRequest:
             CoverageRule(tuple(tuple(group) for group in rule["groups"]), rule["minimum"])
             for rule in raw["coverage"]
         )
-        for name in ("order", "left", "right"):
+        for name in ("order", "left", "right", "neutral"):
             raw[name] = tuple(raw[name])
         return cls(**raw)
 

@@ -28,12 +28,15 @@ from dnadesign.densegen.contract.ports import (
     StoredDesign,
 )
 from dnadesign.densegen.contract.sequences import strand_neutral
-from dnadesign.densegen.contract.solving import EndReason, JobEnd, Solution
+from dnadesign.densegen.contract.solving import EndReason, JobEnd, Solution, SolveRequest
+from dnadesign.densegen.operations.explaining import explain
 from dnadesign.densegen.operations.finishing import Rejected, Rejection, finish
-from dnadesign.densegen.operations.libraries import PlanPool, sample_library
+from dnadesign.densegen.operations.libraries import PlanPool
 from dnadesign.densegen.operations.recording import Recorder
+from dnadesign.densegen.operations.repeats import Key, Repeats, library_key, only_one_library
 from dnadesign.densegen.operations.requests import solve_request
 from dnadesign.densegen.operations.resuming import ACCEPTED, resume_point
+from dnadesign.densegen.operations.spacers import offered_library
 
 _PATIENCE = 20  # flushes in a row that may find the dataset busy, each after usr's own waiting time
 _TICK_SECONDS = 0.25
@@ -48,12 +51,16 @@ class StopReason(StrEnum):
     SECONDS = "seconds_limit"
     EMPTY = "empty_libraries_limit"
     LIBRARIES = "max_libraries"
+    INFEASIBLE = "infeasible"
     INTERRUPTED = "interrupted"
 
 
 @dataclass(frozen=True, slots=True)
 class PlanOutcome:
-    """What came of a plan: counts over the whole run, seconds of this start."""
+    """What came of a plan: counts over the whole run, seconds of this start.
+
+    ``mends`` says, where it ended for libraries proven infeasible, which changes would each help; None elsewhere.
+    """
 
     plan: str
     quota: int
@@ -66,6 +73,7 @@ class PlanOutcome:
     solver_seconds: float
     flush_seconds: float
     flushes: int
+    mends: tuple[str, ...] | None = None
 
 
 @dataclass(slots=True)
@@ -73,6 +81,7 @@ class Job:
     """A library at a solver, and what has come back of it."""
 
     library: Library
+    key: Key
     skip: int
     came: deque[Solution | JobEnd] = field(default_factory=deque)
     accepted: int = 0
@@ -167,7 +176,10 @@ class _PlanRun:
         self.begun_with = point.done
         self.jobs: dict[int, Job] = {}
         self.next = point.position
+        self.repeats = Repeats()
+        self.all_same = only_one_library(campaign.pools[plan.name], self.config.library)
         self.empty = 0
+        self.hopeless = False
         self.busy = 0
         self.solver_seconds = 0.0
 
@@ -191,7 +203,15 @@ class _PlanRun:
             solver_seconds=self.solver_seconds,
             flush_seconds=recorder.flush_seconds,
             flushes=recorder.flushes,
+            mends=self._mends(reason),
         )
+
+    def _mends(self, reason: StopReason) -> tuple[str, ...] | None:
+        """What would help a plan that ended for libraries without a packing."""
+        request = self.repeats.first_infeasible
+        if request is None or reason not in {StopReason.EMPTY, StopReason.INFEASIBLE}:
+            return None
+        return explain(request, self.plan, self.campaign.solvers, self.campaign.next_job)
 
     def _work(self) -> StopReason:
         while True:
@@ -204,8 +224,11 @@ class _PlanRun:
             self._hand_out()
             for message in self.campaign.solvers.messages(timeout=_TICK_SECONDS):
                 if message.job in self.jobs:
-                    self.jobs[message.job].came.append(message)
+                    job = self.jobs[message.job]
+                    job.came.append(message)
                     self.solver_seconds += message.seconds
+                    for request in self.repeats.settle(job.key, message):
+                        self._solve_or_give_up(job.key, request)
             self._take_in()
             self._show()
             self.campaign.heartbeat(list(self.campaign.progress.values()))
@@ -217,6 +240,7 @@ class _PlanRun:
             (self.campaign.stopping(), StopReason.INTERRUPTED),
             (limits.attempts is not None and recorder.attempts >= limits.attempts, StopReason.ATTEMPTS),
             (limits.seconds is not None and self.campaign.elapsed >= limits.seconds, StopReason.SECONDS),
+            (self.hopeless, StopReason.INFEASIBLE),
             (self.empty >= limits.empty_libraries, StopReason.EMPTY),
             (not self.jobs and self._no_more_libraries, StopReason.LIBRARIES),
         ):
@@ -234,17 +258,20 @@ class _PlanRun:
         solvers, campaign = self.campaign.solvers, self.campaign
         wanted = min(_AHEAD * solvers.workers, max(solvers.workers, self.quota - self.recorder.done))
         while len(self.jobs) < wanted and not self._no_more_libraries:
-            library = sample_library(
-                campaign.pools[self.plan.name],
-                self.config.library,
-                seed=self.config.run.seed,
-                index=self.next.library,
-                double_strand=self.config.target.strands == "double",
-            )
-            job = campaign.next_job()
-            self.jobs[job] = Job(library, skip=self.next.solution)
+            library = offered_library(campaign.pools[self.plan.name], self.config, index=self.next.library)
+            job, key = campaign.next_job(), library_key(library)
+            self.jobs[job] = Job(library, key, skip=self.next.solution)
             self.next = Position(self.next.library + campaign.shard.count, 0)
-            solvers.submit(solve_request(library, self.config, self.plan, job=job))
+            request = solve_request(library, self.config, self.plan, job=job)
+            if self.repeats.admit(key, library.index, request) or self.repeats.is_infeasible(key):
+                self._solve_or_give_up(key, request)
+
+    def _solve_or_give_up(self, key: Key, request: SolveRequest) -> None:
+        """Pass a request on, unless the same parts are proven to have no packing."""
+        if self.repeats.is_infeasible(key):
+            self.jobs[request.job].came.append(self.repeats.in_vain(key, request.job))
+        else:
+            self.campaign.solvers.submit(request)
 
     def _take_in(self) -> None:
         """Look at what has come, in library order, as far as it goes without a gap."""
@@ -276,6 +303,7 @@ class _PlanRun:
 
     def _end(self, job: Job, end: JobEnd) -> None:
         self.empty = 0 if job.accepted or job.skip else self.empty + 1
+        self.hopeless = self.all_same and end.reason is EndReason.INFEASIBLE
         if end.reason not in {EndReason.DONE, EndReason.EXHAUSTED}:
             self.recorder.reject(
                 self._attempt(

@@ -152,7 +152,7 @@ def _lengths(config: DesignConfig, plan: Plan, source: PlanPool, at: Loc) -> Ite
                 (*at, "promoters", place),
                 f"promoter {promoter.name} takes at least {span} bases, a design has {length}",
             )
-    bases = _required_bases(plan, source)
+    bases = required_bases(plan, source)
     if bases > length:
         yield Finding(
             (*at, "name"),
@@ -167,7 +167,7 @@ def _span(promoter: Promoter) -> int:
     return len(promoter.upstream) + (promoter.spacer[0] or 0) + len(promoter.downstream)
 
 
-def _required_bases(plan: Plan, source: PlanPool) -> int:
+def required_bases(plan: Plan, source: PlanPool) -> int:
     """Bases of the shortest required sites and of all fixed elements, laid end to end."""
     shortest = {tf: sorted(len(part.sequence) for part in parts) for tf, parts in source.sites.items()}
     total = sum(len(part.sequence) for part in source.fixed)

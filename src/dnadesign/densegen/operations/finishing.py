@@ -21,6 +21,7 @@ from dnadesign.densegen.contract.parts import Library, Part, PartKind
 from dnadesign.densegen.contract.sequences import gc_fraction, kmer_spans, reverse_complement, starts
 from dnadesign.densegen.contract.solving import Solution
 from dnadesign.densegen.operations.padding import Padded, paddings
+from dnadesign.densegen.operations.spacers import SPACER
 
 
 class Rejection(StrEnum):
@@ -224,7 +225,7 @@ def _design(
             promoters_met=len(promoters),
             forbidden_kmers=0,
         ),
-        compression_ratio=sum(one.length for one in placed) / config.target.length,
+        compression_ratio=sum(one.length for one in placed if one.role != SPACER) / config.target.length,
         gc_total=gc_fraction(sequence),
         gc_core=gc_fraction(solution.core),
     )

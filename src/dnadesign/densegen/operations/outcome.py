@@ -38,6 +38,12 @@ class RunOutcome:
         return self.complete and not any(plan.new for plan in self.plans)
 
     @property
+    def hopeless(self) -> bool:
+        """Whether going on would only try again what was proven to have no solution."""
+        short = [plan for plan in self.plans if plan.done < plan.quota]
+        return bool(short) and all(plan.reason is StopReason.INFEASIBLE for plan in short)
+
+    @property
     def interrupted(self) -> bool:
         """Whether someone asked it to stop."""
         return any(plan.reason is StopReason.INTERRUPTED for plan in self.plans)

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from dnadesign.densegen.contract.batches import Shard
 from dnadesign.densegen.contract.config import DesignConfig, Plan
 from dnadesign.densegen.contract.ports import StoredDesign
-from dnadesign.densegen.operations.libraries import PlanPool, sample_library
+from dnadesign.densegen.operations.libraries import PlanPool
+from dnadesign.densegen.operations.spacers import offered_library
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,13 +37,7 @@ def preview(
 
 
 def _preview(config: DesignConfig, plan: Plan, source: PlanPool, done: int, shard: Shard) -> PlanPreview:
-    first = sample_library(
-        source,
-        config.library,
-        seed=config.run.seed,
-        index=shard.library(0),
-        double_strand=config.target.strands == "double",
-    )
+    first = offered_library(source, config, index=shard.library(0))
     quota = shard.quota(plan.quota)
     return PlanPreview(
         plan=plan.name,

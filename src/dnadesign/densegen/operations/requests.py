@@ -6,6 +6,7 @@ from dnadesign.densegen.contract.config import DesignConfig, Interval, Plan
 from dnadesign.densegen.contract.parts import Library
 from dnadesign.densegen.contract.randomness import Stream
 from dnadesign.densegen.contract.solving import CountRule, CoverageRule, PromoterRule, SolveRequest
+from dnadesign.densegen.operations.spacers import SPACER
 
 
 def solve_request(library: Library, config: DesignConfig, plan: Plan, *, job: int) -> SolveRequest:
@@ -39,6 +40,7 @@ def solve_request(library: Library, config: DesignConfig, plan: Plan, *, job: in
         ),
         left=tuple(index for tf in plan.side_biases.left for index in by_tf.get(tf, ())),
         right=tuple(index for tf in plan.side_biases.right for index in by_tf.get(tf, ())),
+        neutral=tuple(index for index, part in enumerate(parts) if part.role == SPACER),
     )
 
 
@@ -56,7 +58,7 @@ def _order(library: Library, stream: Stream) -> tuple[int, ...]:
 
 
 def _promoters(plan: Plan) -> tuple[PromoterRule, ...]:
-    """Promoter number k has parts 2k and 2k + 1: fixed parts stand first in a library."""
+    """Promoter number k has parts 2k and 2k + 1: elements stand first in a library."""
     return tuple(
         PromoterRule(
             upstream=2 * number,

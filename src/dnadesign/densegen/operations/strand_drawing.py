@@ -68,5 +68,5 @@ def _bar(one: Mapping[str, Any]) -> str:
 def _described(one: Mapping[str, Any]) -> str:
     extra = f"  {one['site_id']}" if one["site_id"] else ""
     arrow = "->" if one["orientation"] == "fwd" else "<-"
-    note = "" if one["role"] in {"site", "upstream", "downstream"} else f"  ({one['role']})"
+    note = "" if one["role"] in {"site", "upstream", "downstream", "spacer"} else f"  ({one['role']})"
     return f"{one['offset']:>4}-{one['end']:<4} {arrow} {label(one):<16} {one['tfbs']}{extra}{note}"

@@ -50,6 +50,8 @@ def solve(request: SolveRequest) -> Iterator[Solution | JobEnd]:
             yield from _greedy(request, optimizer)
             return
         optimizer.build_model(request.backend, _options(request), controls=_controls(request))
+        for part in request.neutral:
+            optimizer.set_motif_weight(request.place[part], 0.0)
     except ValueError as error:
         yield JobEnd(request.job, EndReason.REJECTED, 0, time.monotonic() - begun, str(error))
         return
@@ -120,16 +122,17 @@ def _enumerate(request: SolveRequest, optimizer: Any, begun: float) -> Iterator[
             break
         optimizer.forbid(report.solution)
         if request.strategy == "diverse":
-            usage = _reweigh(optimizer, report.solution, usage)
+            usage = _reweigh(request, optimizer, report.solution, usage)
     yield JobEnd(request.job, EndReason.DONE, request.max_solutions)
 
 
-def _reweigh(optimizer: Any, solution: Any, usage: list[int]) -> list[int]:
+def _reweigh(request: SolveRequest, optimizer: Any, solution: Any, usage: list[int]) -> list[int]:
     """Favour the parts used less than the mean so far, as dense-arrays' own ``solutions_diverse`` does."""
     pairs = zip(usage, solution.offsets_fwd, solution.offsets_rev, strict=True)
     updated = [used + (forward is not None or reverse is not None) for used, forward, reverse in pairs]
     for index, weight in enumerate(part_usage_weights(updated)):
-        optimizer.set_motif_weight(index, weight)
+        if request.seen[index] not in request.neutral:
+            optimizer.set_motif_weight(index, weight)
     return updated
 
 
