@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from itertools import count
 
 import pytest
+from dense_arrays import Optimizer
 
 from dnadesign.densegen.adapters.solvers import dense_arrays
 from dnadesign.densegen.contract.config import Promoter
@@ -49,7 +50,7 @@ def test_a_spacer_without_an_upper_bound_is_filled_by_any_long_site() -> None:
 
 def test_an_overlap_is_the_one_that_the_solver_makes() -> None:
     sequences = ["TTGACA", "TATAAT", LACI, CRP, "ACATTGACA", "GACA"]
-    optimizer = dense_arrays.Optimizer(sequences, 60, "single")
+    optimizer = Optimizer(sequences, 60, "single")
     matrix = optimizer.adjacency_matrix
     for one, first in enumerate(sequences):
         for two, second in enumerate(sequences):
