@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from dnadesign.usr.contract.errors import SequencesError
-from dnadesign.usr.contract.layout import EVENTS, STAGING
+from dnadesign.usr.contract.layout import EVENTS
 from dnadesign.usr.storage.event_log import read_all_lines
-from dnadesign.usr.storage.filesystem import make_dirs
 from dnadesign.usr.storage.journal import recover as recover_journal
 from dnadesign.usr.storage.lock import exclusive_lock
+from dnadesign.usr.storage.staging import make_staging_folder
 from dnadesign.usr.storage.store import Store
 from dnadesign.usr.storage.version import not_found
 from dnadesign.usr.storage.visibility import committed_log_end
@@ -47,7 +47,7 @@ def recover(store: Store) -> RecoveryReport:
     """
     if store.fs.stat(store.dir) is None:
         raise not_found(store.dir)
-    make_dirs(store.fs, store.dir / STAGING)
+    make_staging_folder(store.fs, store.dir)
     done: list[str] = []
     damage: list[str] = []
     with exclusive_lock(store.fs, store.dir, timeout=store.lock_timeout, tool="usr maintenance recover"):

@@ -321,7 +321,7 @@ def _cut_torn_tail(fs: FileSystem, dataset: Path) -> str | None:
         end = last_line_end(log, size)
         if end == size:
             return None
-        make_dirs(fs, dataset / TORN)
+        make_dirs(fs, dataset / TORN, sure_below=dataset)  # a recovery that was killed may have made it
         data = log.read_at(end, size - end)
         torn = dataset / TORN / f"events-at-{end}-{hashlib.sha256(data).hexdigest()[:16]}"
         with contextlib.suppress(FileNotFoundError):  # what an earlier recovery, cut short, may have left

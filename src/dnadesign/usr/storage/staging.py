@@ -100,10 +100,19 @@ class Staging:
         self._lease.close()
 
 
+def make_staging_folder(fs: FileSystem, dataset: Path) -> None:
+    """Make the folder for staged files where there is none, as after ``.usr`` was deleted.
+
+    The folder above it may be there and not be on the disk: whoever made that anew may have been killed.
+    """
+    if fs.stat(dataset / STAGING) is None:
+        make_dirs(fs, dataset / STAGING, sure_below=dataset)
+
+
 @contextlib.contextmanager
 def open_staging(fs: FileSystem, dataset: Path) -> Iterator[Staging]:
     """A place to stage one transaction's files; what is not committed is dropped at the end of the block."""
-    make_dirs(fs, dataset / STAGING)
+    make_staging_folder(fs, dataset)
     txid = uuid4().hex
     lease = _take_lease(fs, dataset, txid)
     staging = Staging(fs, dataset, lease, txid)
