@@ -5,6 +5,7 @@ What a reader need not see stands in comments of the page, right before the bloc
     <!-- file: mine.csv -->       the block is this file
     <!-- exit: 3 -->              the block of sh ends with this status
     <!-- raises: BatchConflict -->  the block of python ends with this error
+    <!-- interrupt: "rows" -->    Ctrl-C is pressed once that is seen
     <!-- not run: a reason -->    the block is not run
 
 and ``<!-- run``, lines of sh, ``-->`` runs them unseen. A block of text behind a block that is run, be it with words
@@ -24,7 +25,7 @@ _TOKEN = re.compile(
     re.DOTALL | re.MULTILINE,
 )
 _RUN = ("sh", "python")
-_DIRECTIVES = ("file", "exit", "raises", "not run", "run")
+_DIRECTIVES = ("file", "exit", "raises", "interrupt", "not run", "run")
 
 
 @dataclass(slots=True)
@@ -38,6 +39,7 @@ class Step:
         name: Of a file.
         status: Exit status that a block of sh ends with.
         error: Name of the error that a block of python ends with.
+        interrupt: What is seen when Ctrl-C is pressed, None if it is not.
         output: What is seen then, if the page shows it.
         output_span: Where the page shows it, as offsets into its text.
     """
@@ -48,6 +50,7 @@ class Step:
     name: str = ""
     status: int = 0
     error: str | None = None
+    interrupt: str | None = None
     output: str | None = None
     output_span: tuple[int, int] = field(default=(0, 0))
 
@@ -85,7 +88,9 @@ def _steps(text: str, page: str) -> Iterator[Step]:
             last = None
         elif language in _RUN:
             last = Step("sh" if language == "sh" else "python", found["code"], line)
-            last.status, last.error = int(told.get("exit", "0")), told.get("raises")
+            last.interrupt = told.get("interrupt")
+            last.status = int(told.get("exit", "0" if last.interrupt is None else "130"))
+            last.error = told.get("raises")
             _find_output(text, found.end(), last)
             yield last
         elif language == "text" and (last is None or last.output_span != found.span("code")):
@@ -93,6 +98,18 @@ def _steps(text: str, page: str) -> Iterator[Step]:
         told = {}
     if told:
         raise PageError(f"{page}: {', '.join(told)} stands before nothing")
+
+
+def blocks_not_run(path: Path) -> list[tuple[str, str]]:
+    """The blocks of a page that are not run: each one's reason and text."""
+    found, reason = [], None
+    for token in _TOKEN.finditer(path.read_text(encoding="utf-8")):
+        if token["directive"] == "not run":
+            reason = token["value"].strip()
+        elif token["directive"] is None:
+            found += [(reason, token["code"])] if reason is not None else []
+            reason = None
+    return found
 
 
 def _find_output(text: str, end: int, step: Step) -> None:

@@ -8,6 +8,8 @@ import io
 import os
 import pty
 import re
+import select
+import signal
 import struct
 import subprocess
 import sys
@@ -65,7 +67,9 @@ class Session:
     def _run_shell(self, step: Step) -> str:
         exported = self.folder.parent / f"{self.folder.name}.environment"
         script = f"trap 'env -0 > {exported}' EXIT\n{step.code}"
-        status, seen = _on_terminal(["bash", "-euc", script], self.folder, self._environment)
+        status, seen = _on_terminal(
+            ["bash", "-euc", script], self.folder, self._environment, interrupt=step.interrupt
+        )
         if status != step.status:
             raise StepFailed(f"line {step.line}: exit status {status}, expected {step.status}\n{seen}")
         if exported.exists():
@@ -88,20 +92,39 @@ class Session:
         return out.getvalue()
 
 
-def _on_terminal(command: list[str], folder: Path, environment: dict[str, str]) -> tuple[int, str]:
-    """Exit status, and what a terminal shows of both streams."""
+def _on_terminal(
+    command: list[str], folder: Path, environment: dict[str, str], *, interrupt: str | None
+) -> tuple[int, str]:
+    """Exit status, and what a terminal shows of both streams; Ctrl-C is pressed once ``interrupt`` is seen."""
     ours, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 50, COLUMNS, 0, 0))
     process = subprocess.Popen(
-        command, cwd=folder, env=environment, stdin=subprocess.DEVNULL, stdout=theirs, stderr=theirs
+        command,
+        cwd=folder,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=theirs,
+        stderr=theirs,
+        start_new_session=interrupt is not None,
     )
     os.close(theirs)
     seen = b""
     with contextlib.suppress(OSError):  # the other side is closed
-        while data := os.read(ours, 65536):
+        while data := _read(ours, process, patient=interrupt is None):
             seen += data
+            if interrupt is not None and interrupt.encode() in seen:
+                os.killpg(process.pid, signal.SIGINT)  # as a terminal does, to all that the block has started
+                interrupt = None
     os.close(ours)
-    return process.wait(timeout=_SECONDS), seen.decode().replace("\r\n", "\n")
+    status = process.wait(timeout=_SECONDS)
+    return status if status >= 0 else 128 - status, seen.decode().replace("\r\n", "\n")
+
+
+def _read(terminal: int, process: subprocess.Popen[bytes], *, patient: bool) -> bytes:
+    """What the terminal shows next; a block that is to be interrupted and shows nothing for long is ended."""
+    if not patient and not select.select([terminal], [], [], _SECONDS)[0]:
+        os.killpg(process.pid, signal.SIGKILL)
+    return os.read(terminal, 65536)
 
 
 _VARYING = [

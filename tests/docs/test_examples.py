@@ -1,5 +1,6 @@
 """What README.md and docs/usr show is what happens: every block is run, every output compared."""
 
+import subprocess
 import tempfile
 import textwrap
 from collections.abc import Iterator
@@ -8,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from scripts.docs.__main__ import ROOT, RUN
-from scripts.docs.pages import PageError, Step, read_page
+from scripts.docs.pages import PageError, Step, blocks_not_run, read_page
 from scripts.docs.running import Session, StepFailed, same
 from scripts.docs.warm_usr import warm_usr
 
@@ -99,6 +100,24 @@ def test_blocks_are_run_one_behind_the_other_with_what_those_before_left(tmp_pat
     assert [step.kind for step in steps] == ["file", "sh", "sh", "python", "python", "sh"]
     assert [session.take(step) for step in steps] == ["", "hello\n", "", "", "KeyError: 7\n", "hi\n"]
     assert [step.output for step in steps] == [None, "hello\n", None, None, "KeyError: 7\n", None]
+
+
+def test_a_block_that_goes_on_is_interrupted_when_what_it_waits_for_is_seen(tmp_path: Path) -> None:
+    (step,) = steps_of(
+        tmp_path, "<!-- interrupt: ready -->\n```sh\necho ready; sleep 60 | cat; echo later\n```\n"
+    )
+    assert Session(tmp_path).take(step) == "ready\n"
+
+
+def test_only_what_would_run_the_tests_in_the_tests_is_not_run() -> None:
+    """Each such block is made of targets of make that make knows how to make."""
+    found = [(page.name, code) for page in RUN for _, code in blocks_not_run(page)]
+    assert [page for page, _ in found] == ["README.md"]
+    for _, code in found:
+        for line in code.splitlines():
+            program, target = line.split("#")[0].split()
+            assert program == "make"
+            subprocess.run(["make", "--dry-run", target], cwd=ROOT, check=True, capture_output=True)
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ import threading
 from datetime import UTC, datetime
 from pathlib import Path
 
+import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -195,7 +196,7 @@ def test_nested_values_come_back_in_exactly_the_registered_types(dataset: Datase
         ({"id": ["KEY"], "score__n": [1.5]}, SchemaError, "score__n"),
         ({"id": ["KEY"], "score__vec": [[1.0]]}, SchemaError, "score__vec"),
         ({"id": ["KEY"]}, SchemaError, "no column of the namespace"),
-        ({"id": ["0" * 40], "score__x": [1.0]}, MissingKeyError, "1 of 1 keys are not in the base"),
+        ({"id": ["0" * 40], "score__x": [1.0]}, MissingKeyError, "1 of 1 key is not in the base"),
         ({"id": ["nonsense"], "score__x": [1.0]}, SchemaError, "'nonsense' is not an id"),
         ({"id": ["KEY", "KEY"], "score__x": [1.0, 2.0]}, DuplicateKeyError, "twice in the data"),
     ],
@@ -519,6 +520,18 @@ def test_sql_sees_one_version_of_records_and_events(dataset: Dataset) -> None:
     assert connection.sql("SELECT action FROM events").fetchall()[-1] == ("write_overlay_part",)
     assert connection.sql("SELECT count(*) FROM events").fetchall() == [(3,)]
     connection.close()
+
+
+def test_a_cursor_ends_with_the_connection_that_it_is_of(dataset: Dataset) -> None:
+    add(dataset, "AAAA")
+    with dataset.connect() as connection:
+        cursor = connection.cursor()
+        rows = connection.sql("SELECT count(*) FROM records")
+        assert cursor.execute("SELECT count(*) FROM records").fetchall() == [(1,)]
+    with pytest.raises(duckdb.ConnectionException, match="closed"):
+        cursor.execute("SELECT count(*) FROM records")
+    with pytest.raises(duckdb.ConnectionException, match="closed"):
+        rows.fetchall()
 
 
 def test_a_mistyped_dataset_is_named_with_the_nearest(dataset: Dataset) -> None:

@@ -108,8 +108,8 @@ if TYPE_CHECKING:  # the same names, for type checkers; at run time __getattr__ 
     from dnadesign.usr.dataset import Dataset as Dataset
     from dnadesign.usr.operations._artifacts import ArtifactRef as ArtifactRef
     from dnadesign.usr.operations._datasets import list_datasets as list_datasets
-    from dnadesign.usr.operations._import_rows import Refusal as Refusal
     from dnadesign.usr.operations._record_values import RecordsResult as RecordsResult
+    from dnadesign.usr.operations._refusals import Refusal as Refusal
     from dnadesign.usr.operations._snapshots import PruneResult as PruneResult
     from dnadesign.usr.operations._snapshots import SnapshotResult as SnapshotResult
     from dnadesign.usr.operations.archive_events import ArchiveResult as ArchiveResult
@@ -192,7 +192,7 @@ _HOMES = {
     "operations._datasets": ("list_datasets",),
     "operations.compact": ("CompactResult",),
     "operations.coverage": ("OverlayCoverage",),
-    "operations._import_rows": ("Refusal",),
+    "operations._refusals": ("Refusal",),
     "operations.describe": ("DatasetInfo", "OverlayInfo"),
     "operations.freeze": ("FreezeResult",),
     "operations.import_file": ("Duplicate", "ImportReport"),

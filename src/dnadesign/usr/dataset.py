@@ -277,7 +277,11 @@ class Dataset(BaseMethods, OverlayMethods, StateMethods, ReadingMethods, EventMe
         return self.scan(columns, **options).read_all()
 
     def connect(self, *, include_deleted: bool = False) -> duckdb.DuckDBPyConnection:
-        """A DuckDB connection pinned to one version, with the views ``records`` and ``events``."""
+        """A DuckDB connection pinned to one version, with the views ``records`` and ``events``.
+
+        Use it in a ``with`` block, or keep it: cursors and relations end with it. Behind the block they raise DuckDB's
+        ``ConnectionException``; a cursor of a connection that is kept nowhere has lost its files.
+        """
         return _ops.read.connect(self._store, include_deleted=include_deleted)
 
     def schema(self) -> pa.Schema:

@@ -73,6 +73,7 @@ class OverlayMethods:
         allow_missing: bool = False,
         allow_overwrite: bool = False,
         parse_json: bool = True,
+        dry_run: bool = False,
         actor: Actor | None = None,
     ) -> AttachResult:
         """Attach the columns of a file: write or merge the single-file form of an overlay.
@@ -89,10 +90,12 @@ class OverlayMethods:
             allow_missing: Leave out rows whose key is not in the base, instead of refusing them all.
             allow_overwrite: Replace values of columns that are there already.
             parse_json: Whether text in place of a list or struct is read as JSON.
+            dry_run: Only report what would be done; a row that is wrong is reported, not raised.
             actor: Who does it.
 
         Raises:
-            SchemaError: A column is not registered, or a value does not fit its type; line and column are named.
+            SchemaError: A column is not registered, or a value does not fit its type; line and column are named, and
+                the first twenty faults told.
             MissingKeyError: A key is not in the base.
             DuplicateKeyError: A key is in the file twice.
             ValidationError: A column is there already, and overwriting is not allowed.
@@ -108,8 +111,9 @@ class OverlayMethods:
             allow_missing=allow_missing,
             allow_overwrite=allow_overwrite,
             parse_json=parse_json,
+            dry_run=dry_run,
         )
-        return _ops._mutation.run(self._store, [step], actor=actor)[2][0]
+        return _ops.attach.attach(self._store, step, actor=actor)
 
     def write_overlay(
         self,
@@ -122,6 +126,7 @@ class OverlayMethods:
         allow_missing: bool = False,
         allow_overwrite: bool = False,
         parse_json: bool = True,
+        dry_run: bool = False,
         actor: Actor | None = None,
     ) -> AttachResult:
         """Attach columns through the Arrow interfaces (pyarrow, polars, pandas, DuckDB); else like :meth:`attach`."""
@@ -134,8 +139,9 @@ class OverlayMethods:
             allow_missing=allow_missing,
             allow_overwrite=allow_overwrite,
             parse_json=parse_json,
+            dry_run=dry_run,
         )
-        return _ops._mutation.run(self._store, [step], actor=actor)[2][0]
+        return _ops.attach.attach(self._store, step, actor=actor)
 
     def compact_overlay(
         self,

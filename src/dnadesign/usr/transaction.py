@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from dnadesign.usr import operations as _ops  # each verb is loaded when it is first called
 from dnadesign.usr.contract.actor import Actor
 from dnadesign.usr.contract.errors import ValidationError
+from dnadesign.usr.contract.wording import counted
 from dnadesign.usr.operations.transaction import Transaction as _Transaction
 from dnadesign.usr.storage.store import Store
 
@@ -85,7 +86,7 @@ class Transaction(_Transaction):
         """
         for namespace, artifacts in self._artifacts.items():
             raise ValidationError(
-                f"{len(artifacts)} artifacts of namespace {namespace!r} were written and no part after them refers to "
+                f"{counted(len(artifacts), 'artifact')} of namespace {namespace!r} written, and no part after refers to "
                 "them",
                 mend="write the part that has their references after them, in the same transaction",
             )

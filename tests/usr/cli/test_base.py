@@ -18,14 +18,14 @@ def test_a_snapshot_is_a_copy_of_the_base_that_pruning_leaves_alone(filled: Data
     assert (filled.dir / path).read_bytes() == filled.records_path.read_bytes()
     program.run("materialize", DATASET, "--reason", "test")
     told = program.run("maintenance", "snapshot-prune", DATASET, "--keep", "0", "--reason", "test")
-    assert "deleted 1 copies" in told.err
+    assert "deleted 1 copy" in told.err
     assert [copy.name for copy in (filled.dir / "_snapshots").iterdir()] == [path.rpartition("/")[2]]
 
 
 def test_materialize_puts_the_overlays_into_the_base(filled: Dataset, program: Usr) -> None:
     before = program.run("head", DATASET, "-f", "json").json
     told = program.run("materialize", DATASET, "--overlays", "archive", "--reason", "release")
-    assert "6 columns of score are in the base now, 3 rows" in told.err
+    assert "the base has 6 columns of score now, 3 rows" in told.err
     assert program.run("info", DATASET, "-f", "json").json["overlays"] == []
     assert program.run("head", DATASET, "-f", "json").json == before
     assert {event.action for event in filled.events() if event.maintenance} == {
@@ -70,7 +70,7 @@ def test_merge_takes_in_another_dataset_named_by_id_or_path(
     words = ["maintenance", "merge", DATASET, str(other.dir)]
     assert "skip" in program.run(*words, "--reason", "test", status=3).err
     dry = program.run(*words, "--on-duplicate", "skip", "--dry-run")
-    assert "1 of 2 records of lab/other would be added, 1 were here" in dry.err
+    assert "1 of 2 records of lab/other would be added, 1 there before" in dry.err
     assert filled.info().rows == 3
     program.run(
         "maintenance", "merge", DATASET, "lab/other", "--on-duplicate", "skip", "--reason", "one library"

@@ -52,11 +52,11 @@ def test_deleted_in_the_same_dataset_after_materializing_is_still_known(gone: st
 def test_get_tells_deleted_records_from_unknown_ones(gone: str, filled: Dataset, program: Usr) -> None:
     stranger = "0" * 40
     told = program.run("get", DATASET, gone, status=4).err
-    assert f"1 of 1 ids are of deleted records: {gone}" in told
+    assert f"1 of 1 id is of deleted records: {gone}" in told
     assert "pass --include-deleted" in told
     assert "usr restore" in told
     both = program.run("get", DATASET, gone, stranger, status=4).err
-    assert f"1 of 2 ids are not there: {stranger}; 1 of 2 ids are of deleted records: {gone}" in both
+    assert f"1 of 2 ids is not there: {stranger}; 1 of 2 ids is of deleted records: {gone}" in both
     with pytest.raises(MissingKeyError, match="include_deleted=True"):
         filled.get(gone)
     with pytest.raises(MissingKeyError, match="not there") as unknown:

@@ -47,6 +47,23 @@ def test_attach_takes_columns_under_other_names_and_leaves_out_rows_without_a_re
     assert (result["rows"], result["rows_missing"], result["columns"]) == (1, 1, ["more__a"])
 
 
+def test_a_dry_run_of_attach_says_what_would_be_attached(
+    ids: list[str], more: str, program: Usr, tmp_path: Path, filled: Dataset
+) -> None:
+    before = filled.events_path.read_bytes()
+    (tmp_path / "a.csv").write_text(f"id,more__a\n{ids[0]},7\n{ids[1]},x\n")
+    told = program.run("attach", DATASET, "a.csv", "--namespace", more, "--dry-run", status=1)
+    assert (
+        told.out.splitlines()[0]
+        == "refused: line 3, column 'more__a': 'x' is not an int64: expected a whole number"
+    )
+    assert "1 row for more (more__a), 1 of them new, 1 refused; nothing is changed yet" in told.err
+    (tmp_path / "a.csv").write_text(f"id,more__a\n{ids[0]},7\n")
+    good = program.run("attach", DATASET, "a.csv", "--namespace", more, "--dry-run", "-f", "json").json
+    assert (good["ok"], good["rows"], good["refusals"]) == (True, 1, [])
+    assert filled.events_path.read_bytes() == before
+
+
 @pytest.mark.parametrize(
     ("text", "refused"),
     [

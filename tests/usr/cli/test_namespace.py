@@ -21,6 +21,28 @@ def test_a_namespace_is_registered_shown_and_listed(program: Usr) -> None:
     assert [row["namespace"] for row in listed] == ["more", "score", "usr_state"]
 
 
+def test_coverage_counts_the_records_without_a_row_and_names_them_if_asked(
+    filled: Dataset, program: Usr
+) -> None:
+    program.run("namespace", "register", "more", "--columns", "more__a:int64")
+    ids = filled.to_arrow(["id"]).column("id").to_pylist()
+    shown = program.run("namespace", "coverage", DATASET)
+    assert [line.split() for line in shown.out.splitlines()] == [
+        ["namespace", "rows", "covered", "missing"],
+        ["more", "3", "0", "3"],
+        ["score", "3", "2", "1"],
+    ]
+    (named,) = program.run(
+        "namespace", "coverage", DATASET, "--namespaces", "score", "-n", "9", "-f", "json"
+    ).json
+    assert named == {"namespace": "score", "rows": 3, "covered": 2, "missing": 1, "missing_ids": [ids[2]]}
+    program.run("delete", DATASET, ids[2])
+    (left,) = program.run("namespace", "coverage", DATASET, "--namespaces", "score", "-f", "json").json
+    assert left == {"namespace": "score", "rows": 2, "covered": 2, "missing": 0, "missing_ids": []}
+    told = program.run("namespace", "coverage", DATASET, "--namespaces", "scor", status=4).err
+    assert "did you mean 'score'?" in told
+
+
 def test_a_wrong_column_spec_is_refused_with_its_position(program: Usr) -> None:
     told = program.run("namespace", "register", "more", "--columns", "more__a:list<", status=3).err
     assert told.startswith("error: ")

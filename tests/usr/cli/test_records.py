@@ -50,7 +50,7 @@ def test_an_id_that_no_record_has_is_refused_unless_it_may_be_missing(ids: list[
     assert stranger in program.run("delete", DATASET, ids[0], stranger, status=4).err
     assert shown(program) == ids
     told = program.run("delete", DATASET, ids[0], stranger, "--allow-missing")
-    assert "1 record, 1 ids are no record's" in told.err
+    assert "1 record, 1 id without a record" in told.err
 
 
 def test_without_an_id_nothing_is_done(program: Usr, filled: Dataset) -> None:

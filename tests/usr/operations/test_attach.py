@@ -218,7 +218,7 @@ def test_keys_outside_the_base_are_refused_with_their_lines_or_left_out_and_coun
 ) -> None:
     stranger = compute_id("dna", "AAAAAA")
     path = csv_file(tmp_path, f"id,score__n\n\n{ids[0]},1\n{stranger},2\n")
-    with pytest.raises(MissingKeyError, match=r"1 of 2 keys .* line 4"):
+    with pytest.raises(MissingKeyError, match=r"line 4, column 'id': .* is not in the base"):
         dataset.attach(path, "score")
     result = dataset.attach(path, "score", allow_missing=True)
     assert (result.rows, result.rows_missing) == (1, 1)
@@ -238,6 +238,83 @@ def test_a_key_twice_in_the_data_is_refused(dataset: Dataset, ids: tuple[str, ..
         dataset.write_overlay("score", scores((ids[0], ids[1], ids[0]), [1.0, 2.0, 3.0]))
 
 
+def faulty_file(folder: Path, ids: tuple[str, ...]) -> Path:
+    """A file with a fault of every kind, and one good row."""
+    rows = f"{ids[0]},abc,1.5\n{ids[1]},1,2\n{ids[1]},2,2\n{compute_id('dna', 'AAAAAA')},2,2\n,2,2\nzz,2,2\n{ids[2]},2\n"
+    return csv_file(folder, f"id,score__x,score__n\n{rows}")
+
+
+FAULTS = [
+    "line 2, column 'score__x': 'abc' is not a float64",
+    "line 2, column 'score__n': '1.5' is not an int64: expected a whole number",
+    "line 4, column 'id': '{1}' stands in an earlier row too",
+    "line 5, column 'id': '{3}' is not in the base",
+    "line 6, column 'id': the key is empty",
+    "line 7, column 'id': 'zz' is not an id (40 lower-case hex digits)",
+    "line 8: has 2 cells, the header has 3",
+]
+
+
+def test_all_faults_of_a_file_are_told_at_once(
+    dataset: Dataset, ids: tuple[str, ...], tmp_path: Path
+) -> None:
+    before = dataset.events_path.read_bytes()
+    path = faulty_file(tmp_path, ids)
+    with pytest.raises(ValidationError) as told:
+        dataset.attach(path, "score")
+    lines = [fault.format(*ids, compute_id("dna", "AAAAAA")) for fault in FAULTS]
+    assert told.value.message.split("\n  ") == [f"{path}: 7 faults", *lines]
+    assert dataset.events_path.read_bytes() == before
+    assert dataset.list_overlays() == ()
+
+
+def test_a_dry_run_reports_all_faults_and_what_would_be_attached_and_changes_nothing(
+    dataset: Dataset, ids: tuple[str, ...], tmp_path: Path
+) -> None:
+    path = faulty_file(tmp_path, ids)
+    before = dataset.events_path.read_bytes()
+    found = dataset.attach(path, "score", dry_run=True)
+    lines = [fault.format(*ids, compute_id("dna", "AAAAAA")) for fault in FAULTS]
+    assert [f"{refusal.where}: {refusal.reason}" for refusal in found.refusals] == lines
+    assert all(refusal.mend for refusal in found.refusals)
+    assert (found.ok, found.dry_run, found.rows, found.rows_new, found.refused) == (False, True, 1, 1, 6)
+    assert dataset.events_path.read_bytes() == before
+    assert dataset.list_overlays() == ()
+
+
+@pytest.mark.parametrize("key", ["id", "sequence", "sequence_norm", "sequence_ci"])
+def test_a_dry_run_counts_what_the_real_run_then_does(
+    key: Key, dataset: Dataset, ids: tuple[str, ...]
+) -> None:
+    sequences = dataset.to_arrow(["sequence"]).column(0).to_pylist()
+    keys = list(ids) if key == "id" else sequences
+    column = "id" if key == "id" else "sequence"
+    dataset.write_overlay("score", pa.table({column: keys[1:2], "score__x": [0.5]}), key=key)
+    data = pa.table(
+        {column: [*keys[:2], "0" * 40 if key == "id" else "TTTTTTT"], "score__x": [1.0, 2.0, 3.0]}
+    )
+    options: dict[str, Any] = {"key": key, "allow_missing": True, "allow_overwrite": True}
+    with pytest.raises(ValidationError, match="score__x already"):
+        dataset.write_overlay("score", data, key=key, dry_run=True)
+    planned = dataset.write_overlay("score", data, **options, dry_run=True).to_dict()
+    done = dataset.write_overlay("score", data, **options).to_dict()
+    told = ("rows", "rows_new", "rows_missing", "missing", "rows_total", "columns", "refused", "ok")
+    assert {name: planned[name] for name in told} == {name: done[name] for name in told}
+    assert (planned["rows"], planned["rows_new"], planned["rows_missing"]) == (2, 1, 1)
+
+
+def test_only_the_first_twenty_faults_are_told_and_the_others_counted(
+    dataset: Dataset, ids: tuple[str, ...], tmp_path: Path
+) -> None:
+    rows = "".join(f"{compute_id('dna', 'A' * (n + 9))},1\n" for n in range(50))
+    path = csv_file(tmp_path, f"id,score__n\n{rows}")
+    with pytest.raises(MissingKeyError) as told:
+        dataset.attach(path, "score")
+    lines = told.value.message.split("\n  ")
+    assert (lines[0], len(lines), lines[-1]) == (f"{path}: 50 faults", 22, "and 30 more")
+    assert "allow_missing=True" in (told.value.mend or "")
+
+
 @pytest.mark.parametrize(
     ("header", "row", "message"),
     [
@@ -246,7 +323,7 @@ def test_a_key_twice_in_the_data_is_refused(dataset: Dataset, ids: tuple[str, ..
         ("score__n", "9223372036854775808", "line 2, column 'score__n'"),
         ("score__x", "abc", "line 2, column 'score__x'"),
         ("score__x", "1e999", "too large"),
-        ("score__vec", "[1]", "1 items"),
+        ("score__vec", "[1]", "1 item"),
         ("score__vec", "1;2", "not JSON"),
         ("score__sites", '"[{""offset"": 1.5}]"', "offset.*1.5"),
         ("score__sites", '"[{""offset"": 1, ""strand"": 2}]"', "unknown field 'strand'"),
@@ -273,7 +350,7 @@ def test_what_does_not_fit_is_refused_by_line_and_column(
     ("name", "content", "message"),
     [
         ("a.csv", b"", "empty"),
-        ("a.csv", b"id,score__n\n1\n", "line 2: has 1 cells, the header has 2"),
+        ("a.csv", b"id,score__n\n1\n", "line 2: has 1 cell, the header has 2"),
         ("a.csv", b'id,score__n\n1,"2\n', "line 2"),
         ("a.csv", b"id,score__n\n\xff,1\n", "UTF-8"),
         ("a.jsonl", b'{"id": 1}\n[1]\n', "line 2: expected a JSON object"),

@@ -31,6 +31,35 @@ def filled(dataset: Dataset) -> Dataset:
     return dataset
 
 
+def test_times_in_utc_stay_that_and_are_never_given_the_name_of_another_zone(
+    filled: Dataset, tmp_path: Path
+) -> None:
+    """DuckDB calls the zone Etc/UTC, or whatever TZ says."""
+    wanted = {"created_at": pa.timestamp("us", "UTC"), "score__when": pa.timestamp("ns", "UTC")}
+    filled.export(tmp_path / "x.parquet")
+    snapshot = filled.dir / filled.snapshot().path
+    schemas = {
+        "export": pq.read_schema(tmp_path / "x.parquet"),
+        "export, columns chosen": _exported(filled, tmp_path / "y.parquet", ["score__when", "created_at"]),
+        "scan": filled.scan().schema,
+        "scan where": filled.scan(where="length > 3").read_all().schema,
+        "head": filled.head(1).schema,
+        "get": filled.get(filled.head(1)["id"].to_pylist()).schema,
+        "schema": filled.schema(),
+        "snapshot": pq.read_schema(snapshot),
+    }
+    for name, schema in schemas.items():
+        for column, kind in wanted.items():
+            if column in schema.names:
+                assert schema.field(column).type == kind, name
+                assert schema.field(column).type.tz == "UTC", name
+
+
+def _exported(dataset: Dataset, path: Path, columns: list[str]) -> pa.Schema:
+    dataset.export(path, columns=columns)
+    return pq.read_schema(path)
+
+
 def test_parquet_has_exactly_the_registered_types_and_the_rows_of_a_scan(
     filled: Dataset, tmp_path: Path
 ) -> None:

@@ -136,7 +136,7 @@ def test_one_import_is_one_event_with_true_numbers(dataset: Dataset, tmp_path: P
         ),
         ("x.csv", "sequence\nACGT\n\nNN\n", AlphabetError, "line 4, column 'sequence': symbol 'N'"),
         ("x.csv", 'sequence,source\n"ACGT","a\nb"\nX,y\n', AlphabetError, "line 4, column 'sequence'"),
-        ("x.csv", "sequence,source\nACGT\n", SchemaError, "line 2: has 1 cells, the header has 2"),
+        ("x.csv", "sequence,source\nACGT\n", SchemaError, "line 2: has 1 cell, the header has 2"),
         (
             "x.csv",
             "sequence,length\nACGT,4\nAC,4\n",
@@ -212,9 +212,7 @@ def test_wrong_rows_can_be_left_out_and_are_all_reported(dataset: Dataset, tmp_p
         ("line", 3, "sequence"), ("line", 4, None), ("line", 5, "length"), ("line", 6, "sequence"),
         ("line", 7, "length"),
     ]  # fmt: skip
-    assert (
-        json.loads(json.dumps(report.to_dict()))["refusals"][1]["reason"] == "has 1 cells, the header has 3"
-    )
+    assert json.loads(json.dumps(report.to_dict()))["refusals"][1]["reason"] == "has 1 cell, the header has 3"
 
 
 def test_a_row_refused_for_several_reasons_counts_once(dataset: Dataset, tmp_path: Path) -> None:

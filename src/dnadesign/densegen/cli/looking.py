@@ -75,7 +75,7 @@ def _chosen(project: Project, *, design: str | None, plan: str | None) -> list[d
     ]
     if not rows:
         what = f"no design {design}" if design else "no designs yet"
-        raise NotFoundError(f"run {config.run.id!r} has {what}", mend="see: dense status")
+        raise NotFoundError(f"run {config.run.id!r} has {what}", mend="see: dense status --config FILE")
     return rows
 
 

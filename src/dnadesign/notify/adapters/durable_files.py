@@ -141,5 +141,5 @@ def _sync_folder(folder: Path) -> None:
 def _refused(path: Path, error: OSError) -> StateFileError:
     return StateFileError(
         f"{path}: {error.strerror or type(error).__name__}",
-        mend="notify keeps its state there; name another folder with --state-dir or XDG_STATE_HOME",
+        mend="the state is kept there; name another folder with --state-dir or XDG_STATE_HOME",
     )

@@ -21,6 +21,7 @@ from dnadesign.usr.cli.options import (
 )
 from dnadesign.usr.cli.output import Output
 from dnadesign.usr.cli.plain_help import PlainCommand, examples
+from dnadesign.usr.contract.wording import counted
 
 if TYPE_CHECKING:
     from dnadesign.usr import Dataset
@@ -43,7 +44,8 @@ def snapshot(dataset: DatasetName = None, root: Root = None, format: DataFormat 
     found = open_dataset(root, dataset)
     result = found.snapshot()
     Output(format).done(
-        f"{found.name}: copied {result.rows} rows ({size(result.bytes)}) to {result.path}", result.to_dict()
+        f"{found.name}: copied {counted(result.rows, 'row')} ({size(result.bytes)}) to {result.path}",
+        result.to_dict(),
     )
 
 
@@ -86,8 +88,8 @@ def materialize(
         return
     gone = f", {result.rows_dropped} deleted records removed" if result.rows_dropped else ""
     out.done(
-        f"{found.name}: {len(result.columns)} columns of {', '.join(result.namespaces) or 'no overlay'} are in the "
-        f"base now, {result.rows} rows, {size(result.bytes)}{gone}; the base of before is {result.snapshot}",
+        f"{found.name}: the base has {counted(len(result.columns), 'column')} of {', '.join(result.namespaces) or 'no overlay'} now, "
+        f"{counted(result.rows, 'row')}, {size(result.bytes)}{gone}; the base of before is {result.snapshot}",
         result.to_dict(),
     )
 
@@ -125,7 +127,7 @@ def dedupe(
         out.records(rows, columns=list(rows[0]))
     verb = "would be removed" if dry_run else "removed"
     out.done(
-        f"{found.name}: {result.rows_removed} of {result.rows_before} records {verb}"
+        f"{found.name}: {result.rows_removed} of {counted(result.rows_before, 'record')} {verb}"
         + _overlay_rows(result.overlay_rows)
         + _before(result.snapshot),
         result.to_dict(),
@@ -177,8 +179,8 @@ def merge(
     verb = "would be added" if dry_run else "added"
     left_out = f"; left out: {', '.join(result.columns_left_out)}" if result.columns_left_out else ""
     out.done(
-        f"{found.name}: {result.rows_added} of {result.rows_incoming} records of {source.name} {verb}, "
-        f"{result.rows_known} were here{_overlay_rows(result.overlay_rows)}{left_out}{_before(result.snapshot)}",
+        f"{found.name}: {result.rows_added} of {counted(result.rows_incoming, 'record')} of {source.name} {verb}, "
+        f"{result.rows_known} there before{_overlay_rows(result.overlay_rows)}{left_out}{_before(result.snapshot)}",
         result.to_dict(),
     )
 

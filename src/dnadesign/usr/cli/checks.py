@@ -11,6 +11,7 @@ from dnadesign.usr.cli.context import open_dataset
 from dnadesign.usr.cli.errors import CHECK_FAILED
 from dnadesign.usr.cli.options import DataFormat, DatasetName, Root
 from dnadesign.usr.cli.output import Output
+from dnadesign.usr.contract.wording import counted
 
 if TYPE_CHECKING:
     from dnadesign.usr import Report
@@ -54,7 +55,9 @@ def validate(
     with out.progressing(f"checking {found.name}") as progress:
         report = found.check(registry_mode=registry_mode, deep=deep, progress=progress)
     show_report(out, report)
-    return tell_outcome(out, report, found.name, f"{report.rows} rows, registry mode {registry_mode}")
+    return tell_outcome(
+        out, report, found.name, f"{counted(report.rows, 'row')}, registry mode {registry_mode}"
+    )
 
 
 def show_report(out: Output, report: Report) -> None:
@@ -71,7 +74,7 @@ def show_report(out: Output, report: Report) -> None:
 def tell_outcome(out: Output, report: Report, dataset: str, about: str) -> int:
     """Say in a line whether all checks held; returns the exit status."""
     failed = len(report.problems)
-    told = f"{failed} of {len(report.findings)} checks failed" if failed else "valid"
+    told = f"{failed} of {counted(len(report.findings), 'check')} failed" if failed else "valid"
     out.say(f"{dataset}: {told} ({about})")
     return 0 if report.ok else CHECK_FAILED
 

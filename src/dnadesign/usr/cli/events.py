@@ -192,7 +192,9 @@ def _tell_mistyped(actions: Iterable[str]) -> None:
     for name in actions:
         meant = nearest(name, LIBRARY_ACTIONS) if name not in LIBRARY_ACTIONS else None
         if meant is not None:
-            print(f"note: usr itself has no action {name!r}; did you mean {meant!r}?", file=sys.stderr)
+            print(
+                f"note: no action of usr's own is called {name!r}; did you mean {meant!r}?", file=sys.stderr
+            )
 
 
 def _wait() -> bool:

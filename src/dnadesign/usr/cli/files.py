@@ -21,6 +21,8 @@ from dnadesign.usr.cli.options import (
 )
 from dnadesign.usr.cli.output import Output
 from dnadesign.usr.cli.plain_help import PlainCommand, examples
+from dnadesign.usr.contract.mends import on_command_line
+from dnadesign.usr.contract.wording import counted
 
 if TYPE_CHECKING:
     from dnadesign.usr import AttachResult, ImportReport, Refusal
@@ -114,9 +116,7 @@ def _show_rows(out: Output, report: ImportReport) -> None:
     """The rows that were not taken, and why; people see the first of them."""
     if not out.for_people:
         return
-    if report.refusals:
-        out.text(_refusals(report.refusals[:_LISTED]))
-        _say_more(out, report.refused, "refused")
+    _show_refusals(out, report.refusals, count=report.refused)
     if report.duplicates:
         out.text([""] if report.refusals else [])
         doubles = [
@@ -131,12 +131,18 @@ def _show_rows(out: Output, report: ImportReport) -> None:
         _say_more(out, len(report.duplicates), "skipped")
 
 
+def _show_refusals(out: Output, refusals: Sequence[Refusal], *, count: int | None = None) -> None:
+    if refusals and out.for_people:
+        out.text(_refusals(refusals[:_LISTED]))
+        _say_more(out, len(refusals) if count is None else count, "refused")
+
+
 def _refusals(refusals: Sequence[Refusal]) -> Iterator[str]:
     """Each refusal with nothing cut; what to do about several in a row stands behind the last of them."""
     for refusal, after in zip_longest(refusals, refusals[1:]):
         yield f"refused: {refusal.where}: {refusal.reason}"
         if refusal.mend and (after is None or after.mend != refusal.mend):
-            yield f"  mend: {refusal.mend}"
+            yield f"  mend: {on_command_line(refusal.mend)}"
 
 
 def _say_more(out: Output, count: int, what: str) -> None:
@@ -155,6 +161,7 @@ def _taken(columns: Sequence[str] | None) -> Mapping[str, str] | None:
     epilog=examples(
         "usr attach lab/promoters scores.csv --namespace scores",
         "usr attach lab/promoters gc.tsv --namespace scores --key sequence --columns gc=scores__gc",
+        "usr attach lab/promoters scores.csv --namespace scores --dry-run",
     ),
 )
 def attach(
@@ -179,13 +186,15 @@ def attach(
     parse_json: Annotated[
         bool, typer.Option("--json-cells/--no-json-cells", help="Read lists and structs from JSON text.")
     ] = True,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only report what would be done.")] = False,
     root: Root = None,
     format: DataFormat = "table",
-) -> None:
+) -> int:
     """Attach the columns of a file to the records.
 
     Reads CSV, TSV, JSONL (also .gz and .zst) and Parquet. The registry says how each column is read; an empty cell is
-    null. Records and columns that the file does not give keep their values.
+    null. Records and columns that the file does not give keep their values. All rows are attached, or none. A dry run
+    that finds something wrong has exit status 1.
     """
     given, file = dataset_and_file(words)
     found = open_dataset(root, given)
@@ -201,11 +210,20 @@ def attach(
             allow_missing=allow_missing,
             allow_overwrite=allow_overwrite,
             parse_json=parse_json,
+            dry_run=dry_run,
         )
-    out.done(
-        f"{found.name}: attached {result.rows} {'row' if result.rows == 1 else 'rows'} to {namespace} ({', '.join(result.columns)}){_left_out(result)}",
-        result.to_dict(),
-    )
+    _show_refusals(out, result.refusals)
+    out.done(f"{found.name}: {_attached(result)}", result.to_dict())
+    return 0 if result.ok else CHECK_FAILED
+
+
+def _attached(result: AttachResult) -> str:
+    rows, columns = counted(result.rows, "row"), ", ".join(result.columns)
+    where = f"{result.namespace} ({columns})"
+    if not result.dry_run:
+        return f"attached {rows} to {where}{_left_out(result)}"
+    new = f"{rows} for {where}, {result.rows_new} of them new{_left_out(result)}"
+    return f"{new}, {result.refused} refused; nothing is changed yet"
 
 
 def _left_out(result: AttachResult) -> str:

@@ -13,6 +13,7 @@ from dnadesign.usr.cli.errors import CHECK_FAILED
 from dnadesign.usr.cli.options import DataFormat, DatasetName, DryRun, Namespace, Reason, Root
 from dnadesign.usr.cli.output import Output
 from dnadesign.usr.cli.plain_help import PlainCommand, PlainGroup, examples
+from dnadesign.usr.contract.wording import counted
 
 app = typer.Typer(
     rich_markup_mode=None,
@@ -78,7 +79,7 @@ def overlay_compact(
     dropped = f", {result.rows_dropped} older rows of repeated keys left out" if result.rows_dropped else ""
     sizes = f"{size(result.bytes_before)} to {size(result.bytes)}"
     out.done(
-        f"{found.name}: {result.files} files of {namespace} are one now, {result.rows} rows, {sizes}{dropped}; "
+        f"{found.name}: {counted(result.files, 'file')} of {namespace} made one, {counted(result.rows, 'row')}, {sizes}{dropped}; "
         f"the old ones are in {result.archive}",
         result.to_dict(),
     )
@@ -109,7 +110,7 @@ def overlay_remove(
         result = found.remove_overlay(namespace, mode="delete" if delete else "archive")
     where = f"its files are in {result.archive}" if result.archive else "its files are deleted"
     Output(format).done(
-        f"{found.name}: removed {namespace} with {result.rows} rows; {where}", result.to_dict()
+        f"{found.name}: removed {namespace} with {counted(result.rows, 'row')}; {where}", result.to_dict()
     )
 
 
@@ -134,7 +135,7 @@ def snapshot_prune(
     with found.maintenance(reason=reason):
         result = found.snapshot_prune(keep=keep)
     Output(format).done(
-        f"{found.name}: deleted {len(result.removed)} copies ({size(result.bytes)}), {result.kept} stay",
+        f"{found.name}: deleted {counted(len(result.removed), 'copy', 'copies')} ({size(result.bytes)}), {result.kept} stay",
         result.to_dict(),
     )
 
@@ -167,7 +168,9 @@ def artifacts_prune(
         return
     with allowed(found, reason):
         result = found.prune_artifacts()
-    out.done(f"{found.name}: removed {result.files} files ({size(result.bytes)})", result.to_dict())
+    out.done(
+        f"{found.name}: removed {counted(result.files, 'file')} ({size(result.bytes)})", result.to_dict()
+    )
 
 
 @app.command(

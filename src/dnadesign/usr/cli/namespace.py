@@ -9,13 +9,24 @@ import typer
 
 from dnadesign import usr
 from dnadesign.usr.cli.context import open_dataset, root_folder
-from dnadesign.usr.cli.options import DataFormat, DatasetName, NamespaceName, Root
+from dnadesign.usr.cli.options import (
+    DataFormat,
+    DatasetName,
+    IncludeDeleted,
+    NamespaceName,
+    Root,
+    split_names,
+)
 from dnadesign.usr.cli.output import Output
 from dnadesign.usr.cli.plain_help import PlainCommand, PlainGroup, examples
 from dnadesign.usr.contract.layout import REGISTRY_FILE
+from dnadesign.usr.contract.names import STATE_NAMESPACE, TOMBSTONE_NAMESPACE
+from dnadesign.usr.contract.wording import counted
 
 if TYPE_CHECKING:
     from dnadesign.usr import RegistryDiff
+
+_OWN = {TOMBSTONE_NAMESPACE, STATE_NAMESPACE}
 
 app = typer.Typer(
     rich_markup_mode=None,
@@ -146,6 +157,49 @@ def diff(
     _show_diff(Output(format), usr.diff_registry(found.root, dataset=found.name, before=before, after=after))
 
 
+@app.command(
+    cls=PlainCommand,
+    epilog=examples(
+        "usr namespace coverage lab/promoters",
+        "usr namespace coverage lab/promoters --namespaces scores --limit 5",
+        "usr namespace coverage lab/promoters --namespaces scores --limit 1000 --format json | jq -r '.[0].missing_ids[]'",
+    ),
+)
+def coverage(
+    dataset: DatasetName = None,
+    *,
+    namespaces: Annotated[
+        list[str] | None, typer.Option("--namespaces", metavar="A,B", help="Only these.")
+    ] = None,
+    limit: Annotated[
+        int,
+        typer.Option(
+            "--limit", "-n", min=0, metavar="N", help="Name so many of the records without a row, of each."
+        ),
+    ] = 0,
+    include_deleted: IncludeDeleted = False,
+    root: Root = None,
+    format: DataFormat = "table",
+) -> None:
+    """Count the records without a row in each namespace.
+
+    A record that a materialized base has values of counts as one with a row.
+    """
+    found = open_dataset(root, dataset)
+    names = split_names(namespaces)
+    if names is None:
+        registered = {namespace.name for namespace in usr.load_registry(found.root)}
+        names = sorted((registered | {overlay.namespace for overlay in found.list_overlays()}) - _OWN)
+    rows = [found.coverage(name, limit=limit, include_deleted=include_deleted).to_dict() for name in names]
+    columns = ["namespace", "rows", "covered", "missing", *(["missing_ids"] if limit else [])]
+    out = Output(format)
+    out.records(rows, columns=columns)
+    if not rows:
+        out.say(
+            f"no namespace is registered in {found.root}; make one: usr namespace register NAMESPACE --columns SPEC"
+        )
+
+
 def _show_diff(out: Output, diff: RegistryDiff) -> None:
     if out.format == "json":
         out.record(diff.to_dict())
@@ -162,7 +216,7 @@ def _show_diff(out: Output, diff: RegistryDiff) -> None:
 def _broken(diff: RegistryDiff) -> Iterator[str]:
     """What a change breaks, a line an overlay."""
     for overlay in diff.broken:
-        files = "1 file" if overlay.files == 1 else f"{overlay.files} files"
+        files = counted(overlay.files, "file")
         columns = ", ".join(mismatch.column for mismatch in overlay.columns)
         yield f"breaks {overlay.dataset}, namespace {overlay.namespace}: {files} with {columns}"
     for dataset, reason in diff.unread:

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from dnadesign.usr.cli.cells import cell, printable
 from dnadesign.usr.cli.session import Format
 from dnadesign.usr.cli.tables import GAP, Grid, draw, plain_lines
+from dnadesign.usr.contract.wording import counted
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -109,7 +110,7 @@ class Output:
             return
         hidden = draw(grid, sys.stdout, room=room, colour=_may_be_coloured())
         if hidden:
-            count = "1 more column" if len(hidden) == 1 else f"{len(hidden)} more columns"
+            count = counted(len(hidden), "more column")
             self.say(f"{count}: {', '.join(hidden)}")
 
     def _json_rows(self, rows: Iterable[Mapping[str, Any]]) -> None:

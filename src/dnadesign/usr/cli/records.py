@@ -20,6 +20,7 @@ from dnadesign.usr.cli.options import (
 )
 from dnadesign.usr.cli.output import Output
 from dnadesign.usr.cli.plain_help import PlainCommand, examples
+from dnadesign.usr.contract.wording import counted
 
 if TYPE_CHECKING:
     from dnadesign.usr import RecordsResult
@@ -125,7 +126,7 @@ def restore(
 
 def tell_records(out: Output, done: str, result: RecordsResult) -> None:
     """Say how many records a change reached."""
-    records = "1 record" if result.rows == 1 else f"{result.rows} records"
+    records = counted(result.rows, "record")
     unchanged = f", {result.rows_unchanged} stayed as they were" if result.rows_unchanged else ""
-    missing = f", {result.rows_missing} ids are no record's" if result.rows_missing else ""
+    missing = f", {counted(result.rows_missing, 'id')} without a record" if result.rows_missing else ""
     out.done(f"{done} {records}{unchanged}{missing}", result.to_dict())

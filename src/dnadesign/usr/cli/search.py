@@ -20,6 +20,7 @@ from dnadesign.usr.cli.options import (
 )
 from dnadesign.usr.cli.output import Output
 from dnadesign.usr.cli.plain_help import PlainCommand, examples
+from dnadesign.usr.contract.wording import counted
 
 app = typer.Typer(rich_markup_mode=None)
 
@@ -145,6 +146,6 @@ def export(
             include_deleted=include_deleted,
         )
     if target == "-":
-        out.say(f"{dataset.name}: {result.rows} records")
+        out.say(f"{dataset.name}: {counted(result.rows, 'record')}")
         return
-    out.done(f"{dataset.name}: wrote {result.rows} records to {result.path}", result.to_dict())
+    out.done(f"{dataset.name}: wrote {counted(result.rows, 'record')} to {result.path}", result.to_dict())

@@ -10,6 +10,7 @@ from typing import Literal
 from dnadesign.usr.contract.errors import NamespaceError, NamespaceNotFound, RegistryError
 from dnadesign.usr.contract.names import STATE_NAMESPACE, check_column, check_namespace, nearest, split_column
 from dnadesign.usr.contract.type_grammar import canonical_type, logical_type, parse_type, parse_typed_names
+from dnadesign.usr.contract.wording import counted
 
 
 @dataclass(frozen=True, slots=True)
@@ -305,7 +306,7 @@ def _whole(namespace: Namespace, *, added: bool) -> tuple[RegistryChange, ...]:
     kinds: tuple[ChangeKind, ChangeKind] = (
         ("namespace_added", "column_added") if added else ("namespace_removed", "column_removed")
     )
-    count = f"{len(namespace.columns)} columns"
+    count = counted(len(namespace.columns), "column")
     changes = [
         RegistryChange(kinds[0], namespace.name, None, None if added else count, count if added else None)
     ]

@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from dnadesign.usr.contract.errors import SchemaError
 from dnadesign.usr.contract.types import describe_type, is_list
+from dnadesign.usr.contract.wording import counted
 
 _PER_SECOND = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
 _MS_PER_DAY = 86_400_000
@@ -311,7 +312,7 @@ def _list(array: pa.Array, target: pa.DataType) -> pa.Array:
 def _fixed_size_list(array: pa.Array, target: pa.FixedSizeListType) -> pa.Array:
     starts, lengths = _bounds(array)
     nulls, size = _nulls(array), target.list_size
-    _check(~nulls & (lengths != size), lambda i: f"expected {size} items, found {lengths[i]}")
+    _check(~nulls & (lengths != size), lambda i: f"expected {counted(size, 'item')}, found {lengths[i]}")
     items = _items(array, target.value_type, starts, lengths)
     if nulls.any():  # a null row takes as much room as any other
         begins = np.cumsum(lengths) - lengths

@@ -10,6 +10,7 @@ from typing import IO, Any, BinaryIO, cast
 import pyarrow as pa
 
 from dnadesign.usr.contract.errors import CorruptFileError, SchemaError, ValidationError
+from dnadesign.usr.contract.wording import counted
 from dnadesign.usr.formats.tables import FORMATS as TABLE_FORMATS
 from dnadesign.usr.formats.tables import PIECE_ROWS, Piece, Refuse, read_pieces
 from dnadesign.usr.formats.tables import format_of as table_format_of
@@ -136,7 +137,7 @@ def _fasta(path: Path, kind: str) -> Iterator[SequenceRecord]:
                     yield SequenceRecord(record.name, record.sequence)
         except dnaio.FileFormatError as error:
             raise SchemaError(
-                f"{path}{_line_of(error)}, after {count} records: {error.message}",
+                f"{path}{_line_of(error)}, after {counted(count, 'record')}: {error.message}",
                 mend=f"mend the record there, or see that the file is {kind.upper()}, and whole",
             ) from error
         except UnicodeDecodeError as error:

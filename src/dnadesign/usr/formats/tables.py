@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 from dnadesign.usr.contract.errors import CorruptFileError, SchemaError, ValidationError
 from dnadesign.usr.contract.type_values import cast_column
 from dnadesign.usr.contract.types import is_list
+from dnadesign.usr.contract.wording import counted
 from dnadesign.usr.formats.text_files import COMPRESSIONS, open_text, plain_suffix, unreadable
 from dnadesign.usr.formats.text_values import column_from_json, column_from_text, json_object
 
@@ -240,7 +241,7 @@ def _delimited_pieces(path: Path, delimiter: str, refuse: Refuse | None) -> Iter
         for line, row in rows:
             if len(row) != len(header):
                 fault = SchemaError(
-                    f"{path}, line {line}: has {len(row)} cells, the header has {len(header)}",
+                    f"{path}, line {line}: has {counted(len(row), 'cell')}, the header has {len(header)}",
                     mend="put cells that contain the separator into double quotes",
                 )
                 _refuse(line, fault, refuse)

@@ -15,6 +15,7 @@ import pyarrow.compute as pc
 
 from dnadesign.usr.contract.errors import SchemaError
 from dnadesign.usr.contract.types import describe_type, is_list
+from dnadesign.usr.contract.wording import counted
 
 Where = Callable[[int], str]
 
@@ -263,7 +264,7 @@ def _of[T](wanted: type[T], value: Any, kind: pa.DataType, path: str) -> T:
 def _plain_list(value: Any, kind: pa.DataType, path: str) -> list[Any]:
     items = _of(list, value, kind, path)
     if isinstance(kind, pa.FixedSizeListType) and len(items) != kind.list_size:
-        raise _unfit(value, kind, path, f"{len(items)} items")
+        raise _unfit(value, kind, path, counted(len(items), "item"))
     return [_plain(item, kind.value_type, f"{path}[{i}]") for i, item in enumerate(items)]
 
 

@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 from dnadesign.usr.contract.errors import CorruptFileError, SchemaError, ValidationError
 from dnadesign.usr.contract.layout import ARTIFACTS, artifact_file, artifact_parts
 from dnadesign.usr.contract.names import check_namespace
+from dnadesign.usr.contract.wording import counted
 from dnadesign.usr.storage.artifact_file import ArrayInfo, Arrays, encode_arrays
 from dnadesign.usr.storage.filesystem import FileSystem
 from dnadesign.usr.storage.intent import read_intent
@@ -99,7 +100,7 @@ def not_there_yet(store: Store, staged: dict[str, Staged]) -> dict[str, Staged]:
             new[path] = file
         elif there.size != file.bytes:
             raise CorruptFileError(
-                f"{store.path(path)}: has {there.size} bytes, expected {file.bytes}",
+                f"{store.path(path)}: has {counted(there.size, 'byte')}, expected {file.bytes}",
                 mend="it is damaged: restore it from a backup, or move it away",
             )
     return new
@@ -152,7 +153,7 @@ def reference_problem(
     if found is None:
         return f"{path!r} is not there"
     if size is not None and size != found:
-        return f"{path!r} has {found} bytes, the row says {size}"
+        return f"{path!r} has {counted(found, 'byte')}, the row says {size}"
     return None
 
 

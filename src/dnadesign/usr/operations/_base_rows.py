@@ -15,6 +15,7 @@ from dnadesign.usr.contract.events import Fingerprint
 from dnadesign.usr.contract.identity import compute_id
 from dnadesign.usr.contract.layout import RECORDS, overlay_file, part_file
 from dnadesign.usr.contract.registry import Registry
+from dnadesign.usr.contract.wording import counted
 from dnadesign.usr.operations._keys import IdsOf, Key, ids_by
 from dnadesign.usr.operations._mutation import Draft, Mutation, NewBase
 from dnadesign.usr.operations._overlay import (
@@ -161,7 +162,7 @@ class Removal:
                 yield table, self.gone.find(digests_of(table.column("id"), where=file.path)) < 0
 
     def _rewrite(self, mutation: Mutation, overlay: Overlay, rows: int, lost: int, why: str) -> None:
-        because = f"{why} removed the records of {lost} rows"
+        because = f"{why} removed the records of {counted(lost, 'row')}"
         if not rows:
             archive_overlay(mutation, overlay, because=because)
             return

@@ -19,6 +19,7 @@ from dnadesign.usr.contract.layout import (
 )
 from dnadesign.usr.contract.records import CORE_COLUMNS, CORE_SCHEMA, compute_ids, find_problems
 from dnadesign.usr.contract.types import same_logical_type
+from dnadesign.usr.contract.wording import counted
 from dnadesign.usr.operations._report import Report
 from dnadesign.usr.storage.key_index import KeySet, digests_of, repeated
 from dnadesign.usr.storage.parquet import reading
@@ -56,7 +57,7 @@ def check_base(version: Version, report: Report, progress: Progress | None = Non
         report.error("base.rows", where, error)
     report.rows = row
     if len(report.problems) == before:
-        report.passed("base.rows", where, f"{row} rows: ids, symbols, lengths, no duplicates")
+        report.passed("base.rows", where, f"{counted(row, 'row')}: ids, symbols, lengths, no duplicates")
     return keys
 
 
@@ -95,7 +96,7 @@ def _check_schema(version: Version, report: Report) -> bool:
     if wrong:
         report.failed("base.schema", where, "; ".join(wrong), "restore the file from a backup or a snapshot")
         return False
-    report.passed("base.schema", where, f"{len(schema.names)} columns")
+    report.passed("base.schema", where, counted(len(schema.names), "column"))
     return True
 
 

@@ -10,6 +10,7 @@ from typing import Any
 from dnadesign.usr.contract.artifacts import listing_sha256
 from dnadesign.usr.contract.errors import ConcurrentChangeError, CorruptFileError
 from dnadesign.usr.contract.layout import ARTIFACTS, EVENTS, META, artifact_parts
+from dnadesign.usr.contract.wording import counted
 from dnadesign.usr.operations._accounts import Account, Accounts
 from dnadesign.usr.operations._files import FilesNow, consistent_files
 from dnadesign.usr.operations._report import Report
@@ -61,7 +62,7 @@ def check_accounts(store: Store, accounts: Accounts, files: FilesNow, report: Re
         report.note(
             "events.files",
             EVENTS,
-            f"{len(strangers)} files are of {accounts.older} events of an older tool, which do not say what they wrote",
+            f"{counted(len(strangers), 'file')} of {counted(accounts.older, 'event')} of an older tool, without a word on what was written",
         )
     else:
         for path in strangers[:_SHOWN]:
@@ -74,7 +75,9 @@ def check_accounts(store: Store, accounts: Accounts, files: FilesNow, report: Re
     if len(report.problems) == problems:
         checked = "every byte" if deep else "sizes"
         report.passed(
-            "events.files", EVENTS, f"{accounts.events} events, {len(accounts.files)} files: {checked}"
+            "events.files",
+            EVENTS,
+            f"{counted(accounts.events, 'event')}, {counted(len(accounts.files), 'file')}: {checked}",
         )
 
 
@@ -94,7 +97,7 @@ def _check_file(store: Store, account: Account, files: FilesNow, report: Report,
         report.failed(
             "events.files",
             account.path,
-            f"has {size} bytes; {said} wrote {account.bytes}",
+            f"has {counted(size, 'byte')}; {said} wrote {account.bytes}",
             "it was changed outside usr: restore it from a backup or a snapshot",
         )
     elif deep:
@@ -130,7 +133,7 @@ def _check_uncovered(store: Store, accounts: Accounts, files: FilesNow, report: 
         report.note(
             "events.files",
             bare[0] if len(bare) == 1 else EVENTS,
-            f"{len(bare)} files have bytes of which no event keeps a hash, as older tools wrote them: decoded instead",
+            f"{counted(len(bare), 'file')} with bytes of which no event keeps a hash, as older tools wrote them: decoded instead",
         )
 
 
@@ -160,6 +163,6 @@ def _check_folder(path: str, entry: Mapping[str, Any], found: Mapping[str, int],
         report.failed(
             "events.files",
             path,
-            f"has {len(inside)} files; {entry.get('files')} were set aside there, or their sizes differ",
+            f"has {counted(len(inside), 'file')}; {entry.get('files')} were set aside there, or their sizes differ",
             "restore the folder from a backup, or remove it together with its record",
         )

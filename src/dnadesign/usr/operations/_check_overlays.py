@@ -14,6 +14,7 @@ from dnadesign.usr.contract.layout import (
 )
 from dnadesign.usr.contract.names import TOMBSTONE_NAMESPACE
 from dnadesign.usr.contract.types import same_logical_type
+from dnadesign.usr.contract.wording import counted
 from dnadesign.usr.operations._report import Report
 from dnadesign.usr.operations._view import TOMBSTONE_TYPES, file_key, key_kind, overlay_columns
 from dnadesign.usr.storage.key_index import KeySet, digests_of, read_ids, repeated
@@ -21,8 +22,8 @@ from dnadesign.usr.storage.version import Overlay, PinnedFile, Version, layout_c
 
 _SHOWN = 5
 _DUPLICATES = (
-    "an overlay has one row per key: 'usr maintenance overlay-compact' with --on-duplicate keep-newest keeps the "
-    "newest of each"
+    "an overlay has one row per key; this keeps the newest of each: usr maintenance overlay-compact --namespace NAME "
+    "--on-duplicate keep-newest --reason TEXT"
 )
 
 
@@ -42,8 +43,8 @@ def check_overlays(version: Version, report: Report, base: KeySet) -> None:
         _note_older(overlay, report)
         if len(report.problems) == before:
             rows = sum(f.footer.rows for f in overlay.files)
-            files = "1 file" if len(overlay.files) == 1 else f"{len(overlay.files)} files"
-            report.passed("overlay", f"_derived/{overlay.namespace}", f"{rows} rows in {files}")
+            files = counted(len(overlay.files), "file")
+            report.passed("overlay", f"_derived/{overlay.namespace}", f"{counted(rows, 'row')} in {files}")
 
 
 def _check_key_kind(version: Version, overlay: Overlay, report: Report) -> bool:
@@ -89,7 +90,7 @@ def _note_older(overlay: Overlay, report: Report) -> None:
     parts = [f for f in overlay.files if is_part(f.path.rsplit("/", 1)[-1])]
     older = [f for f in parts if META_TXID not in f.footer.key_values]
     if older:
-        message = f"{len(older)} of {len(parts)} parts have no usr:txid: they were a single file before, or are of an older tool"
+        message = f"{len(older)} of {counted(len(parts), 'part')} without usr:txid: a single file before, or of an older tool"
         report.note("overlay.metadata", f"_derived/{overlay.namespace}", message)
 
 
@@ -128,13 +129,13 @@ def _check_keys(overlay: Overlay, report: Report, base: KeySet) -> None:
         strangers = np.flatnonzero(base.find(digests) < 0).tolist()
         if twice:
             shown = ", ".join(digests[row].tobytes().hex() for row in sorted(twice)[:_SHOWN])
-            report.failed("overlay.keys", file.path, f"{len(twice)} keys are in the namespace already: {shown}", _DUPLICATES)  # fmt: skip
+            report.failed("overlay.keys", file.path, f"{counted(len(twice), 'key')} in the namespace already: {shown}", _DUPLICATES)  # fmt: skip
         if strangers:
             shown = ", ".join(digests[row].tobytes().hex() for row in strangers[:_SHOWN])
             report.failed(
                 "overlay.keys",
                 file.path,
-                f"{len(strangers)} keys are not in the base: {shown}",
+                f"{counted(len(strangers), 'key')} not in the base: {shown}",
                 "add their sequences to the base, or remove these rows",
             )
         seen.add(digests)

@@ -19,6 +19,7 @@ from dnadesign.usr.contract.names import TOMBSTONE_NAMESPACE
 from dnadesign.usr.contract.records import CORE_COLUMNS
 from dnadesign.usr.contract.registry import Registry
 from dnadesign.usr.contract.registry_match import ColumnMismatch, match_columns
+from dnadesign.usr.contract.wording import counted
 from dnadesign.usr.operations._frozen import frozen_hash
 from dnadesign.usr.operations._report import Report
 from dnadesign.usr.operations._view import file_key
@@ -70,7 +71,7 @@ def check_registry(store: Store, version: Version, mode: RegistryMode, report: R
             if found is not None:
                 matches[found] = matches.get(found, 0) + 1
     for (where, older, message), files in matches.items():
-        place = where if files == 1 else f"{where} ({files} files)"
+        place = where if files == 1 else f"{where} ({counted(files, 'file')})"
         (report.note if older else report.passed)("registry.match", place, message)
 
 
@@ -139,7 +140,7 @@ def _match(
             file.path,
             f"does not match the {candidate.name} registry: {'; '.join(map(str, mismatches))} (written under "
             f"{stamped}, {candidate.name} is {candidate.hash})",
-            "register these columns as they are stored (usr namespace register ... --overwrite), or write the "
+            "register these columns as they are stored (usr namespace register NAMESPACE --columns SPEC --overwrite), or write the "
             "overlay again",
         )
     return None

@@ -91,7 +91,7 @@ def told_as_ours(where: str) -> Iterator[None]:
         if os.strerror(errno.EMFILE) in str(error):
             raise StorageError(
                 f"{where}: has more files than this process may open",
-                mend="merge the parts of its overlays (usr maintenance overlay-compact), or raise 'ulimit -n'",
+                mend="merge the parts of its overlays (usr maintenance overlay-compact --namespace NAME --reason TEXT), or raise 'ulimit -n'",
             ) from error
         raise CorruptFileError(
             f"{where}: a file cannot be read: {first_line(error)}", mend="'usr validate' names the file"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -14,88 +15,10 @@ from dnadesign.usr.contract.errors import AlphabetError, SchemaError, SequencesE
 from dnadesign.usr.contract.identity import WHITE_SPACE, validate_alphabet, validate_bio_type
 from dnadesign.usr.contract.records import CORE_SCHEMA, find_problems, make_records
 from dnadesign.usr.formats.sequence_files import RecordPiece
-from dnadesign.usr.formats.tables import Piece, place
-
-MAX_LISTED = 10_000
-SHOWN = 5
+from dnadesign.usr.formats.tables import Piece
+from dnadesign.usr.operations._refusals import Refusal, Refusals, readable_cells
 
 _ORDER = ("sequence", "bio_type", "alphabet", "source", "created_at", "id", "length")
-
-
-@dataclass(frozen=True, slots=True)
-class Refusal:
-    """A row that cannot be taken.
-
-    Attributes:
-        unit: What ``number`` counts: ``line`` of a text file (from 1; the line on which the row ends), ``record`` of
-            a sequence file (from 1), ``row`` of a Parquet file (from 0).
-        number: Which one it is.
-        name: The record's name, where the format has names.
-        column: The core column that is wrong, None where the whole line is.
-        reason: What is wrong with it.
-        mend: What can be done about it.
-        code: The code of the error that it is: ``schema`` or ``alphabet``.
-    """
-
-    unit: str
-    number: int
-    name: str | None
-    column: str | None
-    reason: str
-    mend: str | None = None
-    code: str = SchemaError.code
-
-    @property
-    def where(self) -> str:
-        """The row's place for people."""
-        named = f" ({self.name!r:.60})" if self.name else ""
-        return f"{self.unit} {self.number}{named}" + (f", column {self.column!r}" if self.column else "")
-
-    def to_dict(self) -> dict[str, Any]:
-        """For machine-readable output."""
-        return {
-            "unit": self.unit,
-            "number": self.number,
-            "name": self.name,
-            "column": self.column,
-            "reason": self.reason,
-            "mend": self.mend,
-            "code": self.code,
-        }
-
-
-@dataclass
-class Refusals:
-    """The rows refused so far; all are counted, the first ``MAX_LISTED`` listed."""
-
-    count: int = 0
-    listed: list[Refusal] = field(default_factory=list)
-
-    def add(self, refusal: Refusal) -> None:
-        """Note one more row."""
-        self.count += 1
-        if len(self.listed) < MAX_LISTED:
-            self.listed.append(refusal)
-
-    def raise_all(self, what: str) -> None:
-        """Raise what has been refused, if anything has, as one error that shows the first few.
-
-        Raises:
-            AlphabetError: The first one is a sequence or alphabet that does not fit.
-            SchemaError: The first one is anything else.
-        """
-        if not self.count:
-            return
-        self.listed.sort(key=lambda refusal: refusal.number)
-        first = self.listed[0]
-        kind = AlphabetError if first.code == AlphabetError.code else SchemaError
-        shown = "; ".join(f"{r.where}: {r.reason}" for r in self.listed[:SHOWN])
-        more = f"; and {self.count - SHOWN} more" if self.count > SHOWN else ""
-        raise kind(
-            f"{what}, {shown}{more}",
-            mend=first.mend
-            or "mend the file, or leave such rows out with on_invalid='skip' (--on-invalid skip)",
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +50,10 @@ class _Taken:
                 piece.unit, piece.numbers[row], name, column, error.message, error.mend, error.code
             )
 
+    def refuse_cell(self, column: str, row: int, error: SequencesError) -> None:
+        """Note that a cell of a column is wrong."""
+        self.refuse(row, column, error)
+
     @property
     def good(self) -> pa.Array:
         """The rows that nothing is wrong with."""
@@ -153,7 +80,14 @@ def make_rows(
     taken = _Taken(piece, what)
     for name in _ORDER:
         if name in names:
-            taken.columns[name] = _cells(taken, piece, name, names[name], 0)
+            taken.columns[name] = readable_cells(
+                piece,
+                names[name],
+                CORE_SCHEMA.field(name).type,
+                what=what,
+                parse_json=False,
+                refuse=partial(taken.refuse_cell, name),
+            )
     _fill(taken, defaults)
     if isinstance(piece, RecordPiece):
         for row, record in enumerate(piece.records):
@@ -177,28 +111,6 @@ def make_rows(
     for row in sorted(taken.wrong):
         refusals.add(taken.wrong[row])
     return records, rows
-
-
-def _cells(taken: _Taken, piece: Piece, name: str, column: str, start: int) -> pa.Array:
-    """A column in its core type; cells that cannot be read are null and refused.
-
-    The fault of a piece is narrowed down by halves, so that a file with few of them is read column by column.
-    """
-    kind, count = CORE_SCHEMA.field(name).type, len(piece.numbers)
-    try:
-        return piece.column(column, kind, what=taken.what, parse_json=False)
-    except SchemaError as error:
-        if count == 1:
-            reason = error.message.removeprefix(place(piece, 0, column, what=taken.what)).lstrip(": ")
-            taken.refuse(start, name, SchemaError(reason, mend=error.mend))
-            return pa.nulls(1, kind)
-        piece.part(0, 0).column(
-            column, kind, what=taken.what, parse_json=False
-        )  # a wrong type is no row's fault
-    half = count // 2
-    parts = [(0, half), (half, count)]
-    cells = [_cells(taken, piece.part(a, b), name, column, start + a) for a, b in parts]
-    return pa.concat_arrays(cells)
 
 
 def _fill(taken: _Taken, defaults: Defaults) -> None:

@@ -13,6 +13,7 @@ from dnadesign.usr.contract.errors import DuplicateKeyError, MissingKeyError, Sc
 from dnadesign.usr.contract.identity import WHITE_SPACE, compute_id
 from dnadesign.usr.contract.layout import RECORDS
 from dnadesign.usr.contract.type_values import cast_column
+from dnadesign.usr.contract.wording import part_of
 from dnadesign.usr.operations._mutation import Mutation
 from dnadesign.usr.storage.filesystem import opened
 from dnadesign.usr.storage.parquet import reading
@@ -152,7 +153,7 @@ def _ids_ignoring_case(base: BaseColumns, where: str) -> IdsOf:
 def missing_keys(where: str, values: pa.Array, rows: list[int], total: int) -> MissingKeyError:
     """The error for keys that the base does not have; ``rows`` are their row numbers (0-based)."""
     return MissingKeyError(
-        f"{where}: {len(rows)} of {total} keys are not in the base: {shown_keys(values, rows)}",
+        f"{where}: {part_of(len(rows), total, 'key')} not in the base: {shown_keys(values, rows)}",
         mend="add their sequences first, or pass allow_missing=True (--allow-missing) to leave these rows out",
     )
 

@@ -191,8 +191,8 @@ def duplicate_keys(view: View) -> DuplicateKeyError:
     """The error for a view in which a base row comes twice."""
     return DuplicateKeyError(
         f"{view.version.dataset}: a key has several rows in one of the namespaces {', '.join(view.version.overlays)}",
-        mend="'usr validate' names the keys; 'usr maintenance overlay-compact' with --on-duplicate keep-newest "
-        "keeps the newest row of each",
+        mend="'usr validate' names the keys; this keeps the newest row of each: usr maintenance overlay-compact "
+        "--namespace NAME --on-duplicate keep-newest --reason TEXT",
     )
 
 

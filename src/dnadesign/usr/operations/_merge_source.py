@@ -183,5 +183,5 @@ def _refuse_unlike(names: list[str], view: View, types: dict[str, str], registry
         )
         raise SchemaError(
             f"{view.version.dataset}: columns that are not registered here with the same type: {shown}",
-            mend="register them (usr namespace register), or leave them out with columns='shared'",
+            mend="register them (usr namespace register NAMESPACE --columns SPEC), or leave them out with columns='shared'",
         )

@@ -30,6 +30,7 @@ from dnadesign.usr.contract.layout import (
 from dnadesign.usr.contract.names import STATE_NAMESPACE, TOMBSTONE_NAMESPACE, check_namespace
 from dnadesign.usr.contract.registry import Namespace, Registry
 from dnadesign.usr.contract.types import arrow_type_str, parse_type_str, same_stored_type
+from dnadesign.usr.contract.wording import counted
 from dnadesign.usr.operations._mutation import Mutation
 from dnadesign.usr.operations._rows import check_columns
 from dnadesign.usr.operations._view import TOMBSTONE_TYPES
@@ -165,8 +166,7 @@ def no_overlay(mutation: Mutation, namespace: str) -> NamespaceNotFound:
     if any(name.partition("__")[0] == namespace for name in mutation.footer.schema.names):
         return NamespaceNotFound(
             f"{store.dir}: has no overlay {namespace!r}: its values were materialized, and stand in the base alone",
-            mend="leave them where they are; new rows take their place: attach, write_overlay or write_overlay_part "
-            "(usr attach)",
+            mend="leave them where they are; new rows take their place: attach, write_overlay or write_overlay_part",
         )
     return namespace_not_found(store.dir, namespace, stored_overlays(store.fs, store.dir, None))
 
@@ -236,7 +236,9 @@ def stage_rows(
         footer = read_footer(target)
         expected = written if rows is None else rows
         if footer.rows != expected or not _reads_back_as(footer.schema, schema):
-            raise corrupt(target.path, f"{footer.rows} rows of {schema.names} read back, not {expected}")
+            raise corrupt(
+                target.path, f"{counted(footer.rows, 'row')} of {schema.names} read back, not {expected}"
+            )
         return Staged(path, footer.size, hash_range(target, 0, footer.size))
 
 

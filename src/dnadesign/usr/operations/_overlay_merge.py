@@ -17,6 +17,7 @@ import pyarrow.compute as pc
 from dnadesign.usr.contract.errors import DuplicateKeyError, OverlayLayoutError
 from dnadesign.usr.contract.layout import RECORDS, overlay_dir, overlay_file
 from dnadesign.usr.contract.type_values import cast_column
+from dnadesign.usr.contract.wording import counted
 from dnadesign.usr.operations._keys import base_columns, ids_by
 from dnadesign.usr.operations._mutation import Mutation
 from dnadesign.usr.operations._overlay import (
@@ -33,6 +34,7 @@ from dnadesign.usr.storage.journal import check_space
 from dnadesign.usr.storage.key_index import Ordinals
 from dnadesign.usr.storage.parquet import Footer, reading
 from dnadesign.usr.storage.staging import Staged
+from dnadesign.usr.storage.store import Store
 from dnadesign.usr.storage.version import Overlay
 
 
@@ -85,14 +87,14 @@ class BaseValues:
         return pa.Table.from_arrays(columns, schema=schema)
 
 
-def check_single_file(mutation: Mutation, overlay: Overlay) -> None:
+def check_single_file(store: Store, overlay: Overlay) -> None:
     """Refuse a namespace with parts.
 
     Raises:
         OverlayLayoutError: It has some.
     """
     if overlay.files and overlay.layout == "parts":
-        namespace, store = overlay.namespace, mutation.store
+        namespace = overlay.namespace
         raise OverlayLayoutError(
             f"{store.path(overlay_dir(namespace))}: namespace {namespace!r} is stored as parts, which cannot be merged "
             "into",
@@ -130,7 +132,7 @@ def merge_rows(
     path = overlay_file(contract.namespace)
     with ExitStack() as stack:
         overlay = stack.enter_context(stored_overlay(store, contract.namespace))
-        check_single_file(mutation, overlay)
+        check_single_file(store, overlay)
         file = stack.enter_context(opened(store.fs, store.path(RECORDS), "read"))
         base = BaseValues(file, mutation.footer, contract)
         stored = stored_columns(overlay, contract)
@@ -184,7 +186,7 @@ def duplicate_keys(
     """The error for keys that the stored rows of a namespace have more than once."""
     shown = ", ".join(table.column("id")[row].as_py() for row in rows[:SHOWN])
     return DuplicateKeyError(
-        f"{mutation.store.dir}: namespace {namespace!r} has {count or len(rows)} rows whose key it has already: "
+        f"{mutation.store.dir}: namespace {namespace!r} has {counted(count or len(rows), 'row')} with a key that it has already: "
         f"{shown}{', ...' if (count or len(rows)) > SHOWN else ''}",
         mend="keep the newest row of each key: usr maintenance overlay-compact "
         f"{mutation.store.name} --namespace {namespace} --on-duplicate keep-newest --reason TEXT",

@@ -14,6 +14,7 @@ from dnadesign.usr.contract.content import Digest, digest_text
 from dnadesign.usr.contract.errors import MissingKeyError
 from dnadesign.usr.contract.events import Event, Fingerprint
 from dnadesign.usr.contract.registry import Registry
+from dnadesign.usr.contract.wording import part_of
 from dnadesign.usr.operations._keys import shown_keys
 from dnadesign.usr.operations._mutation import Draft, Mutation
 from dnadesign.usr.operations._overlay import OverlayContract, event_count, overlay_contract
@@ -128,7 +129,7 @@ class SetValues:
         missing = np.flatnonzero(places < 0).tolist()
         if missing and not self.allow_missing:
             raise MissingKeyError(
-                f"{mutation.store.dir}: {len(missing)} of {len(ids)} ids are not there: {shown_keys(ids, missing)}",
+                f"{mutation.store.dir}: {part_of(len(missing), len(ids), 'id')} not there: {shown_keys(ids, missing)}",
                 mend="look the ids up in the dataset, or pass allow_missing=True (--allow-missing) to leave these out",
             )
         there = places >= 0

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from dnadesign.usr.contract.errors import RegistryError, SchemaError, SequencesError, ValidationError
+from dnadesign.usr.contract.wording import counted
 
 Result = Literal["ok", "note", "failed"]
 
@@ -88,7 +89,7 @@ class Report:
         problems = self.problems
         if not problems:
             return
-        count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
+        count = counted(len(problems), "problem")
         lines = [f"{self.dataset}: {count}", *_lines(problems)]
         areas = Counter(p.check.split(".")[0] for p in problems)
         kind = _KINDS.get(next(iter(areas)), ValidationError) if len(areas) == 1 else ValidationError

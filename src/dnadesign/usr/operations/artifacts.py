@@ -14,6 +14,7 @@ from dnadesign.usr.contract.errors import CorruptFileError, ValidationError
 from dnadesign.usr.contract.events import Event, Fingerprint
 from dnadesign.usr.contract.layout import ARTIFACTS, DERIVED_ARCHIVE, RECORDS, SNAPSHOTS, artifact_parts
 from dnadesign.usr.contract.registry import Registry
+from dnadesign.usr.contract.wording import counted
 from dnadesign.usr.operations._artifacts import (
     REF,
     SHA256,
@@ -100,7 +101,7 @@ def _target(ref: ArtifactRef | Mapping[str, Any] | str) -> tuple[str, str | None
         if len(refs) == 1:
             return str(ref[refs[0]]), ref.get(f"{refs[0].removesuffix(REF)}{SHA256}")
         raise ValidationError(
-            f"the row refers to {len(refs)} artifacts, expected 1", mend="pass the path of one"
+            f"the row refers to {counted(len(refs), 'artifact')}, expected 1", mend="pass the path of one"
         )
     raise ValidationError(
         f"expected a reference, a row or a path, found {type(ref).__name__}",

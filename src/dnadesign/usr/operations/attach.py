@@ -10,19 +10,19 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
+from dnadesign.usr.contract.actor import Actor
 from dnadesign.usr.contract.arguments import mapping_of, texts_of
 from dnadesign.usr.contract.content import Digest, digest_table, digest_text
-from dnadesign.usr.contract.errors import DuplicateKeyError, MissingKeyError, SchemaError, ValidationError
+from dnadesign.usr.contract.errors import SchemaError, ValidationError
 from dnadesign.usr.contract.events import Event, Fingerprint
 from dnadesign.usr.contract.layout import overlay_file
 from dnadesign.usr.contract.registry import Registry
-from dnadesign.usr.formats.tables import PIECE_ROWS, ArrowPiece, Piece, place, read_pieces
-from dnadesign.usr.operations._artifacts import check_references
-from dnadesign.usr.operations._deleted import deleted_among, deleted_now
+from dnadesign.usr.formats.tables import PIECE_ROWS, ArrowPiece, Piece, read_pieces
+from dnadesign.usr.operations._deleted import Flags, deleted_now, deleted_rows
+from dnadesign.usr.operations._incoming_rows import FAULTY, KEY, NUMBER, Incoming, PieceFaults
 from dnadesign.usr.operations._keys import Key, base_columns, check_key, ids_by
-from dnadesign.usr.operations._mutation import Draft, Mutation
+from dnadesign.usr.operations._mutation import Draft, Mutation, run
 from dnadesign.usr.operations._overlay import (
     OverlayContract,
     check_registered,
@@ -31,18 +31,21 @@ from dnadesign.usr.operations._overlay import (
     user_contract,
 )
 from dnadesign.usr.operations._overlay_merge import MergedOverlay, check_single_file, merge_rows
-from dnadesign.usr.operations._overlay_rows import SHOWN, Seen, stored_columns
+from dnadesign.usr.operations._overlay_rows import stored_columns
+from dnadesign.usr.operations._refusals import Refusal, Refusals
 from dnadesign.usr.operations._rows import arrow_stream, unique_names
 from dnadesign.usr.operations._spill import HELD_BYTES, Spool
-from dnadesign.usr.storage.key_index import Ordinals, digests_of
+from dnadesign.usr.operations._stored_keys import stored_digests
+from dnadesign.usr.storage.key_index import KeySet, digests_of, read_ids
+from dnadesign.usr.storage.parquet import Footer, read_columns
+from dnadesign.usr.storage.registry_file import load_registry
 from dnadesign.usr.storage.staging import Staging
+from dnadesign.usr.storage.store import Store
+from dnadesign.usr.storage.version import Overlay, Version
 
 Columns = Sequence[str] | Mapping[str, str]
 
-_KEY = pa.field("__usr_key", pa.string())
-_ID = r"^[0-9a-f]{40}\z"
-_NUMBER = pa.field("__usr_number", pa.int64())
-_UNCOUNTED = ("columns", "path", "missing", "rows_deleted")
+_COUNTS = ("namespace", "rows", "rows_new", "rows_missing", "rows_total", "bytes")
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +63,10 @@ class AttachResult:
         bytes: Size of the overlay's file now; 0 where nothing was written.
         path: Where it lies, relative to the dataset; None where no row was left to write.
         rows_deleted: How many of the rows written are of deleted records, and so not seen until these are restored.
+        refused: How many rows could not be taken; only a dry run tells of them, else they are an error.
+        refusals: What is wrong with them, a cell each; at most 10,000 are listed.
+        dry_run: Whether nothing was changed, and the counts say what would be.
+        ok: Whether the rows were attached; for a dry run, whether they would be.
     """
 
     namespace: str
@@ -72,6 +79,10 @@ class AttachResult:
     bytes: int
     path: str | None
     rows_deleted: int = 0
+    refused: int = 0
+    refusals: tuple[Refusal, ...] = ()
+    dry_run: bool = False
+    ok: bool = True
 
     def to_dict(self) -> dict[str, Any]:
         """The counts for machine-readable output."""
@@ -86,6 +97,10 @@ class AttachResult:
             "bytes": self.bytes,
             "path": self.path,
             "rows_deleted": self.rows_deleted,
+            "refused": self.refused,
+            "refusals": [refusal.to_dict() for refusal in self.refusals],
+            "dry_run": self.dry_run,
+            "ok": self.ok,
         }
 
 
@@ -103,6 +118,7 @@ class Attach:
         allow_missing: Leave out rows whose key is not in the base, instead of refusing them all.
         allow_overwrite: Replace values of columns that are there.
         parse_json: Whether text in place of a list or struct is JSON.
+        dry_run: Only say what would be attached; rows that are wrong are reported, not raised.
     """
 
     namespace: str
@@ -114,18 +130,21 @@ class Attach:
     allow_missing: bool = False
     allow_overwrite: bool = False
     parse_json: bool = True
+    dry_run: bool = False
     contract: OverlayContract = field(init=False)
     what: str = field(init=False)
     unit: str = field(init=False, default="row")
     names: list[str] = field(init=False)
     rows: Spool = field(init=False)
+    dropped: int = field(init=False, default=0)
+    refusals: Refusals = field(init=False, default_factory=Refusals)
 
-    def prepare(self, registry: Registry, staging: Staging) -> None:
-        """Read the source into registered types.
+    def prepare(self, registry: Registry, staging: Staging | None) -> None:
+        """Read the source into registered types; what is wrong with its rows is put aside, to be told all at once.
 
         Raises:
             NamespaceError: The namespace is reserved or not registered.
-            SchemaError: A column is not registered, or a value does not fit its type.
+            SchemaError: A column is not registered, or of a type that no row can be read from.
         """
         self.contract = user_contract(registry, self.namespace)
         check_key(self.key)
@@ -133,7 +152,11 @@ class Attach:
             texts_of(_names(self.columns), what="columns")
         is_file = isinstance(self.source, (str, os.PathLike))
         self.what = os.fspath(self.source) if is_file else f"data for namespace {self.namespace!r}"
-        pieces = read_pieces(Path(self.source), format=self.format) if is_file else self._arrow_pieces()
+        pieces = (
+            read_pieces(Path(self.source), format=self.format, refuse=self._refuse_line)
+            if is_file
+            else self._arrow_pieces()
+        )
         found: set[str] = set()
         for number, piece in enumerate(pieces):
             taken = self._taken(piece)
@@ -142,7 +165,14 @@ class Attach:
             self._add(piece, taken)
             found |= set(taken)
         self.names = self.contract.ordered(found)
+        if not found:
+            self.refusals.raise_each(self.what)
         self._check_found(self.names)
+
+    def _refuse_line(self, line: int, fault: SchemaError) -> None:
+        reason = fault.message.removeprefix(f"{self.what}, line {line}").lstrip(": ")
+        self.refusals.add(Refusal("line", line, None, None, reason, fault.mend, fault.code))
+        self.dropped += 1
 
     def _arrow_pieces(self) -> Iterator[Piece]:
         first = 0
@@ -151,19 +181,20 @@ class Attach:
             first += table.num_rows
 
     @property
-    def _key_name(self) -> str:
+    def key_name(self) -> str:
+        """What the key column is called in the source."""
         return self.key_col if self.key_col is not None else ("id" if self.key == "id" else "sequence")
 
     def _taken(self, piece: Piece) -> dict[str, str]:
         """The registered columns that a piece has, with their names in it."""
         unique_names(piece.names, what=self.what)
-        if self._key_name not in piece.names and (piece.every_name or piece.numbers):
+        if self.key_name not in piece.names and (piece.every_name or piece.numbers):
             raise SchemaError(
-                f"{self.what}: key column {self._key_name!r} is missing; there are "
+                f"{self.what}: key column {self.key_name!r} is missing; there are "
                 f"{', '.join(piece.names) or 'no columns'}",
                 mend="name the column that holds the key with key_col (--key-column)",
             )
-        given = self.columns if self.columns is not None else [n for n in piece.names if n != self._key_name]
+        given = self.columns if self.columns is not None else [n for n in piece.names if n != self.key_name]
         renamed = given.items() if isinstance(given, Mapping) else zip(given, given, strict=True)
         taken: dict[str, str] = {}
         for name, registered in renamed:
@@ -198,36 +229,29 @@ class Attach:
         self.unit = piece.unit
         names = self.contract.ordered(taken) if piece.every_name else list(self.contract.types)
         fields = [pa.field(name, self.contract.types[name]) for name in names]
-        self.rows = Spool(pa.schema([_KEY, _NUMBER, *fields]))
+        self.rows = Spool(pa.schema([KEY, NUMBER, FAULTY, *fields]))
 
     def _add(self, piece: Piece, taken: dict[str, str]) -> None:
         count = len(piece.numbers)
         if not count:
             return
-        keys = piece.column(self._key_name, pa.string(), what=self.what, parse_json=False)
-        if keys.null_count:
-            row = pc.indices_nonzero(keys.is_null())[0].as_py()
-            raise SchemaError(
-                f"{place(piece, row, self._key_name, what=self.what)}: the key is empty",
-                mend="give every row its key, or leave the row out",
-            )
-        strange = pc.indices_nonzero(pc.invert(pc.match_substring_regex(keys, _ID)))
-        if self.key == "id" and len(strange):
-            row = strange[0].as_py()
-            raise SchemaError(
-                f"{place(piece, row, self._key_name, what=self.what)}: {keys[row].as_py()!r:.80} is not an id (40 "
-                "lower-case hex digits)",
-                mend="say what the key column holds with key (id, sequence, sequence_norm or sequence_ci)",
-            )
+        faults = PieceFaults(self, piece)
+        keys = faults.cells(self.key_name, pa.string(), parse_json=False)
+        faults.check_keys(keys)
+        usable = ~faults.rows
         columns = [keys, pa.array(piece.numbers, pa.int64())]
-        for name in self.rows.schema.names[2:]:
+        cells: list[pa.Array] = []
+        for name in self.rows.schema.names[3:]:
             kind = self.contract.types[name]
-            columns.append(
-                piece.column(taken[name], kind, what=self.what, parse_json=self.parse_json)
+            cells.append(
+                faults.cells(taken[name], kind, parse_json=self.parse_json)
                 if name in taken
                 else pa.nulls(count, kind)
             )
-        self.rows.add(pa.Table.from_arrays(columns, schema=self.rows.schema))
+        columns += [pa.array(faults.rows), *cells]
+        rows = pa.Table.from_arrays(columns, schema=self.rows.schema)
+        self.dropped += int((~usable).sum())
+        self.rows.add(rows if usable.all() else rows.filter(pa.array(usable)))
         if self.rows.held_bytes > HELD_BYTES:
             self.rows.flush()
 
@@ -236,7 +260,7 @@ class Attach:
         options = (self.namespace, self.key, self.allow_missing, self.allow_overwrite)
         digest_text(digest, ":".join(map(str, options)))
         for table in self.rows.tables():
-            digest_table(digest, table.select([_KEY.name, *self.names]))
+            digest_table(digest, table.select([KEY.name, *self.names]))
 
     def apply(self, mutation: Mutation) -> AttachResult:
         """Merge the rows into the overlay's file.
@@ -244,12 +268,18 @@ class Attach:
         Raises:
             OverlayLayoutError: The namespace has parts.
             ValidationError: A column is there already, and overwriting is not allowed.
+            SchemaError: A value does not fit its type.
             MissingKeyError: A key is not in the base.
             DuplicateKeyError: A key is in the source twice.
         """
         if not self.allow_overwrite:
-            self._refuse_overwriting(mutation)
-        incoming = _Incoming(self, mutation)
+            with stored_overlay(mutation.store, self.namespace) as overlay:
+                self.check_overwriting(mutation.store, overlay, mutation.footer)
+        ids = ids_by(self.key, base_columns(mutation), where=str(mutation.store.dir))
+        deleted = deleted_now(mutation.store, mutation.registry)
+        incoming = Incoming(self, mutation.store, mutation.index.base, ids, deleted=deleted)
+        if self.refusals.count:
+            incoming.read_through()
         merged = merge_rows(
             mutation, self.contract, self.names, incoming.rows(), incoming_bytes=self.rows.total_bytes
         )
@@ -271,14 +301,19 @@ class Attach:
             self._note(mutation, merged, result, staged.sha256)
         return result
 
-    def _refuse_overwriting(self, mutation: Mutation) -> None:
-        with stored_overlay(mutation.store, self.namespace) as overlay:
-            check_single_file(mutation, overlay)
-            there = {*stored_columns(overlay, self.contract), *mutation.footer.schema.names}
+    def check_overwriting(self, store: Store, overlay: Overlay, base: Footer) -> None:
+        """Refuse columns that are there already.
+
+        Raises:
+            OverlayLayoutError: The namespace has parts.
+            ValidationError: A column is there already.
+        """
+        check_single_file(store, overlay)
+        there = {*stored_columns(overlay, self.contract), *base.schema.names}
         again = [name for name in self.names if name in there]
         if again:
             raise ValidationError(
-                f"{mutation.store.dir}: namespace {self.namespace!r} has {', '.join(again)} already",
+                f"{store.dir}: namespace {self.namespace!r} has {', '.join(again)} already",
                 mend="pass allow_overwrite=True (--allow-overwrite) to replace the values of the rows given",
             )
 
@@ -295,8 +330,7 @@ class Attach:
                     "allow_missing": self.allow_missing,
                     "allow_overwrite": self.allow_overwrite,
                 },
-                metrics={"rows_incoming": self.rows.rows}
-                | {name: counts[name] for name in counts if name not in _UNCOUNTED},
+                metrics={"rows_incoming": self.rows.rows} | {name: counts[name] for name in _COUNTS},
                 added=[{"path": merged.path, "bytes": result.bytes, "sha256": sha256}],
                 fingerprint=Fingerprint(merged.rows, 1 + len(merged.columns), result.bytes),
             )
@@ -311,75 +345,55 @@ class Attach:
         return AttachResult(self.namespace, rows, new, missing, (), total, tuple(self.names), size, path)
 
 
+def attach(store: Store, step: Attach, *, actor: Actor | None = None) -> AttachResult:
+    """Attach columns, or only say what attaching them would do.
+
+    Raises:
+        DatasetNotFound: There is no dataset.
+    """
+    if not step.dry_run:
+        return run(store, [step], actor=actor)[2][0]
+    with store.pin() as version:  # a preview takes no lock and writes nothing
+        version.check_layouts()
+        registry = load_registry(store.root, fs=store.fs)
+        step.prepare(registry, None)
+        return _preview(store, step, version, deleted=deleted_rows(version, registry))
+
+
+def _preview(store: Store, step: Attach, version: Version, *, deleted: Flags) -> AttachResult:
+    overlay = version.overlays.get(step.namespace) or Overlay(step.namespace, ())
+    check_single_file(store, overlay)
+    if not step.allow_overwrite:
+        step.check_overwriting(store, overlay, version.base.footer)
+    base = KeySet()
+    base.add(digests_of(read_ids(version.base.file, footer=version.base.footer), where=str(store.dir)))
+    ids = ids_by(step.key, lambda names: read_columns(version.base.file, names), where=str(store.dir))
+    there = np.zeros(len(base), dtype=np.bool_)
+    for digests, _ in stored_digests(version, step.namespace, []):
+        there[base.find(digests)] = True
+    incoming = Incoming(step, store, base, ids, deleted=deleted)
+    rows = new = 0
+    for places, _ in incoming.rows():
+        rows += len(places)
+        new += int((~there[places]).sum())
+    return AttachResult(
+        namespace=step.namespace,
+        rows=rows,
+        rows_new=new,
+        rows_missing=incoming.missing,
+        missing=tuple(incoming.missing_shown),
+        rows_total=int(there.sum()) + new if rows else 0,
+        columns=tuple(step.names),
+        bytes=0,
+        path=None,
+        rows_deleted=incoming.deleted,
+        refused=step.dropped + incoming.refused,
+        refusals=tuple(sorted(step.refusals.listed, key=lambda refusal: refusal.number)),
+        dry_run=True,
+        ok=not step.refusals.count,
+    )
+
+
 def _names(columns: Columns) -> Columns:
     """The registered names that are asked for."""
     return list(mapping_of(columns, what="columns").values()) if isinstance(columns, Mapping) else columns
-
-
-class _Incoming:
-    """The rows of a source with the base rows they belong to, checked as they pass."""
-
-    def __init__(self, step: Attach, mutation: Mutation) -> None:
-        self.missing = 0
-        self.missing_shown: list[str] = []
-        self.deleted = 0
-        self._deleted_rows = deleted_now(mutation.store, mutation.registry)
-        self._step = step
-        self._index, self._store = mutation.index, mutation.store
-        self._where = f"{mutation.store.dir}, namespace {step.namespace!r}"
-        self._ids = ids_by(step.key, base_columns(mutation), where=str(mutation.store.dir))
-        self._seen = Seen()
-        self._again = 0
-        self._again_shown: list[str] = []
-
-    def rows(self) -> Iterator[tuple[Ordinals, pa.Table]]:
-        """Places and rows; an error about keys is raised at the end, when all of them are known.
-
-        Raises:
-            MissingKeyError: A key is not in the base.
-            DuplicateKeyError: A key is in the source twice.
-        """
-        schema = self._step.contract.schema(self._step.names)
-        for piece in self._step.rows.tables():
-            ids = self._ids(piece.column(_KEY.name).combine_chunks())
-            places = self._index.base.find(digests_of(ids, where=self._step.what))
-            self._note_missing(piece, np.flatnonzero(places < 0))
-            table = piece.append_column("id", ids)
-            if (places < 0).any():
-                table, places = table.take(np.flatnonzero(places >= 0)), places[places >= 0]
-            self.deleted += int(deleted_among(places, self._deleted_rows).sum())
-            self._note_again(table, self._seen.again(places))
-            rows = table.select(schema.names).cast(schema)
-            check_references(self._store, rows, sizes={}, what=self._step.what)
-            yield places, rows
-        self._raise_problems()
-
-    def _note_missing(self, table: pa.Table, rows: np.ndarray) -> None:
-        self.missing += len(rows)
-        self.missing_shown += self._shown(table, rows.tolist(), SHOWN - len(self.missing_shown))
-
-    def _note_again(self, table: pa.Table, rows: list[int]) -> None:
-        self._again += len(rows)
-        self._again_shown += self._shown(table, rows, SHOWN - len(self._again_shown))
-
-    def _shown(self, table: pa.Table, rows: list[int], count: int) -> list[str]:
-        keys, numbers = table.column(_KEY.name), table.column(_NUMBER.name)
-        return [
-            f"{self._step.unit} {numbers[row].as_py()} ({keys[row].as_py()[:60]!r})"
-            for row in rows[: max(0, count)]
-        ]
-
-    def _raise_problems(self) -> None:
-        total = self._step.rows.rows
-        if self.missing and not self._step.allow_missing:
-            raise MissingKeyError(
-                f"{self._where}: {self.missing} of {total} keys are not in the base: {', '.join(self.missing_shown)}"
-                f"{', ...' if self.missing > SHOWN else ''}",
-                mend="add their sequences first, or pass allow_missing=True (--allow-missing) to leave these rows out",
-            )
-        if self._again:
-            raise DuplicateKeyError(
-                f"{self._where}: {self._again} of {total} keys are in the data twice: {', '.join(self._again_shown)}"
-                f"{', ...' if self._again > SHOWN else ''}",
-                mend="an overlay has one row per key; leave these out",
-            )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,11 +11,11 @@ import pyarrow.compute as pc
 
 from dnadesign.usr.contract.arguments import count_of
 from dnadesign.usr.contract.names import TOMBSTONE_NAMESPACE, check_namespace
-from dnadesign.usr.operations._keys import ids_by
-from dnadesign.usr.operations._overlay_rows import BATCH_ROWS, key_kind, stored_keys
-from dnadesign.usr.operations._view import DELETED, file_key
+from dnadesign.usr.operations._overlay_rows import BATCH_ROWS
+from dnadesign.usr.operations._stored_keys import stored_digests
+from dnadesign.usr.operations._view import DELETED
 from dnadesign.usr.storage.key_index import Digests, KeySet, digests_of
-from dnadesign.usr.storage.parquet import read_columns, reading
+from dnadesign.usr.storage.parquet import reading
 from dnadesign.usr.storage.registry_file import load_registry
 from dnadesign.usr.storage.store import Store
 from dnadesign.usr.storage.version import Version
@@ -79,7 +78,7 @@ def _coverage(
     version: Version, namespace: str, *, limit: int | None, include_deleted: bool
 ) -> OverlayCoverage:
     keys = KeySet()
-    for ids, _ in _stored_rows(version, namespace, []):
+    for ids, _ in stored_digests(version, namespace, []):
         keys.add(ids)
     tombstones = None if include_deleted else _Tombstones(version)
     base = version.base
@@ -110,7 +109,7 @@ class _Tombstones:
         self.columns = [DELETED] if DELETED in version.base.footer.schema.names else []
         self._keys = KeySet()
         flags = [np.zeros(0, dtype=np.bool_)]
-        for digests, table in _stored_rows(version, TOMBSTONE_NAMESPACE, [DELETED]):
+        for digests, table in stored_digests(version, TOMBSTONE_NAMESPACE, [DELETED]):
             self._keys.add(digests)
             flags.append(_flags(table.column(DELETED)))
         self._deleted = np.append(np.concatenate(flags), False)
@@ -126,19 +125,3 @@ class _Tombstones:
 
 def _flags(column: pa.Array) -> np.ndarray:
     return pc.fill_null(column, fill_value=False).to_numpy(zero_copy_only=False)
-
-
-def _stored_rows(
-    version: Version, namespace: str, columns: list[str]
-) -> Iterator[tuple[Digests, pa.RecordBatch]]:
-    """The keys of an overlay's rows as ids, with some columns of theirs."""
-    overlay = version.overlays.get(namespace)
-    for file in overlay.files if overlay is not None else ():
-        key = file_key(file)
-        ids_of = ids_by(
-            key_kind(file), lambda names: read_columns(version.base.file, names), where=str(version.dataset)
-        )
-        with reading(file.file, footer=file.footer) as parquet:
-            for batch in parquet.iter_batches(BATCH_ROWS, columns=[key, *columns]):
-                ids = ids_of(stored_keys(batch.column(key), where=f"{file.path}, column {key!r}"))
-                yield digests_of(ids, where=file.path), batch

@@ -20,11 +20,13 @@ from dnadesign.usr.contract.identity import ALPHABETS, validate_alphabet
 from dnadesign.usr.contract.names import nearest
 from dnadesign.usr.contract.records import CORE_COLUMNS, CORE_SCHEMA
 from dnadesign.usr.contract.registry import Registry
+from dnadesign.usr.contract.wording import counted
 from dnadesign.usr.formats.sequence_files import RECORD_FORMATS, format_of, read_sequences
 from dnadesign.usr.formats.tables import Piece
 from dnadesign.usr.operations._deleted import Flags, conflict_mend, deleted_among, deleted_now, deleted_rows
-from dnadesign.usr.operations._import_rows import MAX_LISTED, SHOWN, Defaults, Refusal, Refusals, make_rows
+from dnadesign.usr.operations._import_rows import Defaults, make_rows
 from dnadesign.usr.operations._mutation import Draft, Mutation, RowStream, run
+from dnadesign.usr.operations._refusals import MAX_LISTED, SHOWN, Refusal, Refusals
 from dnadesign.usr.operations._spill import HELD_BYTES, Spool
 from dnadesign.usr.storage.key_index import Digests, KeySet, digests_of, read_ids, repeated
 from dnadesign.usr.storage.registry_file import load_registry
@@ -343,7 +345,7 @@ class ImportFile:
         where = "more than once in the file" if inside else "in the dataset already"
         listed = "; ".join(_shown(d) for d in shown[:SHOWN])
         raise DuplicateIDError(
-            f"{self.path}: {report.skipped} of {report.skipped + report.accepted} rows are duplicates; {where}: "
+            f"{self.path}: {counted(report.skipped, 'duplicate')} in {counted(report.skipped + report.accepted, 'row')}; {where}: "
             f"{listed}{'; ...' if len(shown) > SHOWN else ''}",
             mend=conflict_mend(deleted=report.skipped_deleted > 0),
         )

@@ -19,6 +19,7 @@ from dnadesign.usr.contract.identity import validate_alphabet
 from dnadesign.usr.contract.records import CORE_COLUMNS, CORE_SCHEMA, constant, make_records, times
 from dnadesign.usr.contract.registry import Registry
 from dnadesign.usr.contract.type_values import cast_column
+from dnadesign.usr.contract.wording import part_of
 from dnadesign.usr.operations._deleted import Flags, conflict_mend, deleted_among, deleted_now
 from dnadesign.usr.operations._mutation import Draft, Mutation
 from dnadesign.usr.operations._rows import (
@@ -169,7 +170,7 @@ class AddRows:
                     for i, key in zip(rows, ids, strict=False)
                 )
                 raise DuplicateIDError(
-                    f"{len(rows)} of {self.records.num_rows} rows are {where}: {shown}"
+                    f"{part_of(len(rows), self.records.num_rows, 'row')} {where}: {shown}"
                     f"{', ...' if len(rows) > _SHOWN else ''}",
                     mend=conflict_mend(deleted=bool(deleted.any())),
                 )

@@ -17,6 +17,7 @@ from dnadesign.usr.contract.events import Event
 from dnadesign.usr.contract.layout import part_file
 from dnadesign.usr.contract.records import CORE_COLUMNS
 from dnadesign.usr.contract.registry import Registry
+from dnadesign.usr.contract.wording import counted
 from dnadesign.usr.operations._base_rows import base_batches
 from dnadesign.usr.operations._merge_source import ColumnPolicy, MergeSource, Wanted, open_source
 from dnadesign.usr.operations._mutation import Draft, Mutation, RowStream
@@ -202,7 +203,7 @@ class MergeFrom:
         if len(both) and self.on_duplicate == "error":
             shown = ", ".join(bytes(source.digests[row]).hex() for row in both[:_SHOWN].tolist())
             raise DuplicateIDError(
-                f"{where}: has {len(both)} of the {int(source.alive.sum())} records of {self.other.dir} already: "
+                f"{where}: has {len(both)} of the {counted(int(source.alive.sum()), 'record')} of {self.other.dir} already: "
                 f"{shown}{', ...' if len(both) > _SHOWN else ''}",
                 mend="pass on_duplicate='skip' (--on-duplicate skip) to leave them out, or 'replace' to take their derived values",
             )

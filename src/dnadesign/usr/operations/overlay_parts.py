@@ -29,6 +29,7 @@ from dnadesign.usr.contract.layout import (
 from dnadesign.usr.contract.registry import Registry
 from dnadesign.usr.contract.type_values import cast_column
 from dnadesign.usr.contract.types import describe_type, same_stored_type
+from dnadesign.usr.contract.wording import part_of
 from dnadesign.usr.operations._artifacts import (
     Artifact,
     check_all_used,
@@ -152,7 +153,7 @@ class WritePart:
         for rows, why in ((repeated(digests), "twice in the data"), (covered, "in the namespace already")):
             if rows:
                 raise DuplicateKeyError(
-                    f"{where}: {len(rows)} of {len(ids)} keys are {why}: {shown_keys(ids, rows)}",
+                    f"{where}: {part_of(len(rows), len(ids), 'key')} {why}: {shown_keys(ids, rows)}",
                     mend="an overlay has one row per key; leave these out",
                 )
         if not len(ids):

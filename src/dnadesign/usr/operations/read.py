@@ -12,6 +12,7 @@ import pyarrow as pa
 from dnadesign.usr.contract.arguments import count_of, ids_of
 from dnadesign.usr.contract.errors import MissingKeyError
 from dnadesign.usr.contract.mends import spelled
+from dnadesign.usr.contract.wording import part_of
 from dnadesign.usr.operations._duck import connect as duck_connect
 from dnadesign.usr.operations._duck import told_as_ours
 from dnadesign.usr.operations._few_rows import few_rows
@@ -87,7 +88,7 @@ def _missing(store: Store, missing: list[str], total: int) -> MissingKeyError:
     deleted = set(hidden.column("id").to_pylist())
     strange = [one for one in missing if one not in deleted]
     problems = [
-        f"{len(ids)} of {total} ids are {what}: {', '.join(ids[:SHOWN])}{', ...' * (len(ids) > SHOWN)}"
+        f"{part_of(len(ids), total, 'id')} {what}: {', '.join(ids[:SHOWN])}{', ...' * (len(ids) > SHOWN)}"
         for ids, what in (
             (strange, "not there"),
             ([i for i in missing if i in deleted], "of deleted records"),

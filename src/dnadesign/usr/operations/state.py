@@ -12,6 +12,7 @@ from dnadesign.usr.contract.errors import MissingKeyError, ValidationError
 from dnadesign.usr.contract.mends import spelled
 from dnadesign.usr.contract.names import STATE_NAMESPACE, nearest
 from dnadesign.usr.contract.registry import USR_STATE
+from dnadesign.usr.contract.wording import part_of
 from dnadesign.usr.operations._merge import Query, merged_batches
 from dnadesign.usr.operations._record_values import SetValues, unique_ids
 from dnadesign.usr.operations._view import make_view
@@ -127,7 +128,7 @@ def get_state(store: Store, ids: str | Iterable[str]) -> pa.Table:
     if missing:
         shown = ", ".join([i for i in wanted if i in missing][:5])
         raise MissingKeyError(
-            f"{store.dir}: {len(missing)} of {len(wanted)} ids are not there: {shown}",
+            f"{store.dir}: {part_of(len(missing), len(wanted), 'id')} not there: {shown}",
             mend=spelled("see that the ids are of this dataset; {} shows some", ("head", "usr head")),
         )
     return found

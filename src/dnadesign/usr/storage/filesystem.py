@@ -251,7 +251,7 @@ def unreadable(error: OSError, where: Path) -> StorageError:
     path = error.filename if isinstance(error.filename, str) else str(error.filename or where)
     mends = {
         errno.EACCES: "see who may read the file and enter its folder",
-        errno.EMFILE: "merge the parts of its overlays (usr maintenance overlay-compact), or raise 'ulimit -n'",
+        errno.EMFILE: "merge the parts of its overlays (usr maintenance overlay-compact --namespace NAME --reason TEXT), or raise 'ulimit -n'",
         errno.ENFILE: "this machine has too many files open",
         errno.ENOTDIR: "a file is where a folder should be: move it away",
         errno.EISDIR: "a folder is where a file should be: move it away",

@@ -29,6 +29,7 @@ from dnadesign.usr.contract.errors import (
     StorageError,
 )
 from dnadesign.usr.contract.layout import EVENTS, INTENT, INTENT_SYNCED, PRIVATE, TORN
+from dnadesign.usr.contract.wording import counted
 from dnadesign.usr.storage.filesystem import FileSystem, OpenFile, make_dirs, opened, write_all, write_file
 from dnadesign.usr.storage.intent import Intent, Publish, read_intent
 from dnadesign.usr.storage.log_lines import last_line_end
@@ -257,7 +258,7 @@ def recover(fs: FileSystem, dataset: Path) -> list[str]:
             fs.unlink(dataset / PRIVATE / entry.name)
     dead = remove_dead_staging(fs, dataset)
     if dead:
-        done.append(f"removed {dead} files staged by writers that died before they committed")
+        done.append(f"removed {counted(dead, 'file')} staged by writers that died before they committed")
     return done
 
 
@@ -331,7 +332,7 @@ def _cut_torn_tail(fs: FileSystem, dataset: Path) -> str | None:
         log.truncate(end)
         log.sync()
         _log.warning("%s: cut %d bytes after the last whole event; saved in %s", log.path, size - end, torn)
-        return f"cut {size - end} bytes after the last whole event off the log; they are saved in {torn}"
+        return f"cut {counted(size - end, 'byte')} after the last whole event off the log, saved in {torn}"
     finally:
         log.close()
 

@@ -22,6 +22,7 @@ import pyarrow.compute as pc
 from dnadesign.usr.contract.errors import CorruptFileError, SchemaError
 from dnadesign.usr.contract.layout import META_KEY, RECORDS
 from dnadesign.usr.contract.records import KEY
+from dnadesign.usr.contract.wording import counted
 from dnadesign.usr.storage.checked_blocks import DamagedCache
 from dnadesign.usr.storage.filesystem import OpenFile
 from dnadesign.usr.storage.parquet import Footer, read_footer, reading
@@ -362,7 +363,7 @@ def id_pieces(file: OpenFile, footer: Footer, *, from_row: int = 0) -> Iterator[
     """
     if from_row > footer.rows:
         raise CorruptFileError(
-            f"{file.path}: has {footer.rows} rows, fewer than the {from_row} written before",
+            f"{file.path}: has {counted(footer.rows, 'row')}, fewer than the {from_row} written before",
             mend="restore the file from a backup",
         )
     skipped, group = 0, 0

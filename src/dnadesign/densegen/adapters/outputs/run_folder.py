@@ -95,7 +95,7 @@ class RunFolder:
                 owner = handle.read().strip() or "another process"
                 raise BusyError(
                     f"run {self.path.name}, shard {shard}: {owner} is at work on it",
-                    mend="wait for it, or look with: dense status",
+                    mend="wait for it, or look with: dense status --config FILE",
                 )
             handle.truncate(0)
             handle.write(f"process {os.getpid()} on {os.uname().nodename}\n")
