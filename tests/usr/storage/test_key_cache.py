@@ -7,13 +7,14 @@ from pathlib import Path
 from random import Random
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from benchmarks.bench import NAME, make_dataset, new_parts
 from benchmarks.generated import NAMESPACE
-from dnadesign.usr import Dataset, DuplicateKeyError
+from dnadesign.usr import Dataset, DuplicateKeyError, register_namespace
 from dnadesign.usr.contract.errors import SequencesError
 from dnadesign.usr.contract.layout import KEYS
 from dnadesign.usr.storage.checked_blocks import DamagedCache
@@ -286,6 +287,19 @@ def test_old_files_of_the_cache_go_when_new_ones_come(tmp_path: Path) -> None:
         made.write_overlay_part(NAMESPACE, table)
         kinds = sorted(path.name.partition("-")[0] for path in (made.dir / KEYS).iterdir())
         assert kinds == ["base", NAMESPACE, "index"]
+
+
+def test_a_process_that_made_the_base_does_not_write_its_keys_again_with_every_part(tmp_path: Path) -> None:
+    register_namespace(tmp_path, namespace="score", columns="score__x:float64")
+    dataset = eager(Dataset(tmp_path, "lab").init())
+    ids = dataset.add_sequences(["A" * n for n in range(1, 9)], bio_type="dna", alphabet="dna_4").ids
+    (base,) = (dataset.dir / KEYS).glob("base-*")
+    written = base.stat().st_ino
+    for key in ids[:4]:
+        dataset.write_overlay_part("score", pa.table({"id": [key], "score__x": [1.0]}))
+        assert base.stat().st_ino == written
+    dataset.add_sequences(["ACGT"], bio_type="dna", alphabet="dna_4")
+    assert not base.exists()
 
 
 def test_a_cache_tells_which_part_has_a_row(tmp_path: Path) -> None:

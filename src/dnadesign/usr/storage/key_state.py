@@ -100,7 +100,7 @@ def save(fs: FileSystem, dataset: Path, state: KeyState, rule: SaveRule) -> None
     base = state.base or mark_base(fs, dataset / RECORDS)
     if log is None or base.rows != len(state.index.base):
         return
-    keys_too = rule.wants_keys(state.index)
+    keys_too = rule.wants_keys(state.index, state.saved)
     saved = save_keys(fs, dataset, state.index, state.saved, marks=(log, base), keys_too=keys_too)
     state.saved = saved or state.saved
 

@@ -28,9 +28,9 @@ class SaveRule:
     share: int = 16
     rows_a_file: int = 1 << 16
 
-    def wants_keys(self, index: KeyIndex) -> bool:
-        """Whether the base's keys should be written anew."""
-        stored = index.base.rows_stored
+    def wants_keys(self, index: KeyIndex, saved: Manifest | None) -> bool:
+        """Whether the base's keys should be written anew; they may be on the disk though the index has them in memory."""
+        stored = saved.keys.rows if saved is not None else 0
         return len(index.base) - stored >= max(self.rows, stored // self.share)
 
     def wants(self, index: KeyIndex, saved: Manifest | None, log_end: int) -> bool:
@@ -39,7 +39,7 @@ class SaveRule:
         files, rows = sum(c.new_files for c in changed), sum(c.new_rows for c in changed)
         to_write = sum(len(c.numbers) for c in changed)
         return (
-            self.wants_keys(index)
+            self.wants_keys(index, saved)
             or files >= max(self.files, to_write // self.rows_a_file)
             or rows >= max(self.rows, len(index.base) // self.share)
             or (saved is not None and log_end - saved.log.end >= self.log_bytes)
