@@ -141,6 +141,49 @@ IN_COMMITS: dict[str, tuple[Mutation, tuple[str, ...]]] = {
         ("append",),
     ),
 }
+IN_ORDER: dict[str, tuple[Mutation, tuple[str, ...]]] = {
+    "the log is cut back before the intent goes": (
+        code(
+            journal._roll_back,
+            "        if log is not None:\n",
+            "        fs.unlink(dataset / INTENT)\n        if log is not None:\n",
+        ),
+        ("append",),
+    ),
+    "files are set aside before others get their names": (
+        lambda: rewritten(
+            journal.apply,
+            (
+                "    touched: dict[Path, None] = {}\n",
+                "    touched = {}\n"
+                "    for publish in () if again else intent.publishes:\n"
+                "        make_dirs(fs, (dataset / publish.target).parent)\n"
+                "        fs.rename(dataset / publish.staged, dataset / publish.target)\n",
+            ),
+            (
+                "if not again or fs.stat(dataset / publish.staged) is not None:",
+                "if fs.stat(dataset / publish.staged) is not None:",
+            ),
+        ),
+        ("attach", "dedupe"),
+    ),
+    "the folder that a file gets its name in is synced": (
+        code(journal.apply, "        touched[target.parent] = None\n", ""),
+        ("write_part",),
+    ),
+    "the folder that a file is removed from is synced": (
+        code(journal.apply, "        touched[(dataset / remove.target).parent] = None\n", ""),
+        ("attach", "remove"),
+    ),
+    "what dead writers staged goes after the intent was settled": (
+        code(
+            journal.recover,
+            "    done: list[str] = []\n",
+            "    done: list[str] = []\n    remove_dead_staging(fs, dataset)\n",
+        ),
+        ("append",),
+    ),
+}
 IN_RECOVERY: dict[str, tuple[Mutation, tuple[str, ...]]] = {
     "writing the event's bytes again": (
         code(
@@ -310,7 +353,9 @@ def search(names: tuple[str, ...]) -> Tally:
 
 
 @pytest.mark.parametrize(
-    ("mutation", "names"), [*IN_COMMITS.values(), *IN_RECOVERY.values()], ids=[*IN_COMMITS, *IN_RECOVERY]
+    ("mutation", "names"),
+    [*IN_COMMITS.values(), *IN_ORDER.values(), *IN_RECOVERY.values()],
+    ids=[*IN_COMMITS, *IN_ORDER, *IN_RECOVERY],
 )
 def test_the_search_finds_out_that_a_commit_or_recovery_lacks(
     mutation: Mutation, names: tuple[str, ...], note: Callable[[str, int], None]
