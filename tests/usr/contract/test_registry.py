@@ -218,11 +218,11 @@ def test_a_diff_names_every_column_that_changed() -> None:
 def test_a_diff_shows_whole_namespaces_and_order() -> None:
     x, y = ("mock__x", "int8"), ("mock__y", "int8")
     assert [str(change) for change in diff_namespaces(None, mock(x))] == [
-        "+ mock 1 columns",
+        "+ mock 1 column",
         "+ mock__x int8",
     ]
     assert [str(change) for change in diff_namespaces(mock(x), None)] == [
-        "- mock 1 columns",
+        "- mock 1 column",
         "- mock__x int8",
     ]
     (swapped,) = diff_namespaces(mock(x, y), mock(y, x))
