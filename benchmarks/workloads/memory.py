@@ -16,6 +16,7 @@ _OPERATIONS = {
     "compact": "dataset.compact_overlay('bench', maintenance=True)",
     "materialize": "dataset.materialize(maintenance=True)",
     "validate": "dataset.validate()",
+    "export": "dataset.export(dataset.root / 'exported.parquet')",
 }
 # Not getrusage: its peak begins with that of the process that started this one.
 _PROGRAM = """
