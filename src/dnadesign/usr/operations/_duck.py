@@ -1,7 +1,8 @@
 """A DuckDB connection set up for this library: quiet, bounded, offline, and keeping the base's order.
 
 Rows come out of an outer join in the order of its left side if one thread runs it, the optimizer does not swap the
-sides, and nothing is held back (see ``_base_source``); the readers check that this held (see ``_merge``).
+sides, and nothing is held back (see ``_base_source``); rows of several threads are put in order (see ``_reorder``). The
+readers check that this held (see ``_merge``).
 """
 
 from __future__ import annotations
@@ -26,11 +27,13 @@ _NOT_OURS = "'usr validate' says whether a file is damaged; if none is, please r
 _KEEPS_ORDER = "join_order,build_side_probe_side"
 
 
-def connect(*, in_order: bool) -> duckdb.DuckDBPyConnection:
+def connect(*, keep_order: bool, threads: int | None = None) -> duckdb.DuckDBPyConnection:
     """A connection of its own, in memory.
 
     Args:
-        in_order: Whether joins must keep the order of their left side.
+        keep_order: Whether the left side of a join must be the one whose rows come as they are read: in their order if
+            one thread reads them, piece by piece if there are more.
+        threads: How many threads it may use; as many as there are processors when None.
 
     Raises:
         ValidationError: ``USR_MEMORY_LIMIT`` is no size such as ``2GB``.
@@ -53,8 +56,9 @@ def connect(*, in_order: bool) -> duckdb.DuckDBPyConnection:
             f"{MEMORY_VARIABLE} is {limit!r}: {first_line(error)}", mend="give a size such as 2GB or 500MB"
         ) from error
     connection.execute("SET TimeZone = 'UTC'; SET enable_progress_bar = false")
-    if in_order:
-        connection.execute("SET threads = 1")
+    if threads is not None:
+        connection.execute(f"SET threads = {threads}")
+    if keep_order:
         connection.execute(f"SET disabled_optimizers = '{_KEEPS_ORDER}'")
     return connection
 

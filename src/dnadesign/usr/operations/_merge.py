@@ -12,9 +12,10 @@ import pyarrow as pa
 from dnadesign.usr.contract.errors import DuplicateKeyError, SequencesError
 from dnadesign.usr.contract.names import TOMBSTONE_NAMESPACE
 from dnadesign.usr.contract.type_values import cast_column
+from dnadesign.usr.operations import _reorder
 from dnadesign.usr.operations._base_source import base_sql, paths_sql
 from dnadesign.usr.operations._condition import check_condition, told_with_condition
-from dnadesign.usr.operations._duck import connect, identifier
+from dnadesign.usr.operations._duck import connect, identifier, told_as_ours
 from dnadesign.usr.operations._view import DELETED, JOIN_KEYS, Column, View, check_fits, file_key, key_kind
 from dnadesign.usr.storage.version import Overlay, PinnedFile, Version
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:  # only a name in signatures, see _duck
 
 ROW = "__usr_row"
 KEEP = "__usr_keep"
+_PIECE_ROWS = 1 << 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,12 +116,25 @@ _KEY = "__usr_key"
 def _joined(version: Version, overlay: Overlay) -> str:
     column, normal = JOIN_KEYS[key_kind(version, overlay)]
     key, alias = identifier(file_key(overlay.files[0])), _alias(overlay.namespace)
-    union = "" if _alike(overlay.files) else ", union_by_name=true"
-    source = f"read_parquet({paths_sql(overlay.files)}{union})"
     return (
-        f"LEFT JOIN (SELECT *, {normal.format(key)} AS {_KEY}, true AS {_HAS} FROM {source}) {alias} "
+        f"LEFT JOIN (SELECT *, {normal.format(key)} AS {_KEY}, true AS {_HAS} FROM {_stored(overlay)}) {alias} "
         f"ON {normal.format(f'b.{column}')} = {alias}.{_KEY}"
     )
+
+
+def _stored(overlay: Overlay) -> str:
+    union = "" if _alike(overlay.files) else ", union_by_name=true"
+    return f"read_parquet({paths_sql(overlay.files)}{union})"
+
+
+def _some_key_comes_twice(version: Version) -> bool:
+    with told_as_ours(str(version.dataset)), connect(keep_order=False) as connection:
+        for overlay in version.overlays.values():
+            key = JOIN_KEYS[key_kind(version, overlay)][1].format(identifier(file_key(overlay.files[0])))
+            twice = f"SELECT 1 FROM {_stored(overlay)} GROUP BY {key} HAVING count(*) > 1 LIMIT 1"
+            if connection.execute(twice).fetchall():
+                return True
+    return False
 
 
 def _alike(files: Sequence[PinnedFile]) -> bool:
@@ -148,26 +163,59 @@ def merged_batches(view: View, query: Query, *, batch_size: int) -> Iterator[pa.
     where = str(view.version.dataset)
     check_fits(view, query.columns)
     schema = pa.schema([(c.name, c.type) for c in query.columns])
-    left = query.limit
-    connection = connect(in_order=True)
+    left, last = query.limit, -1
+    if left == 0:
+        return
+    for batch in _numbered(view, query, batch_size):
+        last = _check_order(view, batch.column(0), last, where)
+        keep = batch.column(1)
+        found = _restore(batch if keep.true_count == len(keep) else batch.filter(keep), schema)
+        if left is not None:
+            found = found.slice(0, left)
+            left -= found.num_rows
+        if found.num_rows:
+            yield found
+        if left == 0:
+            return
+
+
+def _numbered(view: View, query: Query, batch_size: int) -> Iterator[pa.RecordBatch]:
+    """The rows of :func:`merge_sql` in base order: of two threads where all rows are wanted, and put back in order."""
+    begin, base = 0, view.version.base.footer
+    if query.shard is None and query.ids is None and query.limit is None and _reorder.may_be_reordered(base):
+        try:
+            yield from _reorder.in_base_order(
+                _joined_rows(view, query, max(batch_size, _PIECE_ROWS), threads=2),
+                base.rows,
+                batch_size=batch_size,
+                most_rows=_reorder.MOST_ROWS,
+                most_bytes=_reorder.MOST_BYTES,
+            )
+            return
+        except _reorder.RowTwice:
+            raise duplicate_keys(view) from None
+        except _reorder.TooMuchWaits as found:
+            begin = found.row  # one thread keeps the order
+    for batch in _joined_rows(view, query, batch_size, threads=1):
+        # Where a beginning is left out, all rows of the base come, and the first one of a batch says how many to skip.
+        done = max(0, begin - batch.column(0)[0].as_py()) if begin and batch.num_rows else 0
+        if done < batch.num_rows:
+            yield batch.slice(done)
+
+
+def _joined_rows(view: View, query: Query, batch_size: int, *, threads: int) -> Iterator[pa.RecordBatch]:
+    """The rows of the query's SQL as they come."""
+    connection = connect(keep_order=True, threads=threads)
     try:
-        sql = merge_sql(connection, view, query, in_order=True)
+        sql = merge_sql(connection, view, query, in_order=threads == 1)
         with told_with_condition(view, query.where):
             reader = connection.sql(sql).to_arrow_reader(batch_size)
-        last = -1
-        while left is None or left > 0:
+        while True:
             with told_with_condition(view, query.where):
                 batch = next(reader, None)
             if batch is None:
                 return
-            last = _check_order(view, batch.column(0), last, where)
-            keep = batch.column(1)
-            found = _restore(batch if keep.true_count == len(keep) else batch.filter(keep), schema)
-            if left is not None:
-                found = found.slice(0, left)
-                left -= found.num_rows
-            if found.num_rows:
-                yield found
+            yield batch
     finally:
         connection.close()
 
@@ -180,7 +228,7 @@ def _check_order(view: View, rows: pa.Array, last: int, where: str) -> int:
     smallest = int(np.diff(numbers, prepend=last).min())
     if smallest > 0:
         return int(numbers[-1])
-    if smallest == 0:
+    if smallest == 0 or _some_key_comes_twice(view.version):  # a join gives second rows behind others
         raise duplicate_keys(view)
     raise SequencesError(
         f"{where}: rows came out of order", mend="this is a fault of the library: please report it"

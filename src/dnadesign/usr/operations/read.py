@@ -122,7 +122,7 @@ def connect(store: Store, *, include_deleted: bool) -> duckdb.DuckDBPyConnection
     version, view, _ = open_view(store)
     try:
         check_fits(view, view.columns)
-        connection = duck_connect(in_order=False)
+        connection = duck_connect(keep_order=False)
         query = Query(columns=tuple(view.columns), include_deleted=include_deleted)
         with told_as_ours(str(store.dir)):
             inner = merge_sql(connection, view, query)

@@ -48,7 +48,7 @@ def summarise(
         picked = tuple(view.pick(columns))
         asked = Query(columns=picked, where=where, include_deleted=include_deleted)
         wanted = ", ".join(["count(*)", *(part for i, c in enumerate(picked) for part in _aggregates(i, c))])
-        connection = connect(in_order=False)
+        connection = connect(keep_order=False)
         try:
             rows = merge_sql(connection, view, asked)
             with told_with_condition(view, where):
