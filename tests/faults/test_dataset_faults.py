@@ -4,10 +4,10 @@ from collections.abc import Callable
 
 import pytest
 
-from dnadesign.usr import register_namespace
+from dnadesign.usr import Dataset, register_namespace
 from dnadesign.usr.storage.registry_file import load_registry
 from dnadesign.usr.testing.simulated import Operation, SimulatedFileSystem
-from tests.faults.changes import ROOT, repeatable_ids
+from tests.faults.changes import ROOT, empty_disk, repeatable_ids
 from tests.faults.datasets import VERBS, Verb, dataset, with_dataset, with_registry
 from tests.faults.verb_search import Search, errors_at
 
@@ -74,3 +74,18 @@ def test_a_registration_is_made_whole_or_not_at_all_and_what_used_it_keeps_it(
     for state in fs.crashes(most=20):
         assert load_registry(ROOT, fs=state) == new
     note("states of real datasets recovered and checked", states)
+
+
+@pytest.mark.parametrize("first", ["a namespace", "a dataset"])
+def test_a_root_that_a_killed_process_made_is_kept_by_whoever_uses_it(first: str) -> None:
+    fs, root = empty_disk(), ROOT / "lab"
+    fs.mkdir(root)  # and then it was killed
+    if first == "a namespace":
+        register_namespace(root, namespace="new", columns="new__x:int64", fs=fs)
+    else:
+        Dataset(root, "set", fs=fs).init()
+    for state in fs.crashes():
+        if first == "a namespace":
+            assert load_registry(root, fs=state).get("new") is not None
+        else:
+            assert Dataset(root, "set", fs=state).info().rows == 0

@@ -19,7 +19,7 @@ from dnadesign.usr.contract.registry import (
     diff_namespaces,
     given_columns,
 )
-from dnadesign.usr.storage.filesystem import REAL, FileSystem, make_dirs, replace_file
+from dnadesign.usr.storage.filesystem import REAL, FileSystem, keep_root, make_dirs, replace_file
 from dnadesign.usr.storage.lock import DEFAULT_TIMEOUT, check_locks_exclude, exclusive_lock
 from dnadesign.usr.storage.paths import path_of
 from dnadesign.usr.storage.registry_edit import edit_registry
@@ -97,6 +97,7 @@ def register_namespace(
     root = path_of(root, what="root")
     try:
         make_dirs(fs, root)
+        keep_root(fs, root)
     except OSError as error:
         raise StorageError(
             f"{root}: cannot be made: {error.strerror}",
@@ -183,8 +184,7 @@ def _write(fs: FileSystem, path: Path, data: bytes) -> None:
 def _keep(fs: FileSystem, path: Path) -> None:
     """Have the registry that is there on the disk: whoever wrote it may have been killed before it was."""
     try:
-        with contextlib.suppress(PermissionError):  # the root may be open to its owner only
-            fs.sync_dir(path.parent)
+        keep_root(fs, path.parent)
     except OSError as error:
         raise _unsure(path, error) from error
 

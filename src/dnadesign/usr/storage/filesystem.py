@@ -335,6 +335,13 @@ def make_dirs(fs: FileSystem, path: Path, *, sure_below: Path | None = None) -> 
     fs.sync_dir(path.parent)
 
 
+def keep_root(fs: FileSystem, root: Path) -> None:
+    """Have a root and the names in it on the disk: whoever made them may have been killed before they were."""
+    for folder in (root.parent, root):
+        with contextlib.suppress(PermissionError):  # it may be open to its owner only
+            fs.sync_dir(folder)
+
+
 def replace_file(fs: FileSystem, path: Path, data: bytes, *, suffix: str) -> None:
     """Put new bytes in place of a file in one durable step; ``suffix`` makes the hidden name unique."""
     hidden = path.with_name(f".{path.name}.{suffix}")

@@ -18,7 +18,7 @@ from dnadesign.usr.contract.events import DatasetRef
 from dnadesign.usr.contract.layout import EVENTS, RECORDS
 from dnadesign.usr.contract.names import check_dataset_id
 from dnadesign.usr.storage.batch_index import BatchIndex
-from dnadesign.usr.storage.filesystem import REAL, FileStat, FileSystem, opened, told_unreadable
+from dnadesign.usr.storage.filesystem import REAL, FileStat, FileSystem, keep_root, opened, told_unreadable
 from dnadesign.usr.storage.journal import log_length, recover
 from dnadesign.usr.storage.known_footers import KnownFooters
 from dnadesign.usr.storage.lock import DEFAULT_TIMEOUT, check_locks_exclude, exclusive_lock
@@ -186,8 +186,7 @@ class Store:
     def keep_registry(self, registry_hash: str) -> None:
         """Have the registry in force on the disk before a change relies on it: its writer may not have come to that."""
         if self._registry_kept != registry_hash:
-            with contextlib.suppress(PermissionError):  # the root may be open to its owner only
-                self.fs.sync_dir(self.root)
+            keep_root(self.fs, self.root)
             self._registry_kept = registry_hash
 
     def keys(self) -> KeyState:
