@@ -44,7 +44,7 @@ pytest: $(SETUP) ## run the tests
 	$(BIN)/pytest -n $(WORKERS)
 
 soak: $(SETUP) ## look for crashes, faults and races that lose something, for MINUTES (default 120)
-	$(BIN)/python -m tests.faults.soak --minutes $(MINUTES) --processes $(WORKERS)
+	$(BIN)/python -m tests.faults.soak --minutes $(MINUTES) --processes $(WORKERS) --kept .soaked.npy
 
 demo: $(SETUP) ## design sequences, store them, watch the notifications arrive
 	$(BIN)/python -m dnadesign.demo

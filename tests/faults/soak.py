@@ -7,7 +7,7 @@ Each process goes round the same circle until the time is up, somebody stops it,
 history of changes, one more change broken in every way, the same with the real verbs of a real dataset, readers between
 the writers of another random history, real writers that are really killed, now and then a crowd of them. The totals are
 printed every minute and in the end, also after Ctrl-C or SIGTERM; the exit status is 1 if anything did not hold.
-``--again`` repeats one turn by what a violation says of it.
+``--kept`` adds up the states of several soaks; ``--again`` repeats one turn by what a violation says of it.
 """
 
 import argparse
@@ -27,6 +27,7 @@ from multiprocessing import get_context
 from multiprocessing.process import BaseProcess
 from multiprocessing.queues import Queue
 from multiprocessing.synchronize import Event
+from pathlib import Path
 from queue import Empty
 from random import Random
 
@@ -213,6 +214,8 @@ class Totals:
     marks: np.ndarray = field(default_factory=lambda: np.empty(0, dtype=np.int64))
     fresh: list[np.ndarray] = field(default_factory=list)
     largest: int = 0
+    earlier: np.ndarray = field(default_factory=lambda: np.empty(0, dtype=np.int64))
+    kept: Path | None = None
 
     def add(self, result: Result) -> None:
         counts, fresh, problems, largest = result
@@ -228,13 +231,28 @@ class Totals:
         self.marks = np.unique(np.concatenate([self.marks, *self.fresh]))
         self.fresh = []
         counts = sorted({**self.counts, "distinct states": len(self.marks)}.items())
+        if self.kept is not None:
+            every = np.union1d(self.earlier, self.marks)
+            counts.append(("with those of earlier soaks", len(every)))
+            hidden = self.kept.with_name(f".{self.kept.name}.new")
+            with hidden.open("wb") as file:
+                np.save(file, every, allow_pickle=False)
+            hidden.replace(self.kept)
         found = ", ".join(f"{count:,} {name}" for name, count in counts)
         minutes = (time.monotonic() - self.begun) / 60
         sys.stdout.write(f"{what} {minutes:.1f} minutes: {found} ({self.largest} MB a process at most)\n")
         sys.stdout.flush()
 
 
-def soak(*, minutes: float, processes: int, seed: int) -> int:
+def earlier_marks(kept: Path | None) -> np.ndarray:
+    """The states that earlier soaks looked at, as they left them in a file."""
+    if kept is None or not kept.exists():
+        return np.empty(0, dtype=np.int64)
+    found: np.ndarray = np.load(kept, allow_pickle=False)
+    return found
+
+
+def soak(*, minutes: float, processes: int, seed: int, kept: Path | None = None) -> int:
     """Look until the time is up; the exit status."""
     os.environ["PYTHONHASHSEED"] = "0"  # so that all processes mark equal states alike
     until, context = time.monotonic() + 60 * minutes, get_context("spawn")
@@ -253,7 +271,7 @@ def soak(*, minutes: float, processes: int, seed: int) -> int:
     ]
     for worker in workers:
         worker.start()
-    totals = collect(workers, results, stop)
+    totals = collect(workers, results, stop, Totals(kept=kept, earlier=earlier_marks(kept)))
     broken = [worker.exitcode for worker in workers if worker.exitcode]
     if broken:
         sys.stderr.write(f"processes ended with {broken}\n")
@@ -261,9 +279,9 @@ def soak(*, minutes: float, processes: int, seed: int) -> int:
     return 1 if totals.counts["violations"] or broken else 0
 
 
-def collect(workers: list[BaseProcess], results: "Queue[Result]", stop: Event) -> Totals:
+def collect(workers: list[BaseProcess], results: "Queue[Result]", stop: Event, totals: Totals) -> Totals:
     """Add up what the processes find until they have ended; the first violation ends all."""
-    totals, told = Totals(), time.monotonic()
+    told = time.monotonic()
     while True:
         alive = any(
             worker.is_alive() for worker in workers
@@ -285,10 +303,13 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--minutes", type=float, default=120)
     parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--seed", type=int, default=int(time.time()))
+    parser.add_argument("--kept", type=Path, help="add up the states of several soaks in this file")
     parser.add_argument("--again", nargs=2, metavar=("TURN", "SEED"), help="repeat one turn")
     options = parser.parse_args(arguments)
     if options.again is None:
-        return soak(minutes=options.minutes, processes=options.processes, seed=options.seed)
+        return soak(
+            minutes=options.minutes, processes=options.processes, seed=options.seed, kept=options.kept
+        )
     once, seed = {turn.__name__: turn for turn in {*TURNS}}[options.again[0]], int(options.again[1])
     turn = Turn(Random(seed), lambda: False, set())
     problems = take(once, turn, seed)
