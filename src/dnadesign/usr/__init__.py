@@ -39,6 +39,9 @@ if TYPE_CHECKING:  # the same names, for type checkers; at run time __getattr__ 
         EventLogError as EventLogError,
     )
     from dnadesign.usr.contract.errors import (
+        InputFileNotFound as InputFileNotFound,
+    )
+    from dnadesign.usr.contract.errors import (
         LockTimeout as LockTimeout,
     )
     from dnadesign.usr.contract.errors import (
@@ -174,7 +177,7 @@ _ERRORS = (
     "AlphabetError", "BatchConflict", "CommitOutcomeUnknown", "ConcurrentChangeError", "CorruptFileError",
     "DatasetNotFound", "DuplicateIDError", "DuplicateKeyError", "EventLogError", "LockTimeout",
     "MaintenanceRequired", "MissingKeyError", "NamespaceError", "NamespaceNotFound", "OverlayLayoutError",
-    "RegistryError", "SchemaError", "SequencesError", "StorageError", "UnsupportedFilesystem", "ValidationError",
+    "InputFileNotFound", "RegistryError", "SchemaError", "SequencesError", "StorageError", "UnsupportedFilesystem", "ValidationError",
 )  # fmt: skip
 
 _HOMES = {

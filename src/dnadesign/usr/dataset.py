@@ -257,10 +257,15 @@ class Dataset(BaseMethods, OverlayMethods, StateMethods, ReadingMethods, EventMe
         )
 
     def head(
-        self, n: int = 10, *, columns: Sequence[str] | None = None, include_deleted: bool = False
+        self,
+        n: int = 10,
+        *,
+        columns: Sequence[str] | None = None,
+        where: str | None = None,
+        include_deleted: bool = False,
     ) -> pa.Table:
-        """The first ``n`` rows, merged, in base order."""
-        return _ops.read.head(self._store, n, columns=columns, include_deleted=include_deleted)
+        """The first ``n`` rows (that fulfil a condition as for :meth:`scan`), merged, in base order."""
+        return _ops.read.head(self._store, n, columns=columns, where=where, include_deleted=include_deleted)
 
     def get(
         self, ids: str | Sequence[str], *, columns: Sequence[str] | None = None, include_deleted: bool = False

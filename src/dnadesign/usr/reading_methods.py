@@ -107,8 +107,9 @@ class ReadingMethods:
     def describe(
         self, columns: Sequence[str] | None = None, *, where: str | None = None, include_deleted: bool = False
     ) -> pa.Table:
-        """Summarise columns: one row each with type, count, nulls, distinct values (about), min, max and mean.
+        """Summarise columns: one row each with type, count, nulls, distinct values, min, max and mean.
 
+        ``exact`` says whether the distinct values are counted; in large datasets their number is an estimate.
         ``min`` and ``max`` are texts, null for nested and binary columns; ``mean`` is null where there are no numbers.
 
         Args:

@@ -85,9 +85,9 @@ def test_attach_refuses_what_does_not_fit_and_changes_nothing(
 
 
 def test_a_file_that_is_not_there_is_told_by_name(more: str, program: Usr, filled: Dataset) -> None:
-    result = program.run("attach", DATASET, "nope.csv", "--namespace", more, status=1)
+    result = program.run("attach", DATASET, "nope.csv", "--namespace", more, status=4)
     assert "nope.csv" in result.err
-    assert "No such file" in result.err
+    assert "no such file" in result.err
 
 
 def test_inside_a_dataset_only_the_file_need_be_named(

@@ -40,7 +40,7 @@ def test_ids_may_come_from_a_file_or_from_stdin(
     monkeypatch.setattr("sys.stdin", io.StringIO(ids[0]))
     program.run("restore", DATASET, "--ids-from", "-")
     assert shown(program) == ids[:2]
-    assert "nothing.txt" in program.run("delete", DATASET, "--ids-from", "nothing.txt", status=1).err
+    assert "nothing.txt" in program.run("delete", DATASET, "--ids-from", "nothing.txt", status=4).err
     (program.folder / "x.bin").write_bytes(b"\xff\xfe\x00")
     assert "is no text" in program.run("delete", DATASET, "--ids-from", "x.bin", status=3).err
 

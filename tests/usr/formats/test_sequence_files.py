@@ -135,7 +135,7 @@ def test_a_format_can_be_given_where_the_ending_tells_none(tmp_path: Path) -> No
 
 
 def test_a_file_that_is_not_there_is_a_typed_error(tmp_path: Path) -> None:
-    with pytest.raises(StorageError, match=r"nowhere\.fa: No such file"):
+    with pytest.raises(StorageError, match=r"nowhere\.fa: no such file"):
         list(read_sequences(tmp_path / "nowhere.fa"))
 
 

@@ -25,10 +25,10 @@ def test_each_column_is_described_with_its_registered_type(dataset: Dataset) -> 
     found = described(dataset)
     assert list(found) == dataset.schema().names
     assert found["length"] == {
-        "type": "int32", "count": 4, "nulls": 0, "distinct": 3, "min": "2", "max": "4", "mean": 3.0,
+        "type": "int32", "count": 4, "nulls": 0, "distinct": 3, "exact": True, "min": "2", "max": "4", "mean": 3.0,
     }  # fmt: skip
     assert found["score__x"] == {
-        "type": "float64", "count": 2, "nulls": 2, "distinct": 2, "min": "0.0", "max": "1.0", "mean": 0.5,
+        "type": "float64", "count": 2, "nulls": 2, "distinct": 2, "exact": True, "min": "0.0", "max": "1.0", "mean": 0.5,
     }  # fmt: skip
     assert (found["bio_type"]["min"], found["bio_type"]["distinct"], found["bio_type"]["mean"]) == (
         "dna",
@@ -43,9 +43,13 @@ def test_each_column_is_described_with_its_registered_type(dataset: Dataset) -> 
 
 def test_an_empty_dataset_and_columns_without_values_can_be_described(dataset: Dataset) -> None:
     found = described(dataset, "length", "score__x")
-    assert found["length"] == {"type": "int32", "count": 0, "nulls": 0, "distinct": 0} | dict.fromkeys(
-        ("min", "max", "mean")
-    )
+    assert found["length"] == {
+        "type": "int32",
+        "count": 0,
+        "nulls": 0,
+        "distinct": 0,
+        "exact": True,
+    } | dict.fromkeys(("min", "max", "mean"))
     add(dataset, "A")
     assert described(dataset, "score__x")["score__x"]["nulls"] == 1
 

@@ -169,7 +169,7 @@ def merge(
 
     With them come their derived values. The other dataset is only read. A copy of the base of before is kept.
     """
-    given, other = dataset_and_other(words)
+    given, other = dataset_and_other(words, root)
     found, source = open_dataset(root, given), open_dataset(root, other)
     names = split_names(columns) or ["all"]
     wanted = names[0] if len(names) == 1 and names[0] in {"all", "shared", "none"} else names

@@ -167,37 +167,59 @@ def namespace_names(root_option: str | None) -> list[str]:
         return []
 
 
-def dataset_and_file(words: Sequence[str]) -> tuple[str | None, str]:
+def dataset_and_file(words: Sequence[str], root_option: str | None) -> tuple[str | None, str]:
     """``[DATASET] FILE`` as the two; the dataset is None where it is left out.
 
     Raises:
         UsageProblem: There are more words than that.
     """
-    return _dataset_and(words, "FILE")
+    return _dataset_and(words, root_option, "FILE")
 
 
-def dataset_and_pattern(words: Sequence[str]) -> tuple[str | None, str]:
+def dataset_and_pattern(words: Sequence[str], root_option: str | None) -> tuple[str | None, str]:
     """``[DATASET] PATTERN`` likewise.
 
     Raises:
         UsageProblem: There are more words than that.
     """
-    return _dataset_and(words, "PATTERN")
+    return _dataset_and(words, root_option, "PATTERN")
 
 
-def dataset_and_other(words: Sequence[str]) -> tuple[str | None, str]:
+def dataset_and_other(words: Sequence[str], root_option: str | None) -> tuple[str | None, str]:
     """``[DATASET] OTHER`` likewise.
 
     Raises:
         UsageProblem: There are more words than that.
     """
-    return _dataset_and(words, "OTHER")
+    return _dataset_and(words, root_option, "OTHER")
 
 
-def _dataset_and(words: Sequence[str], what: str) -> tuple[str | None, str]:
+def _dataset_and(words: Sequence[str], root_option: str | None, what: str) -> tuple[str | None, str]:
     if len(words) > 2:
         raise UsageProblem(f"expected [DATASET] {what}, found {len(words)} words: {' '.join(words)}")
-    return (None, words[0]) if len(words) == 1 else (words[0], words[1])
+    if len(words) == 2:
+        return words[0], words[1]
+    if _names_a_dataset(words[0], root_option) and (what == "FILE" or not _is_in_a_dataset(root_option)):
+        raise UsageProblem(
+            f"{words[0]} is a dataset, and no {what} is given", mend=f"give both: {words[0]} {what}"
+        )
+    return None, words[0]
+
+
+def _names_a_dataset(word: str, root_option: str | None) -> bool:
+    """Whether a word is the id, or the path of the folder, of a dataset that is there."""
+    root = given_root(root_option) or _root_around_here()
+    folders = [Path(word).expanduser(), *([root / word] if root is not None else [])]
+    return any(is_dataset_folder(folder) for folder in folders)
+
+
+def _is_in_a_dataset(root_option: str | None) -> bool:
+    """Whether the dataset may be left out here."""
+    try:
+        _here(root_option)
+    except UsageProblem:
+        return False
+    return True
 
 
 def dataset_and_ids(words: Sequence[str] | None, ids_from: Path | None) -> tuple[str | None, list[str]]:
@@ -221,6 +243,10 @@ def dataset_and_ids(words: Sequence[str] | None, ids_from: Path | None) -> tuple
 def _lines_of(file: Path) -> list[str]:
     try:
         text = sys.stdin.read() if str(file) == "-" else file.read_text(encoding="utf-8-sig")
+    except FileNotFoundError as error:
+        raise usr.InputFileNotFound(
+            f"{file}: no such file", mend="see that its name and folder are right"
+        ) from error
     except OSError as error:
         raise usr.StorageError(
             f"{file}: cannot be read: {error.strerror}", mend="see that the file is there and may be read"

@@ -83,7 +83,7 @@ def import_(
     may have the other columns of the base: bio_type, alphabet, source, created_at. All rows become visible at once, or
     none. A dry run that finds something wrong has exit status 1.
     """
-    given, file = dataset_and_file(words)
+    given, file = dataset_and_file(words, root)
     found = open_dataset(root, given)
     out = Output(format)
     with out.working(f"importing {file}"):
@@ -101,6 +101,8 @@ def import_(
         )
     _show_rows(out, report)
     counts = f"{report.accepted} accepted, {report.skipped} skipped, {report.refused} refused"
+    for note in report.notes if out.for_people else ():
+        out.say(f"note: {on_command_line(note)}")
     if out.for_people and report.skipped_deleted:
         out.say(
             f"{report.skipped_deleted} of the skipped are in the dataset, deleted: usr restore brings them back"
@@ -196,7 +198,7 @@ def attach(
     null. Records and columns that the file does not give keep their values. All rows are attached, or none. A dry run
     that finds something wrong has exit status 1.
     """
-    given, file = dataset_and_file(words)
+    given, file = dataset_and_file(words, root)
     found = open_dataset(root, given)
     out = Output(format)
     with out.working(f"attaching {file}"):

@@ -156,6 +156,13 @@ FileColumns = Annotated[
 
 IncludeDeleted = Annotated[bool, typer.Option("--include-deleted", help="Also records that are deleted.")]
 
+AllColumns = Annotated[
+    bool,
+    typer.Option(
+        "--all-columns", help="In a table, show also those of deletions and state that have no values."
+    ),
+]
+
 Reason = Annotated[
     str, typer.Option("--reason", metavar="TEXT", help="Why; it stands in the event log.", show_default=False)
 ]

@@ -8,6 +8,7 @@ import typer
 
 from dnadesign.usr.cli.context import dataset_and_ids, open_dataset
 from dnadesign.usr.cli.options import (
+    AllColumns,
     AllowMissing,
     Columns,
     DataFormat,
@@ -16,9 +17,11 @@ from dnadesign.usr.cli.options import (
     IdsFrom,
     IncludeDeleted,
     Root,
+    Where,
     split_names,
 )
 from dnadesign.usr.cli.output import Output
+from dnadesign.usr.cli.own_columns import without_empty
 from dnadesign.usr.cli.plain_help import PlainCommand, examples
 from dnadesign.usr.contract.wording import counted
 
@@ -31,7 +34,9 @@ app = typer.Typer(rich_markup_mode=None)
 @app.command(
     cls=PlainCommand,
     epilog=examples(
-        "usr head lab/promoters -n 3", "usr head lab/promoters -c id,densegen__plan --format csv"
+        "usr head lab/promoters -n 3",
+        "usr head lab/promoters --where 'length > 60'",
+        "usr head lab/promoters -c id,densegen__plan --format csv",
     ),
 )
 def head(
@@ -39,7 +44,9 @@ def head(
     *,
     rows: Annotated[int, typer.Option("--rows", "-n", min=0, metavar="N", help="How many.")] = 10,
     columns: Columns = None,
+    where: Where = None,
     include_deleted: IncludeDeleted = False,
+    all_columns: AllColumns = False,
     root: Root = None,
     format: DataFormat = "table",
 ) -> None:
@@ -48,8 +55,13 @@ def head(
     A terminal shows as many columns as it has room for; into a pipe or a file all of them go, whole.
     """
     names = split_names(columns)
-    table = open_dataset(root, dataset).head(rows, columns=names, include_deleted=include_deleted)
-    Output(format).rows(table, named=names is not None)
+    table = open_dataset(root, dataset).head(
+        rows, columns=names, where=where, include_deleted=include_deleted
+    )
+    out = Output(format)
+    if out.for_people and names is None and not (all_columns or include_deleted):
+        table = without_empty(table)
+    out.rows(table, named=names is not None)
 
 
 @app.command(

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import typer
 
 from dnadesign.usr.cli.context import dataset_and_file, dataset_and_pattern, open_dataset
 from dnadesign.usr.cli.options import (
+    AllColumns,
     Columns,
     DataFormat,
     DatasetAndPattern,
@@ -19,6 +20,7 @@ from dnadesign.usr.cli.options import (
     split_names,
 )
 from dnadesign.usr.cli.output import Output
+from dnadesign.usr.cli.own_columns import is_own
 from dnadesign.usr.cli.plain_help import PlainCommand, examples
 from dnadesign.usr.contract.wording import counted
 
@@ -62,7 +64,7 @@ def grep(
 
     Places are 0-based and half-open, on the stored strand. The exit status is 1 if nothing matches.
     """
-    given, pattern = dataset_and_pattern(words)
+    given, pattern = dataset_and_pattern(words, root)
     names = split_names(columns)
     out = Output(format)
     dataset = open_dataset(root, given)
@@ -91,18 +93,33 @@ def describe(
     columns: Columns = None,
     where: Where = None,
     include_deleted: IncludeDeleted = False,
+    all_columns: AllColumns = False,
     root: Root = None,
     format: DataFormat = "table",
 ) -> None:
     """Summarise the columns.
 
-    Shows of each how many values it has, how many differ, the least, the greatest and the mean.
+    Shows of each how many values it has, how many differ (~ where that is an estimate, in large datasets), the least,
+    the greatest and the mean.
     """
     found = open_dataset(root, dataset)
     out = Output(format)
     with out.working(f"summarising {found.name}"):
         table = found.describe(split_names(columns), where=where, include_deleted=include_deleted)
-    out.rows(table, named=True)
+    # Arrow: the other commands' help does without it.
+    from dnadesign.usr.cli.values import plain_rows
+
+    rows, names = list(plain_rows(table)), table.schema.names
+    if out.for_people:
+        rows = _for_people(rows, every=all_columns or include_deleted or columns is not None)
+        names.remove("exact")
+    out.records(rows, columns=names, named=True)
+
+
+def _for_people(rows: list[dict[str, Any]], *, every: bool) -> list[dict[str, Any]]:
+    """What people see of a summary: ``~`` before estimates, and no empty columns of usr's own unless they asked."""
+    shown = [row for row in rows if every or not (is_own(row["column"]) and row["max"] in {None, "false"})]
+    return [row if row["exact"] else {**row, "distinct": f"~{row['distinct']}"} for row in shown]
 
 
 @app.command(
@@ -133,7 +150,7 @@ def export(
 
     The file is there whole or not at all; - is the standard output. It is compressed if its name ends in .gz or .zst.
     """
-    given, target = dataset_and_file(words)
+    given, target = dataset_and_file(words, root)
     dataset = open_dataset(root, given)
     out = Output(format)
     with out.working(f"exporting {dataset.name}"):

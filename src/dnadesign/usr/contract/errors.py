@@ -20,6 +20,7 @@
     |-- CommitOutcomeUnknown             commit_outcome_unknown   1
     |-- CorruptFileError                 corrupt_file             1
     |-- StorageError                     storage                  1
+    |   `-- InputFileNotFound            file_not_found           4
     `-- UnsupportedFilesystem            unsupported_filesystem   3
 
 A handler tells apart by class what it can do about an error: mend the input (``ValidationError``), wait and
@@ -186,6 +187,13 @@ class StorageError(SequencesError):
     """The operating system refused a file operation; the dataset is as it was."""
 
     code = "storage"
+
+
+class InputFileNotFound(StorageError):
+    """A file to be read that is not there."""
+
+    code = "file_not_found"
+    exit_status = 4
 
 
 class UnsupportedFilesystem(SequencesError):

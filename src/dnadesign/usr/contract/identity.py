@@ -19,6 +19,24 @@ ALPHABETS: dict[str, tuple[str, str]] = {
 }
 WHITE_SPACE = " \t\n\r\x0b\x0c"
 _SYMBOLS = {name: frozenset(symbols + symbols.lower()) for name, (_, symbols) in ALPHABETS.items()}
+_GAPS = "-._~"
+_BASES = {
+    "R": "AG",
+    "Y": "CT",
+    "S": "CG",
+    "W": "AT",
+    "K": "GT",
+    "M": "AC",
+    "B": "CGT",
+    "D": "AGT",
+    "H": "ACT",
+    "V": "ACG",
+}
+_AMBIGUOUS = {
+    "dna": {code: " or ".join(bases) for code, bases in _BASES.items()},
+    "rna": {code: " or ".join(bases.replace("T", "U")) for code, bases in _BASES.items()},
+    "protein": {"B": "D or N", "Z": "E or Q", "J": "I or L"},
+}
 
 
 def compute_id(bio_type: str, sequence: str) -> str:
@@ -86,7 +104,7 @@ def normalize_sequence(sequence: str, bio_type: str, alphabet: str) -> str:
         raise AlphabetError("the sequence is empty", mend="leave the row out or give its sequence")
     problem = symbol_problem(trimmed, alphabet)
     if problem is not None:
-        raise AlphabetError(problem, mend=symbol_mend(alphabet))
+        raise AlphabetError(problem, mend=symbol_mend(trimmed, alphabet))
     return trimmed
 
 
@@ -99,13 +117,22 @@ def symbol_problem(sequence: str, alphabet: str) -> str | None:
     return None
 
 
-def symbol_mend(alphabet: str) -> str:
-    """What to do about a symbol outside an alphabet."""
-    wider = {
-        "dna_4": "dna_5 also takes N",
-        "rna_4": "rna_5 also takes N",
-        "protein_20": "protein_21 also takes X",
-    }
-    return (
-        f"mend the sequence, or choose another alphabet{f': {wider[alphabet]}' if alphabet in wider else ''}"
-    )
+def symbol_mend(sequence: str, alphabet: str) -> str:
+    """What to do about a sequence with a symbol outside its alphabet: what the first such symbol most likely is."""
+    kind, allowed = ALPHABETS[alphabet][0], _SYMBOLS[alphabet]
+    symbol = next((s for s in sequence if s not in allowed), "").upper()
+    wider = [n for n, (of, symbols) in ALPHABETS.items() if of == kind and symbol and symbol in symbols]
+    if wider:
+        return f"mend the sequence, or choose another alphabet: {wider[0]} also takes {symbol}"
+    if symbol and symbol in _GAPS:
+        return "remove the gaps of the alignment: a stored sequence has none"
+    if symbol in _AMBIGUOUS[kind] and allowed.union("NXnx", _AMBIGUOUS[kind]).issuperset(sequence.upper()):
+        meaning = _AMBIGUOUS[kind][symbol]
+        substitute = {"dna": "dna_5 takes N", "rna": "rna_5 takes N", "protein": "protein_21 takes X"}[kind]
+        return f"{symbol} is an ambiguity code ({meaning}), which no alphabet takes: resolve it; {substitute} in its place"
+    if symbol == "*":
+        return "* is a stop: end the protein before it"
+    fitting = [name for name, symbols in _SYMBOLS.items() if symbols.issuperset(sequence)]
+    if fitting:
+        return f"mend the sequence, or choose the alphabet that it fits: {fitting[0]} (bio_type {ALPHABETS[fitting[0]][0]})"
+    return "mend the sequence; no alphabet takes it"

@@ -106,7 +106,7 @@ def find_problems(
 def _problem(sequence: str, alphabet: str) -> tuple[str, str | None]:
     if not sequence:
         return "the sequence is empty", "leave the row out or give its sequence"
-    return symbol_problem(sequence, alphabet) or "unreadable", symbol_mend(alphabet)
+    return symbol_problem(sequence, alphabet) or "unreadable", symbol_mend(sequence, alphabet)
 
 
 def constant(value: str, count: int, *, name: str) -> pa.Array:

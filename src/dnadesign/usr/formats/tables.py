@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from dnadesign.usr.contract.errors import CorruptFileError, SchemaError, ValidationError
+from dnadesign.usr.contract.mends import spelled
 from dnadesign.usr.contract.type_values import cast_column
 from dnadesign.usr.contract.types import is_list
 from dnadesign.usr.contract.wording import counted
@@ -236,6 +237,7 @@ def _delimited_pieces(path: Path, delimiter: str, refuse: Refuse | None) -> Iter
                 mend="see that it is the right file; without a header, add one",
             )
         _check_header(path, header)
+        _check_separator(path, header, delimiter)
         cells: list[list[str]] = []
         lines: list[int] = []
         for line, row in rows:
@@ -268,6 +270,24 @@ def _numbered(path: Path, reader: Any) -> Iterator[tuple[int, list[str]]]:
             return
         if row:
             yield reader.line_num, row
+
+
+_SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs"}
+
+
+def _check_separator(path: Path, header: list[str], delimiter: str) -> None:
+    """Refuse a header that is a single name, with separators of another kind in it."""
+    other = max(_SEPARATORS, key=header[0].count)
+    if len(header) > 1 or other not in header[0]:
+        return
+    mend = {
+        "\t": spelled("name the format: {}", ("format='tsv'", "--file-format tsv")),
+        ",": spelled("name the format: {}", ("format='csv'", "--file-format csv")),
+    }
+    raise SchemaError(
+        f"{path}, line 1: its columns are separated by {_SEPARATORS[other]}, where {_SEPARATORS[delimiter]} are expected",
+        mend=mend.get(other, "save it again with commas between the columns"),
+    )
 
 
 def _check_header(path: Path, header: list[str]) -> None:

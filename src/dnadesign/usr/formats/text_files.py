@@ -12,7 +12,7 @@ from typing import TextIO
 
 import pyarrow as pa
 
-from dnadesign.usr.contract.errors import CorruptFileError, SchemaError, StorageError
+from dnadesign.usr.contract.errors import CorruptFileError, InputFileNotFound, SchemaError, StorageError
 
 COMPRESSIONS = (".gz", ".zst")
 
@@ -82,7 +82,9 @@ def _damaged(path: Path, why: object) -> CorruptFileError:
 
 
 def unreadable(path: Path, error: OSError) -> StorageError:
-    """The error for an input file that the system does not let us read."""
+    """The error for an input file that is not there, or that the system does not let us read."""
+    if isinstance(error, FileNotFoundError):
+        return InputFileNotFound(f"{path}: no such file", mend="see that its name and folder are right")
     return StorageError(f"{path}: {error.strerror or error}", mend="see that the file is there and readable")
 
 

@@ -17,6 +17,7 @@ from dnadesign.usr.contract.content import Digest, digest_table, digest_text
 from dnadesign.usr.contract.errors import AlphabetError, DuplicateIDError, SchemaError
 from dnadesign.usr.contract.events import Event
 from dnadesign.usr.contract.identity import ALPHABETS, validate_alphabet
+from dnadesign.usr.contract.mends import Mend, spelled
 from dnadesign.usr.contract.names import nearest
 from dnadesign.usr.contract.records import CORE_COLUMNS, CORE_SCHEMA
 from dnadesign.usr.contract.registry import Registry
@@ -24,6 +25,7 @@ from dnadesign.usr.contract.wording import counted
 from dnadesign.usr.formats.sequence_files import RECORD_FORMATS, format_of, read_sequences
 from dnadesign.usr.formats.tables import Piece
 from dnadesign.usr.operations._deleted import Flags, conflict_mend, deleted_among, deleted_now, deleted_rows
+from dnadesign.usr.operations._import_notes import ImportNotes
 from dnadesign.usr.operations._import_rows import Defaults, make_rows
 from dnadesign.usr.operations._mutation import Draft, Mutation, RowStream, run
 from dnadesign.usr.operations._refusals import MAX_LISTED, SHOWN, Refusal, Refusals
@@ -81,6 +83,7 @@ class ImportReport:
         dry_run: Whether nothing was changed.
         ok: Whether the import went through; for a dry run, whether it would.
         skipped_deleted: How many of the skipped rows are in the dataset, deleted.
+        notes: What is worth a look though nothing is wrong with it, such as proteins that look like DNA.
     """
 
     path: str
@@ -93,6 +96,7 @@ class ImportReport:
     dry_run: bool
     ok: bool
     skipped_deleted: int = 0
+    notes: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """For machine-readable output."""
@@ -105,6 +109,7 @@ class ImportReport:
             "refused": self.refused,
             "refusals": [refusal.to_dict() for refusal in self.refusals],
             "duplicates": [duplicate.to_dict() for duplicate in self.duplicates],
+            "notes": list(self.notes),
             "dry_run": self.dry_run,
             "ok": self.ok,
         }
@@ -128,6 +133,7 @@ class ImportFile:
     rows: Spool = field(init=False)
     refusals: Refusals = field(init=False, default_factory=Refusals)
     given_times: bool = field(init=False, default=False)
+    notes: ImportNotes = field(init=False, default_factory=ImportNotes)
     _digests: list[Digests] = field(init=False, default_factory=list)
     _numbers: list[Any] = field(init=False, default_factory=list)
 
@@ -158,6 +164,7 @@ class ImportFile:
     def _add(self, records: pa.Table, numbers: Any) -> None:
         self._digests.append(digests_of(records.column("id"), where=str(self.path)))
         self._numbers.append(numbers)
+        self.notes.look(records)
         self.rows.add(records)
         if self.rows.held_bytes > HELD_BYTES:
             self.rows.flush()
@@ -173,13 +180,6 @@ class ImportFile:
         self.kind = format_of(self.path, given=self.format)
         if self.columns is not None:
             texts_of(mapping_of(self.columns, what="columns").values(), what="columns")
-        for name in self.columns or {}:
-            if name not in CORE_COLUMNS:
-                meant = nearest(name, CORE_COLUMNS)
-                raise SchemaError(
-                    f"columns: {name!r} is not a column of the base",
-                    mend=f"did you mean {meant!r}?" if meant else f"it has {', '.join(CORE_COLUMNS)}",
-                )
 
     def _defaults(self) -> Defaults:
         bio_type = self.bio_type
@@ -195,6 +195,7 @@ class ImportFile:
     def _names(self, piece: Piece, defaults: Defaults) -> dict[str, str]:
         """The core columns that a piece fills, with their names in the file."""
         if self.columns is not None:
+            self._check_renamed(self.columns, piece)
             names = {core: name for core, name in self.columns.items() if name in piece.names}
             missing = [name for core, name in self.columns.items() if core not in names]
         else:
@@ -211,12 +212,28 @@ class ImportFile:
                 raise self._unsaid(name)
         return names
 
+    def _check_renamed(self, columns: Mapping[str, str], piece: Piece) -> None:
+        """Refuse columns of the file that are to become ones that the base does not have."""
+        for core, name in columns.items():
+            if core not in CORE_COLUMNS:
+                wanted = nearest(core, CORE_COLUMNS) or "sequence"
+                raise SchemaError(
+                    f"columns: {core!r} is not a column of the base ({', '.join(CORE_COLUMNS)}); the file has "
+                    f"{', '.join(piece.names) or 'no columns'}",
+                    mend=Mend(
+                        f"say which is which: columns={{{wanted!r}: {name!r}}}",
+                        f"say which is which: --columns {name}={wanted}",
+                    ),
+                )
+
     def _no_column(self, name: str, piece: Piece) -> SchemaError:
-        meant = nearest(name, piece.names)
+        likely = nearest(name, piece.names) or next((n for n in piece.names if n not in CORE_COLUMNS), "NAME")
         return SchemaError(
             f"{self.path}: has no column {name!r}; there are {', '.join(piece.names) or 'none'}",
-            mend=f"did you mean {meant!r}? " * bool(meant)
-            + "say which column is which: columns={'sequence': ...} (--columns NAME=sequence)",
+            mend=Mend(
+                f"say which column is which: columns={{'sequence': {likely!r}}}",
+                f"say which column is which: --columns {likely}=sequence",
+            ),
         )
 
     def _unknown(self, name: str) -> SchemaError:
@@ -225,8 +242,10 @@ class ImportFile:
             f"{self.path}: column {name!r} is not a column of the base ({', '.join(CORE_COLUMNS)})",
             mend=f"did you mean {meant!r}?"
             if meant
-            else "name the columns to take: columns={'sequence': 'sequence', ...} (--columns sequence), "
-            "then attach the others as an overlay",
+            else spelled(
+                "name the columns to take: {}, then attach the others as an overlay",
+                ("columns=dict(sequence='sequence', ...)", "--columns sequence"),
+            ),
         )
 
     def _unsaid(self, name: str) -> AlphabetError:
@@ -234,7 +253,7 @@ class ImportFile:
         said = "" if self.kind in RECORD_FORMATS else f"has no column {name!r}, and "
         return AlphabetError(
             f"{self.path}: {said}nothing says which {name} its records are of; it is never guessed",
-            mend=f"pass {name}=... (--{name.replace('_', '-')}): one of {known}",
+            mend=Mend(f"pass {name}=..., one of {known}", f"pass --{name.replace('_', '-')}, one of {known}"),
         )
 
     def content(self, digest: Digest) -> None:
@@ -312,6 +331,7 @@ class ImportFile:
             dry_run=self.dry_run,
             ok=not conflicts and (self.on_invalid == "skip" or not self.refusals.count),
             skipped_deleted=int(deleted.sum()),
+            notes=self.notes.told(digests, base, refused=self.refusals.count),
         )
         return new, report
 

@@ -17,7 +17,7 @@ from dnadesign.usr.operations._duck import connect as duck_connect
 from dnadesign.usr.operations._duck import told_as_ours
 from dnadesign.usr.operations._few_rows import few_rows
 from dnadesign.usr.operations._merge import KEEP, ROW, Query, duplicate_keys, merge_sql, merged_batches
-from dnadesign.usr.operations._scan import BATCH_ROWS, open_view
+from dnadesign.usr.operations._scan import BATCH_ROWS, open_view, scan
 from dnadesign.usr.operations._view import View, check_fits
 from dnadesign.usr.storage.event_log import read_all_events
 from dnadesign.usr.storage.key_index import digests_of
@@ -36,9 +36,17 @@ _SHOW_DELETED = spelled(
 _LOOK = spelled("see that the ids are of this dataset; {} shows some", ("head", "usr head"))
 
 
-def head(store: Store, n: int, *, columns: Sequence[str] | None, include_deleted: bool) -> pa.Table:
-    """The first ``n`` rows in base order: the base says which, then the overlays are asked for those only."""
+def head(
+    store: Store, n: int, *, columns: Sequence[str] | None, where: str | None = None, include_deleted: bool
+) -> pa.Table:
+    """The first ``n`` rows in base order: the base says which, then the overlays are asked for those only.
+
+    With a condition, the first ones that fulfil it, found by a scan that ends there.
+    """
     count_of(n, what="head: rows")
+    if where is not None:
+        found = scan(store, columns, where=where, include_deleted=include_deleted, limit=n)
+        return found.read_all()
     short = few_rows(store, columns=columns, include_deleted=include_deleted, first=n)
     if short is not None:
         return short

@@ -16,6 +16,9 @@ from dnadesign.usr.operations._scan import open_view
 from dnadesign.usr.operations._view import Column
 from dnadesign.usr.storage.store import Store
 
+EXACT_ROWS = 250_000
+"""Up to so many rows of the base the values that differ are counted; beyond, where it would cost, they are estimated."""
+
 SUMMARY_SCHEMA = pa.schema(
     [
         ("column", pa.string()),
@@ -23,6 +26,7 @@ SUMMARY_SCHEMA = pa.schema(
         ("count", pa.int64()),
         ("nulls", pa.int64()),
         ("distinct", pa.int64()),
+        ("exact", pa.bool_()),
         ("min", pa.string()),
         ("max", pa.string()),
         ("mean", pa.float64()),
@@ -47,7 +51,9 @@ def summarise(
     with version:
         picked = tuple(view.pick(columns))
         asked = Query(columns=picked, where=where, include_deleted=include_deleted)
-        wanted = ", ".join(["count(*)", *(part for i, c in enumerate(picked) for part in _aggregates(i, c))])
+        exact = version.base.footer.rows <= EXACT_ROWS
+        parts = [part for i, c in enumerate(picked) for part in _aggregates(i, c, exact=exact)]
+        wanted = ", ".join(["count(*)", *parts])
         connection = connect(keep_order=False)
         try:
             rows = merge_sql(connection, view, asked)
@@ -58,7 +64,8 @@ def summarise(
             connection.close()
     values: dict[str, Any] = next(iter(plain_rows(found)))
     total = values["count_star()"]
-    return pa.Table.from_pylist([_row(i, c, values, total) for i, c in enumerate(picked)], SUMMARY_SCHEMA)
+    rows_found = [_row(i, c, values, total, exact=exact) for i, c in enumerate(picked)]
+    return pa.Table.from_pylist(rows_found, SUMMARY_SCHEMA)
 
 
 def _is_plain(kind: pa.DataType) -> bool:
@@ -70,9 +77,10 @@ def _is_number(kind: pa.DataType) -> bool:
     return bool(pa.types.is_integer(kind) or pa.types.is_floating(kind))
 
 
-def _aggregates(number: int, column: Column) -> list[str]:
+def _aggregates(number: int, column: Column, *, exact: bool) -> list[str]:
     name = identifier(column.name)
-    wanted = [f"count({name}) AS n{number}", f"approx_count_distinct({name}) AS d{number}"]
+    differing = f"count(DISTINCT {name})" if exact else f"approx_count_distinct({name})"
+    wanted = [f"count({name}) AS n{number}", f"{differing} AS d{number}"]
     if _is_plain(column.type):
         wanted += [f"min({name}) AS l{number}", f"max({name}) AS h{number}"]
     if _is_number(column.type):
@@ -80,7 +88,7 @@ def _aggregates(number: int, column: Column) -> list[str]:
     return wanted
 
 
-def _row(number: int, column: Column, values: dict[str, Any], total: int) -> dict[str, Any]:
+def _row(number: int, column: Column, values: dict[str, Any], total: int, *, exact: bool) -> dict[str, Any]:
     count = values[f"n{number}"]
     mean = values.get(f"m{number}")
     return {
@@ -89,6 +97,7 @@ def _row(number: int, column: Column, values: dict[str, Any], total: int) -> dic
         "count": count,
         "nulls": total - count,
         "distinct": min(values[f"d{number}"], count),
+        "exact": exact or values[f"d{number}"] == 0,
         "min": _text(values.get(f"l{number}")),
         "max": _text(values.get(f"h{number}")),
         "mean": None if mean is None else float(mean),  # JSON's words for NaN and infinity are Python's too
