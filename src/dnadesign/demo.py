@@ -19,7 +19,8 @@ from typing import Any
 
 DATASET = "designs/demo"
 MARK = ".made-by-demo"
-COLUMNS = "sequence,densegen__plan,densegen__used_tf_counts,densegen__promoters,densegen__gc_total"
+COLUMNS = "sequence,densegen__plan,densegen__gc_total"  # no wider than a terminal
+WIDTH = 100
 _WEBHOOK = "DEMO_WEBHOOK"
 
 
@@ -82,10 +83,14 @@ def main() -> int:
                 f"usr validate {DATASET} --root {root}",
             ),
             (
-                "Sequences and their metadata, merged",
+                "Sequences and some of their metadata, merged (usr schema shows all columns)",
                 f"usr head {DATASET} --root {root} -n 4 --columns {COLUMNS}",
             ),
-            ("The last events", f"usr events tail {DATASET} --root {root} -n 3 --format json"),
+            ("The last events", f"usr events tail {DATASET} --root {root} -n 3"),
+            (
+                "The last one again, as programs read it (cut here; the line is whole in the log)",
+                f"usr events tail {DATASET} --root {root} -n 1 --format json",
+            ),
             (
                 "Tell a webhook what happened to the run",
                 f"notify usr-events watch --dataset {DATASET} --root {root} --url-env {_WEBHOOK} "
@@ -106,11 +111,18 @@ def main() -> int:
 
 
 def _run(command: str, webhook: str) -> int:
-    """Run one of the console scripts beside this interpreter."""
+    """Run one of the console scripts beside this interpreter; long lines of JSON are cut."""
     program, *arguments = shlex.split(command)
     script = Path(sys.executable).with_name(program)
     environment = os.environ | {_WEBHOOK: webhook}
-    return subprocess.run([str(script), *arguments], env=environment, check=False).returncode
+    if "json" not in arguments:
+        return subprocess.run([str(script), *arguments], env=environment, check=False).returncode
+    done = subprocess.run(
+        [str(script), *arguments], env=environment, check=False, stdout=subprocess.PIPE, text=True
+    )
+    for line in done.stdout.splitlines():
+        print(line if len(line) <= WIDTH else f"{line[: WIDTH - 1]}…", flush=True)
+    return done.returncode
 
 
 def _show(receiver: Receiver) -> None:

@@ -212,3 +212,14 @@ def test_arguments_that_are_asked_for_are_shown_as_json_and_not_as_python(tmp_pa
     (message,) = told(log, FoldPolicy(include=Include(args=True)))
     assert dict(message.facts)["args.plans"] == '{"a": [1, null]}'
     assert dict(message.facts)["args.config"] == "x.yaml"
+
+
+def test_a_start_says_whether_the_run_begins_or_goes_on(tmp_path: Path) -> None:
+    assert titles(
+        tmp_path,
+        event("densegen_started", number=0, metrics={"done": 0, "quota": 30}),
+        event("densegen_started", number=90, metrics={"done": 20, "quota": 30}),
+    ) == [
+        "densegen run r1 started on demo/lexA, 30 sequences to make",
+        "densegen run r1 resumed on demo/lexA: 20 of 30 sequences",
+    ]

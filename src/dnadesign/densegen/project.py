@@ -32,7 +32,7 @@ from dnadesign.densegen.operations.checking import Finding, check_names, check_p
 from dnadesign.densegen.operations.design_arrays import design_arrays
 from dnadesign.densegen.operations.health import Health
 from dnadesign.densegen.operations.libraries import PlanPool, plan_pool
-from dnadesign.densegen.operations.outcome import RunOutcome, log_end, log_failure
+from dnadesign.densegen.operations.outcome import RunOutcome, log_end, log_failure, log_start
 from dnadesign.densegen.operations.previewing import PlanPreview, preview
 from dnadesign.densegen.operations.probing import Probe, probe
 from dnadesign.densegen.operations.pwm_sites import draw_sites
@@ -97,6 +97,7 @@ class Project:
             read_attempts(self.run_folder.path).select(["plan", "status"]).to_pylist(),
             shards=manifest["shards"] if manifest else None,
             at_work=self.run_folder.at_work(),
+            last=self.store().last_news(),
             unreferenced_artifacts=self.store().unreferenced_artifacts(),
         )
 
@@ -230,10 +231,14 @@ def start_run(
     with folder.locked(shard), ExitStack() as stack:
         stored = _begin(project, folder, store, start=start, shard=shard)
         store.prepare()
-        if any(plan.left for plan in preview(project.config, project.plan_pools(), stored, shard=shard)):
+        previews = preview(project.config, project.plan_pools(), stored, shard=shard)
+        begins = any(plan.left for plan in previews)
+        if begins:
             solver_version = stack.enter_context(solvers).wait_ready().version
             folder.write_manifest(manifest(project, shard, solver_version=solver_version))
         _check_manifest(project, folder, shard)
+        if begins:
+            log_start(store, shard, {one.plan: (one.quota - one.left, one.quota) for one in previews})
         campaign = Campaign(
             config=project.config,
             pools=project.plan_pools(),

@@ -104,6 +104,10 @@ def test_each_flush_is_one_transaction_of_rows_and_one_part_under_a_name_of_its_
 
 def test_the_log_tells_how_the_run_went(finished: Path) -> None:
     told = {event.action: event for event in events(finished)}
+    news = [event for event in events(finished) if event.action.startswith("densegen_")]
+    assert (news[0].action, news[-1].action) == ("densegen_started", "densegen_completed")
+    assert news[0].metrics == {"done": 0, "quota": 11}
+    assert news[0].args["plans"]["first"] == {"done": 0, "quota": 6}
     assert told["densegen_health"].actor.run_id == "run"
     completed = told["densegen_completed"]
     assert completed.metrics["done"] == completed.metrics["quota"] == 11
@@ -287,6 +291,14 @@ def test_an_interrupt_writes_what_is_finished_and_a_resume_goes_on(tmp_path: Pat
     dataset(config).validate()
     assert 0 < len(made(config)) < 65
     assert events(config)[-1].args["reason"] == "interrupted"
+    shown = other_command("status", config).stdout
+    assert f"; interrupted at {events(config)[-1].timestamp_utc[:10]} " in shown
+    made_before = len(made(config))
+    write_workspace(tmp_path, **{"plans.0.quota": made_before + 1, "output.chunk_size": 2})
+    assert dense(config, "--resume").returncode == 0
+    starts = [event for event in events(config) if event.action == "densegen_started"]
+    assert [event.metrics["done"] for event in starts] == [0, made_before]
+    assert "interrupted" not in other_command("status", config).stdout
 
 
 def _named(labels: Any) -> list[dict[str, str]]:

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import os
+import shlex
 import sys
-from collections.abc import Callable
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
 import typer
+from typer.exceptions import TyperException
+from typer.main import get_command
 
 from dnadesign._version import __version__
+from dnadesign.densegen.cli.config_path import config_path
 from dnadesign.densegen.cli.output import Format
-from dnadesign.densegen.contract.errors import DensegenError
+from dnadesign.densegen.contract.errors import ConfigError, DensegenError
 
 app = typer.Typer(
     name="dense",
@@ -22,8 +26,14 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 _INTERRUPTED = 130
+_COMPLETION_VARIABLE = "_DENSE_COMPLETE"
 
-Config = Annotated[Path, typer.Option("--config", "-c", help="The config file.", metavar="FILE")]
+Config = Annotated[
+    Path | None, typer.Argument(help="The config file, or its folder.", metavar="CONFIG", show_default=False)
+]
+ConfigOption = Annotated[
+    Path | None, typer.Option("--config", "-c", help="The config file, in another way.", metavar="FILE")
+]
 ShardOption = Annotated[str, typer.Option("--shard", help="Part I of N (0-based) of the run.", metavar="I/N")]
 FormatOption = Annotated[Format, typer.Option("--format", help="How to print.")]
 RunId = Annotated[str | None, typer.Option("--run-id", help="Use this run id instead of the config's.")]
@@ -46,23 +56,56 @@ def _root(
 
 def main() -> None:
     """Entry point of the console script."""
-    app()
+    sys.exit(run_line(sys.argv[1:]))
 
 
-def _guarded(work: Callable[[], int]) -> None:
-    """Run a command; a user's mistake gets a message and a status, not a traceback."""
+def run_line(args: Sequence[str]) -> int:
+    """Run a command line, given without the program's name; a user's mistake gets a message and a status."""
     try:
-        status = work()
+        status = _invoke(list(args))
         sys.stdout.flush()
-    except BrokenPipeError:  # the reader has seen enough; without this the interpreter complains at its end
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        raise typer.Exit(0) from None
     except DensegenError as error:
         print(f"error: {error}", file=sys.stderr)
-        raise typer.Exit(error.exit_status) from None
-    except KeyboardInterrupt:
-        raise typer.Exit(_INTERRUPTED) from None
-    raise typer.Exit(status)
+        return error.exit_status
+    except TyperException as error:
+        print(_usage_words(error), file=sys.stderr)
+        return error.exit_code
+    except (KeyboardInterrupt, typer.Abort):
+        print(f"interrupted; {_how_to_go_on(args)}", file=sys.stderr)
+        return _INTERRUPTED
+    except BrokenPipeError:  # the reader has seen enough; without this the interpreter complains at its end
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    return status if isinstance(status, int) else 0
+
+
+def _invoke(args: list[str]) -> object:
+    """Run the command; not by calling it, for that would turn an interrupt into a bare status."""
+    command = get_command(app)
+    if _COMPLETION_VARIABLE in os.environ:
+        command.main(args, prog_name="dense")
+    try:
+        with command.make_context("dense", args) as context:
+            return command.invoke(context)
+    except typer.Exit as end:
+        return end.exit_code
+
+
+def _usage_words(error: TyperException) -> str:
+    """What was wrong with what was typed; the help where nothing was."""
+    context = getattr(error, "ctx", None)
+    if context is not None and error.format_message() == context.get_help():
+        return error.format_message()
+    path = context.command_path if context is not None else "dense"
+    return f"error: {error.format_message()}\nmend: see {path} --help"
+
+
+def _how_to_go_on(args: Sequence[str]) -> str:
+    """The command that does what the interrupted one has left."""
+    if args[:1] != ["run"]:
+        return f"to try again: {shlex.join(['dense', *args])}"
+    words = ["dense", *(word for word in args if word not in {"--resume", "--fresh"}), "--resume"]
+    return f"what is written stays; to go on: {shlex.join(words)}"
 
 
 @app.command()
@@ -88,12 +131,14 @@ def init(
     # What each command needs is imported when it runs: --help stays quick without solver, Arrow and DuckDB.
     from dnadesign.densegen.cli.workspace import make_workspace
 
-    _guarded(lambda: make_workspace(folder, sites=sites, tf_column=tf_column, site_column=site_column))
+    raise typer.Exit(make_workspace(folder, sites=sites, tf_column=tf_column, site_column=site_column))
 
 
 @app.command()
 def run(
-    config: Config,
+    config: Config = None,
+    option: ConfigOption = None,
+    *,
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on where the run stands, or begin it.")
     ] = False,
@@ -109,12 +154,18 @@ def run(
     """
     from dnadesign.densegen.cli.run import run_config  # heavy: pydantic, Arrow, usr
 
-    _guarded(lambda: run_config(config, resume=resume, fresh=fresh, shard=shard, run_id=run_id))
+    raise typer.Exit(
+        run_config(
+            config_path(config, option, command="run"), resume=resume, fresh=fresh, shard=shard, run_id=run_id
+        )
+    )
 
 
 @app.command()
 def validate(
-    config: Config,
+    config: Config = None,
+    option: ConfigOption = None,
+    *,
     probe: Annotated[bool, typer.Option("--probe", help="Also solve a few libraries of each plan.")] = False,
 ) -> None:
     """Check a config and its inputs.
@@ -125,12 +176,17 @@ def validate(
     """
     from dnadesign.densegen.cli.checking import validate_config  # heavy, see init
 
-    _guarded(lambda: validate_config(config, probe=probe))
+    raise typer.Exit(validate_config(config_path(config, option, command="validate"), probe=probe))
 
 
 @app.command()
 def plan(
-    config: Config, shard: ShardOption = "0/1", run_id: RunId = None, form: FormatOption = Format.TABLE
+    config: Config = None,
+    option: ConfigOption = None,
+    *,
+    shard: ShardOption = "0/1",
+    run_id: RunId = None,
+    form: FormatOption = Format.TABLE,
 ) -> None:
     """Show what a run would do, without solving.
 
@@ -138,11 +194,19 @@ def plan(
     """
     from dnadesign.densegen.cli.checking import show_plan  # heavy, see init
 
-    _guarded(lambda: show_plan(config, shard=shard, run_id=run_id, form=form))
+    raise typer.Exit(
+        show_plan(config_path(config, option, command="plan"), shard=shard, run_id=run_id, form=form)
+    )
 
 
 @app.command()
-def status(config: Config, run_id: RunId = None, form: FormatOption = Format.TABLE) -> None:
+def status(
+    config: Config = None,
+    option: ConfigOption = None,
+    *,
+    run_id: RunId = None,
+    form: FormatOption = Format.TABLE,
+) -> None:
     """Show how far a run is.
 
     The exit status is 0 when its quotas are reached, else 1.
@@ -151,13 +215,16 @@ def status(config: Config, run_id: RunId = None, form: FormatOption = Format.TAB
     """
     from dnadesign.densegen.cli.looking import show_status  # heavy, see init
 
-    _guarded(lambda: show_status(config, run_id=run_id, form=form))
+    raise typer.Exit(show_status(config_path(config, option, command="status"), run_id=run_id, form=form))
 
 
 @app.command()
 def inspect(
-    config: Config,
-    design: Annotated[str | None, typer.Argument(help="Beginning of a design's id.", metavar="[ID]")] = None,
+    words: Annotated[
+        list[str] | None,
+        typer.Argument(help="The config, and the beginning of a design's id.", metavar="[CONFIG] [ID]"),
+    ] = None,
+    option: ConfigOption = None,
     *,
     plan: Annotated[str | None, typer.Option("--plan", help="Only designs of this plan.")] = None,
     count: Annotated[int, typer.Option("-n", help="How many to show.", min=1)] = 3,
@@ -173,14 +240,26 @@ def inspect(
     """
     from dnadesign.densegen.cli.looking import inspect_designs  # heavy, see init
 
-    _guarded(
-        lambda: inspect_designs(config, design=design, plan=plan, count=count, picture=picture, run_id=run_id)
+    config, design = _config_and_design(words or [], option)
+    raise typer.Exit(
+        inspect_designs(config, design=design, plan=plan, count=count, picture=picture, run_id=run_id)
     )
+
+
+def _config_and_design(words: list[str], option: Path | None) -> tuple[Path, str | None]:
+    """Of the words of ``dense inspect``: the config, unless the option has it, and then a design."""
+    first = None if option is not None or not words else Path(words[0])
+    ids = words if first is None else words[1:]
+    if len(ids) > 1:
+        raise ConfigError("one design at a time", mend="dense inspect CONFIG ID, or -n COUNT for several")
+    return config_path(first, option, command="inspect"), ids[0] if ids else None
 
 
 @app.command()
 def report(
-    config: Config,
+    config: Config = None,
+    option: ConfigOption = None,
+    *,
     out: Annotated[
         Path | None,
         typer.Option("--out", "-o", help="The file to write; report.html in the run's folder if not given."),
@@ -195,7 +274,7 @@ def report(
     """
     from dnadesign.densegen.cli.reporting import write_report  # heavy, see init
 
-    _guarded(lambda: write_report(config, out=out, run_id=run_id))
+    raise typer.Exit(write_report(config_path(config, option, command="report"), out=out, run_id=run_id))
 
 
 @app.command()
@@ -210,7 +289,7 @@ def schema(
     """
     from dnadesign.densegen.cli.checking import print_schema  # heavy, see init
 
-    _guarded(lambda: print_schema(markdown=markdown))
+    raise typer.Exit(print_schema(markdown=markdown))
 
 
 if __name__ == "__main__":

@@ -28,11 +28,15 @@ def validate_config(path: Path, *, probe: bool) -> int:
     sites = sum(len(pool.parts) for pool in project.pools.values())
     plans = project.config.plans
     print(
-        f"{path}: valid; {len(plans)} plans, {sum(plan.quota for plan in plans)} designs of "
+        f"{path}: valid; {_counted(len(plans), 'plan')}, {sum(plan.quota for plan in plans)} designs of "
         f"{project.config.target.length} bases, {sites} sites",
         file=sys.stderr,
     )
     return _probe(project) if probe else 0
+
+
+def _counted(number: int, unit: str) -> str:
+    return f"{number} {unit}{'' if number == 1 else 's'}"
 
 
 def _probe(project: Project) -> int:
@@ -53,7 +57,7 @@ def _probe(project: Project) -> int:
     for one in probes:
         if one.mends is not None:
             print(f"plan {one.plan}: library {one.library_index} has no packing", file=sys.stderr)
-            print(f"  mend: {in_words(one.mends)}", file=sys.stderr)
+            print(f"mend: {in_words(one.mends)}", file=sys.stderr)
         elif not one.good and one.result != EndReason.INFEASIBLE and one.detail:
             print(
                 f"plan {one.plan}: library {one.library_index}: {one.result}: {one.detail}", file=sys.stderr

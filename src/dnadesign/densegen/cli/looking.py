@@ -23,12 +23,13 @@ def show_status(path: Path, *, run_id: str | None, form: Format) -> int:
     project = open_project(path, run_id=run_id)
     status = project.status()
     if form is Format.JSON:
-        print_json(asdict(status) | {"complete": status.complete})
+        print_json(asdict(status) | {"complete": status.complete, "stopped": status.stopped})
         return 0 if status.complete else 1
     shards = f", {status.shards} shards" if (status.shards or 1) > 1 else ""
     at_work = f"; at work: {', '.join(status.at_work)}" if status.at_work else ""
+    stopped = f"; {status.stopped}" if status.stopped else ""
     started = "" if status.started else "; not started"
-    print(f"run {status.run_id} into {status.dataset}{shards}{at_work}{started}")
+    print(f"run {status.run_id} into {status.dataset}{shards}{at_work}{started}{stopped}")
     print_table([asdict(plan) for plan in status.plans])
     if status.unreferenced_artifacts:
         prune = shlex.join(

@@ -96,7 +96,7 @@ def _summary(outcome: RunOutcome, root: Path, *, again: str) -> None:
     for plan in outcome.plans:
         if plan.mends is not None:
             print(f"  plan {plan.plan} met libraries that have no packing", file=out)
-            print(f"    mend: {in_words(plan.mends)}; then begin again with --fresh", file=out)
+            print(f"  mend: {in_words(plan.mends)}; then begin again with --fresh", file=out)
     if outcome.hopeless:
         print("  quota not reached; going on would try the same libraries again", file=out)
     elif not outcome.complete:

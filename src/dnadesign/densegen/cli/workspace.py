@@ -31,27 +31,32 @@ def make_workspace(
 
     Raises:
         RefusedError: The folder has something in it.
+        NotFoundError: There is no such table.
         InputError: The table of sites does not fit.
         ConfigError: Columns are named and no table.
     """
     if sites is None and (tf_column or site_column):
         raise ConfigError("--tf-column and --site-column say what is in the table of --sites FILE")
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise RefusedError(f"{folder} is there and not empty", mend="name a folder that is new or empty")
     if sites is None:
         contents = {name: (_SHIPPED / name).read_bytes() for name in _FILES}
     else:
         contents = _own(folder, sites, tf_column=tf_column, site_column=site_column)
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise RefusedError(f"{folder} is there and not empty", mend="name a folder that is new or empty")
     folder.mkdir(parents=True, exist_ok=True)
     for name, content in contents.items():
         (folder / name).write_bytes(content)
     config = folder / _FILES[0]
     open_project(config)  # what is written here is valid
     print(f"made {folder} with {' and '.join(contents)}", file=sys.stderr)
-    if sites is not None:
-        print(f"look into {config}: what to make stands there; then try it:", file=sys.stderr)
-        print(f"  {shlex.join(['dense', 'validate', '-c', str(config), '--probe'])}", file=sys.stderr)
-    print(f"next: {shlex.join(['dense', 'run', '-c', str(config)])}", file=sys.stderr)
+    run = shlex.join(["dense", "run", "-c", str(config)])
+    if sites is None:
+        print(f"next: {run}", file=sys.stderr)
+        return 0
+    print("next:", file=sys.stderr)
+    print(f"  1. look into {config}: what to make stands there", file=sys.stderr)
+    print(f"  2. try it: {shlex.join(['dense', 'validate', '-c', str(config), '--probe'])}", file=sys.stderr)
+    print(f"  3. make it: {run}", file=sys.stderr)
     return 0
 
 
@@ -64,6 +69,11 @@ def _own(folder: Path, sites: Path, *, tf_column: str | None, site_column: str |
         site=site_column,
         table=str(sites),
         command=shlex.join(["dense", "init", str(folder), "--sites", str(sites)]),
+    )
+    print(
+        f"{sites}: factor from column {columns.tf!r}, site from column {columns.tfbs!r}; "
+        "if that is wrong: --tf-column NAME --site-column NAME",
+        file=sys.stderr,
     )
     name = sites.name if sites.name != _FILES[0] else "sites.csv"
     spec = SitesInput(name="mine", kind="sites", path=name, format=form, columns=columns)

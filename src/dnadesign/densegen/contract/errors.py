@@ -4,7 +4,7 @@ DensegenError                 densegen_error       1
 |-- ConfigError               config               2    the config file cannot be used as it is
 |-- InputError                input                2    an input file cannot be used as it is
 |-- RefusedError              refused              3    a rule stands against what was asked for
-|-- NotFoundError             not_found            4    a run, plan or design that is not there
+|-- NotFoundError             not_found            4    a file, run, plan or design that is not there
 |-- BusyError                 busy                 5    another process does this very run
 |-- SolverUnavailableError    solver_unavailable   3    the backend does not run on this machine
 `-- StoreError                store                *    the usr dataset refused; status as usr gives it
@@ -33,7 +33,7 @@ class DensegenError(Exception):
 
     def __str__(self) -> str:
         """The message, with the mend behind it where there is one."""
-        return f"{self.message}\n  mend: {self.mend}" if self.mend else self.message
+        return f"{self.message}\nmend: {self.mend}" if self.mend else self.message
 
 
 class ConfigError(DensegenError):
@@ -58,7 +58,7 @@ class RefusedError(DensegenError):
 
 
 class NotFoundError(DensegenError):
-    """A run, plan or design that is not there."""
+    """A file, run, plan or design that was named and is not there."""
 
     code = "not_found"
     exit_status = 4

@@ -12,6 +12,10 @@ from dnadesign.densegen.contract.design import Design
 from dnadesign.densegen.contract.errors import DensegenError
 from dnadesign.densegen.contract.solving import JobEnd, Solution, SolveRequest
 
+STARTED_ACTION = "densegen_started"
+COMPLETED_ACTION = "densegen_completed"
+FAILED_ACTION = "densegen_failed"
+
 type Json = bool | int | float | str | Sequence[Json] | Mapping[str, Json] | None
 
 
@@ -60,6 +64,15 @@ class PlanProgress:
     done: int = 0
     attempts: int = 0
     failures: Mapping[str, int] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RunNews:
+    """A start or end of a run: the event's action, its reason where it has one, and when (ISO 8601, UTC)."""
+
+    action: str
+    reason: str
+    at: str
 
 
 class DesignStore(Protocol):

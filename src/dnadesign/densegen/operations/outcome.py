@@ -7,13 +7,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from dnadesign.densegen.contract.batches import Shard
-from dnadesign.densegen.contract.errors import DensegenError
-from dnadesign.densegen.contract.ports import DesignStore, Json, PlanProgress
+from dnadesign.densegen.contract.errors import DensegenError, StoreError
+from dnadesign.densegen.contract.ports import (
+    COMPLETED_ACTION,
+    FAILED_ACTION,
+    STARTED_ACTION,
+    DesignStore,
+    Json,
+    PlanProgress,
+)
 from dnadesign.densegen.operations.campaign import PlanOutcome, StopReason
 from dnadesign.densegen.operations.health import health_args
-
-COMPLETED_ACTION = "densegen_completed"
-FAILED_ACTION = "densegen_failed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +65,25 @@ class RunOutcome:
         """The share of the solver processes' time in which they were solving, 0 to 1."""
         available = self.seconds * self.workers
         return sum(plan.solver_seconds for plan in self.plans) / available if available else 0.0
+
+
+def log_start(store: DesignStore, shard: Shard, plans: Mapping[str, tuple[int, int]]) -> None:
+    """Record in the dataset that (a shard of) a run begins, or goes on with what it has.
+
+    Args:
+        store: Where.
+        shard: Which part of the run.
+        plans: Designs that are there, and the quota, of each plan.
+    """
+    done, quota = sum(one for one, _ in plans.values()), sum(one for _, one in plans.values())
+    told: dict[str, Json] = {name: {"done": have, "quota": wanted} for name, (have, wanted) in plans.items()}
+    try:
+        store.log(
+            STARTED_ACTION, args={"shard": str(shard), "plans": told}, metrics={"done": done, "quota": quota}
+        )
+    except StoreError as error:
+        if not error.busy:  # the next event will say as much
+            raise
 
 
 def log_end(store: DesignStore, outcome: RunOutcome) -> None:

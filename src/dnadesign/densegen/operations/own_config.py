@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from string import Template
 
 from dnadesign.densegen.contract.config import SiteColumns, SitesInput
 from dnadesign.densegen.contract.errors import InputError
 from dnadesign.densegen.contract.parts import Part, Pool
 
-_TF_NAMES = ("tf", "factor", "regulator", "tf_name", "transcription_factor", "motif", "protein", "name")
-_SITE_NAMES = ("tfbs", "site", "sequence", "binding_site", "site_sequence", "seq", "dna")
+_TF_NAMES = ("tf", "factor", "regulator", "tf_name", "transcription_factor")
+_SITE_NAMES = ("tfbs", "site", "sequence", "binding_site", "site_sequence")
 _LIBRARY_SIZE = 10
 _SHORTEST_DESIGN = 60
+_WIDEST = 44
+_COMMENT = re.compile(r"\s{2,}# ")
 _PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9_.-]*")
 _NOT_TEXT = frozenset({"true", "false", "yes", "no", "on", "off", "null", "y", "n"})
 
@@ -57,18 +59,32 @@ def own_config(template: str, spec: SitesInput, sites: tuple[Part, ...], *, run_
     # Fewer than there are, so that libraries differ where they can.
     size = max(min(2, len(sites)), min(_LIBRARY_SIZE, 2 * len(sites) // 3))
     longest = max(len(part.sequence) for part in sites)
-    return Template(template).substitute(
-        run_id=run_id,
-        path=_spelled(spec.path),
-        format=spec.format,
-        columns=f"{{tf: {_spelled(spec.columns.tf)}, tfbs: {_spelled(spec.columns.tfbs)}}}",
-        found="\n".join(found),
-        length=max(_SHORTEST_DESIGN, -(-3 * longest // 10) * 10),
-        size=size,
-        members=f"[{', '.join(map(_spelled, by_tf))}]",
-        required=min(2, len(by_tf)),
-        first=_spelled(next(iter(by_tf))),
-    )
+    values = {
+        "run_id": run_id,
+        "path": _spelled(spec.path),
+        "format": spec.format,
+        "columns": f"{{tf: {_spelled(spec.columns.tf)}, tfbs: {_spelled(spec.columns.tfbs)}}}",
+        "found": "\n".join(found),
+        "length": max(_SHORTEST_DESIGN, -(-3 * longest // 10) * 10),
+        "size": size,
+        "members": f"[{', '.join(map(_spelled, by_tf))}]",
+        "required": min(2, len(by_tf)),
+        "first": _spelled(next(iter(by_tf))),
+    }
+    return "\n\n".join(_aligned(block, values) for block in template.split("\n\n"))
+
+
+def _aligned(block: str, values: Mapping[str, object]) -> str:
+    """A block of the template filled in, the comments behind its keys one below the other."""
+    lines = []
+    for line in block.split("\n"):
+        code, comment = line, ""
+        if not line.lstrip().startswith("#") and (found := _COMMENT.search(line)):
+            code, comment = line[: found.start()], line[found.end() - 2 :]
+        lines.append((Template(code).substitute(values), comment))
+    widths = [len(code) for code, comment in lines if comment and len(code) <= _WIDEST]
+    column = max(widths, default=0)
+    return "\n".join(f"{code.ljust(column)}  {comment}" if comment else code for code, comment in lines)
 
 
 def _range(lengths: Sequence[int]) -> str:

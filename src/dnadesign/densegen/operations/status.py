@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from dnadesign.densegen.contract.config import DesignConfig
-from dnadesign.densegen.contract.ports import StoredDesign
+from dnadesign.densegen.contract.ports import STARTED_ACTION, RunNews, StoredDesign
 from dnadesign.densegen.operations.resuming import ACCEPTED
 
 
@@ -37,11 +37,30 @@ class RunStatus:
     at_work: tuple[str, ...]
     plans: tuple[PlanStatus, ...]
     unreferenced_artifacts: int = 0
+    last: RunNews | None = None
+
+    @property
+    def stopped(self) -> str:
+        """Why and when the run stopped short of its quotas, in words; empty where it did not, or is at work."""
+        if self.last is None or self.at_work or self.complete:
+            return ""
+        moment = f"{self.last.at[:19].replace('T', ' ')}Z"
+        if self.last.reason == "interrupted":
+            return f"interrupted at {moment}"
+        if self.last.action == STARTED_ACTION:
+            return f"interrupted: started at {moment} and ended without a word"
+        return f"stopped at {moment}" + (
+            f" ({self.last.reason.replace('_', ' ')})" if self.last.reason else ""
+        )
 
     @property
     def started(self) -> bool:
         """Whether there is anything of the run."""
-        return self.shards is not None or any(plan.done or plan.deleted for plan in self.plans)
+        return (
+            self.shards is not None
+            or self.last is not None
+            or any(plan.done or plan.deleted for plan in self.plans)
+        )
 
     @property
     def complete(self) -> bool:
@@ -57,6 +76,7 @@ def run_status(
     shards: int | None,
     at_work: Sequence[str],
     unreferenced_artifacts: int = 0,
+    last: RunNews | None = None,
 ) -> RunStatus:
     """The state of a run.
 
@@ -67,6 +87,7 @@ def run_status(
         shards: Into how many shards the run is split, if it was started.
         at_work: Shards that a process is working on.
         unreferenced_artifacts: Files of arrays without a row.
+        last: The last start or end that the log tells of.
     """
     done = Counter(design.plan for design in stored if not design.deleted)
     deleted = Counter(design.plan for design in stored if design.deleted)
@@ -86,5 +107,5 @@ def run_status(
         for plan in config.plans
     )
     return RunStatus(
-        config.run.id, config.output.dataset, shards, tuple(at_work), plans, unreferenced_artifacts
+        config.run.id, config.output.dataset, shards, tuple(at_work), plans, unreferenced_artifacts, last
     )

@@ -119,7 +119,7 @@ def _usage_words(error: TyperException) -> str:
     if context is not None and error.format_message() == context.get_help():
         return error.format_message()
     path = context.command_path if context is not None else "notify"
-    return f"error: {error.format_message()}\n  mend: see {path} --help"
+    return f"error: {error.format_message()}\nmend: see {path} --help"
 
 
 def _speak_utf8() -> None:

@@ -42,7 +42,7 @@ class NotifyError(Exception):
 
     def __str__(self) -> str:
         """The message, with the mend behind it where there is one."""
-        return f"{self.message}\n  mend: {self.mend}" if self.mend else self.message
+        return f"{self.message}\nmend: {self.mend}" if self.mend else self.message
 
 
 class InternalError(NotifyError):

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from dnadesign.notify.contract.errors import StateFileError
-from dnadesign.notify.contract.events import RunEvent, parse_time
+from dnadesign.notify.contract.events import Kind, RunEvent, kind_of_action, parse_time
 from dnadesign.notify.contract.messages import Message, message_from_dict
 
 STATE_VERSION = 1
@@ -63,7 +63,7 @@ class RunState:
 
     def hear(self, event: RunEvent) -> None:
         """Count one event in; one after the end is the first of a run that was resumed."""
-        if self.ended:
+        if self.ended or (kind_of_action(event.action) is Kind.START and len(self.quotas) <= 1):
             self.first_time, self.made = event.time, 0
         self.events += 1
         self.last_id = event.event_id

@@ -15,7 +15,7 @@ _SHORTEST_TOLD = timedelta(seconds=1)
 def event_title(event: RunEvent, run: RunState, kind: Kind) -> str:
     """One line that says what happened, and to whom."""
     if kind is Kind.START:
-        return f"{run_name(run, event)} started on {run.dataset}"
+        return _start_title(event, run)
     if kind is Kind.END:
         return _end_title(event, run)
     if kind is Kind.FAILURE:
@@ -90,6 +90,15 @@ def failure_reason(event: RunEvent) -> str | None:
     reason = event.args.get("reason")
     told = isinstance(reason, str) and re.fullmatch(r"[a-z][a-z0-9_]{0,63}", reason)
     return str(reason).replace("_", " ") if told else None
+
+
+def _start_title(event: RunEvent, run: RunState) -> str:
+    """A start that finds sequences of its own run goes on with it."""
+    went_on = count(event.metrics.get("done")) > 0
+    so_far = sequences_so_far(run) if went_on else None
+    wanted = counted(run.quota, "sequence") if run.quota and not went_on else None
+    words = f"{run_name(run, event)} {'resumed' if went_on else 'started'} on {run.dataset}"
+    return words + (f": {so_far}" if so_far else f", {wanted} to make" if wanted else "")
 
 
 def _end_title(event: RunEvent, run: RunState) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from dnadesign.densegen.adapters.inputs.config_file import config_sha256, load_config
-from dnadesign.densegen.contract.errors import ConfigError
+from dnadesign.densegen.contract.errors import ConfigError, NotFoundError
 from tests.densegen.design_cases import config, write_workspace
 
 TEXT = """\
@@ -101,8 +101,10 @@ def test_what_is_not_a_config_is_refused_without_a_traceback(tmp_path: Path, tex
 
 
 def test_a_missing_file_is_refused_with_the_way_to_make_one(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="dense init"):
+    with pytest.raises(NotFoundError, match="dense init"):
         load_config(tmp_path / "config.yaml")
+    with pytest.raises(ConfigError, match=r"is a folder\nmend: name the file in it"):
+        load_config(tmp_path)
 
 
 def test_the_same_config_in_other_words_has_the_same_hash(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from ruamel.yaml.constructor import DuplicateKeyError
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from dnadesign.densegen.contract.config import DesignConfig
-from dnadesign.densegen.contract.errors import ConfigError
+from dnadesign.densegen.contract.errors import ConfigError, NotFoundError
 
 _MOST_CHARACTERS = 1 << 20
 _MOST_NESTED = 64
@@ -51,7 +51,8 @@ def load_config(path: Path) -> LoadedConfig:
     """Read and validate a config file.
 
     Raises:
-        ConfigError: The file is missing, is not YAML, or does not fit; every fault is listed.
+        NotFoundError: The file is missing.
+        ConfigError: It is not YAML, or does not fit; every fault is listed.
     """
     tree = _parse(path)
     try:
@@ -88,8 +89,12 @@ def _parse(path: Path) -> CommentedMap:
     try:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
-        raise ConfigError(
+        raise NotFoundError(
             f"{path}: there is no such file", mend="make a workspace with: dense init DIR"
+        ) from None
+    except IsADirectoryError:
+        raise ConfigError(
+            f"{path}: is a folder", mend=f"name the file in it: {path / 'config.yaml'}"
         ) from None
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: cannot be read: {error}") from None

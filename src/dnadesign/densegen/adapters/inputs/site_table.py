@@ -9,13 +9,14 @@ from pathlib import Path
 from typing import Literal
 
 from dnadesign.densegen.contract.config import SitesInput
-from dnadesign.densegen.contract.errors import InputError
+from dnadesign.densegen.contract.errors import InputError, NotFoundError
 from dnadesign.densegen.contract.parts import Part
 from dnadesign.densegen.contract.sequences import DNA
 
 type Format = Literal["csv", "tsv"]
 
 _SHOWN = 10
+_SEPARATORS = {"\t": "tabs", ";": "semicolons", ",": "commas", "|": "bars (|)"}
 
 
 def read_sites(spec: SitesInput, path: Path) -> tuple[Part, ...]:
@@ -38,7 +39,9 @@ def read_header(path: Path, *, form: Format) -> list[str]:
         InputError: The file cannot be read.
     """
     with _opened(path, form=form) as rows:
-        return next(rows, (1, []))[1]
+        header = next(rows, (1, []))[1]
+    _check_separator(path, header, form)
+    return header
 
 
 def table_format(path: Path) -> Format:
@@ -54,7 +57,9 @@ def _opened(path: Path, *, form: Format) -> Iterator[Iterator[tuple[int, list[st
             rows = csv.reader(handle, delimiter="," if form == "csv" else "\t", strict=True)
             yield ((rows.line_num, row) for row in rows)
     except FileNotFoundError:
-        raise InputError(f"{path}: there is no such file") from None
+        raise NotFoundError(
+            f"{path}: there is no such file", mend="name a table of sites that is there"
+        ) from None
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise InputError(f"{path}: cannot be read as {form}: {error}") from None
 
@@ -84,8 +89,34 @@ def _sites(spec: SitesInput, path: Path, rows: Iterator[tuple[int, list[str]]]) 
     return tuple(sites.values())
 
 
+def _check_separator(path: Path, header: list[str], form: Format) -> None:
+    """Refuse a table whose cells are separated by something else: its header is one cell that holds that.
+
+    Raises:
+        InputError: It looks so.
+    """
+    if len(header) != 1:
+        return
+    separator = next((one for one in _SEPARATORS if one in header[0]), None)
+    if separator is None:
+        return
+    if separator == "\t":
+        mend = f"name it {path.with_suffix('.tsv').name} (in a config: format: tsv)"
+    elif separator == ",":
+        mend = f"name it {path.with_suffix('.csv').name} (in a config: format: csv)"
+    else:
+        mend = (
+            "save it with commas between the columns (in a spreadsheet: as CSV, with the comma as separator)"
+        )
+    expected = "commas" if form == "csv" else "tabs"
+    raise InputError(
+        f"{path}:1: the columns are separated by {_SEPARATORS[separator]}, not {expected}", mend=mend
+    )
+
+
 def _columns(spec: SitesInput, path: Path, header: list[str]) -> dict[str, int]:
     """Which cell holds what: role to column number."""
+    _check_separator(path, header, spec.format)
     wanted = spec.columns.model_dump(exclude_none=True)
     names = [name.strip() for name in header]
     repeated = sorted({name for name in names if names.count(name) > 1 and name in wanted.values()})

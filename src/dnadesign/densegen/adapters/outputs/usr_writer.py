@@ -12,7 +12,15 @@ import pyarrow as pa
 from dnadesign.densegen.contract import metadata
 from dnadesign.densegen.contract.design import Design
 from dnadesign.densegen.contract.errors import StoreError
-from dnadesign.densegen.contract.ports import Json, StoredDesign, TakenError
+from dnadesign.densegen.contract.ports import (
+    COMPLETED_ACTION,
+    FAILED_ACTION,
+    STARTED_ACTION,
+    Json,
+    RunNews,
+    StoredDesign,
+    TakenError,
+)
 from dnadesign.densegen.contract.sequences import reverse_complement
 from dnadesign.densegen.operations.design_arrays import Arrays
 from dnadesign.usr import (
@@ -163,6 +171,17 @@ class UsrStore:
                 if event.action == action and event.actor is not None and event.actor.run_id == self._run_id:
                     yield event.args
 
+    def last_news(self) -> RunNews | None:
+        """The last start or end of this run that the log tells of."""
+        found: RunNews | None = None
+        if not self.exists():
+            return None
+        with _errors():
+            for event in self._dataset.events():
+                if event.action in _NEWS and event.actor.run_id == self._run_id:
+                    found = RunNews(event.action, str(event.args.get("reason") or ""), event.timestamp_utc)
+        return found
+
     def is_committed(self, batch_id: str) -> bool:
         """Whether a batch of that name is in the dataset."""
         with _errors():
@@ -229,6 +248,7 @@ class UsrStore:
             self._dataset.log_event(action, args=dict(args), metrics=dict(metrics), actor=self._actor)
 
 
+_NEWS = {STARTED_ACTION, COMPLETED_ACTION, FAILED_ACTION}
 _METADATA = [(name, parse_type_str(kind)) for name, kind in metadata.COLUMNS]
 _SCHEMA = pa.schema([("id", pa.string()), *_METADATA])
 _DELETED = "usr__deleted"

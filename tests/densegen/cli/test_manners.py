@@ -1,0 +1,122 @@
+"""What is typed wrongly gets one status a kind, a message, and what to type instead; nothing ends without a word."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from dnadesign.densegen.cli import run as run_command
+from dnadesign.densegen.cli.app import run_line
+from dnadesign.densegen.cli.config_path import config_path
+from dnadesign.densegen.contract.errors import ConfigError, NotFoundError
+from tests.densegen.design_cases import write_workspace
+
+COMMANDS = ["run", "validate", "plan", "status", "inspect", "report"]
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize("option", [[], ["-c"]], ids=["argument", "option"])
+def test_a_config_that_is_not_there_has_status_four_and_the_nearest_one_is_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], command: str, option: list[str]
+) -> None:
+    config = write_workspace(tmp_path)
+    assert run_line([command, *option, str(tmp_path / "conf.yaml")]) == 4
+    told = capsys.readouterr().err.splitlines()
+    assert told == [
+        f"error: {tmp_path / 'conf.yaml'}: there is no such file",
+        f"mend: dense {command} {config}",
+    ]
+
+
+@pytest.mark.parametrize("command", ["validate", "plan"])
+@pytest.mark.parametrize("option", [[], ["-c"]], ids=["argument", "option"])
+def test_a_folder_stands_for_the_config_in_it(tmp_path: Path, command: str, option: list[str]) -> None:
+    write_workspace(tmp_path)
+    assert run_line([command, *option, str(tmp_path)]) == 0
+
+
+def test_a_folder_without_a_config_is_told_so(tmp_path: Path) -> None:
+    with pytest.raises(NotFoundError, match=r"no config\.yaml in this folder"):
+        config_path(tmp_path, None, command="run")
+
+
+def test_no_config_and_two_are_both_too_few_words(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="which config") as caught:
+        config_path(None, None, command="run")
+    assert "dense run DIR/config.yaml" in str(caught.value.mend)
+    with pytest.raises(ConfigError, match="two configs"):
+        config_path(tmp_path, tmp_path / "config.yaml", command="run")
+
+
+@pytest.mark.parametrize("words", [["nosuch"], ["run", "--nosuch"], ["inspect", "a", "b", "c"]])
+def test_wrong_usage_looks_like_any_other_error(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_line(words) == 2
+    first, second = capsys.readouterr().err.splitlines()
+    assert first.startswith("error: ")
+    assert second.startswith("mend: ")
+
+
+def test_an_interrupt_at_any_moment_is_told_with_how_to_go_on(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*_: object, **__: object) -> int:
+        raise KeyboardInterrupt
+
+    config = str(write_workspace(tmp_path))
+    monkeypatch.setattr(run_command, "run_config", interrupted)
+    assert run_line(["run", "-c", config, "--fresh", "--run-id", "b"]) == 130
+    (told,) = capsys.readouterr().err.splitlines()
+    assert told == f"interrupted; what is written stays; to go on: dense run -c {config} --run-id b --resume"
+
+
+def test_init_looks_at_its_table_before_it_looks_at_the_folder(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "mine.txt").write_text("mine")
+    assert run_line(["init", str(tmp_path), "--sites", str(tmp_path / "none.csv")]) == 4
+    assert "none.csv" in capsys.readouterr().err
+
+
+def test_init_says_which_columns_it_took_and_what_comes_next_in_one_order(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    table, folder = tmp_path / "sites.csv", tmp_path / "new"
+    table.write_text("name,factor,site\nx,AraC,TATGGATAAAAATGCTA\n", encoding="utf-8")
+    assert run_line(["init", str(folder), "--sites", str(table)]) == 0
+    told = capsys.readouterr().err
+    assert "factor from column 'factor', site from column 'site'; if that is wrong: --tf-column" in told
+    steps = [line for line in told.splitlines() if line.startswith("  ")]
+    assert [step.split(".")[0].strip() for step in steps] == ["1", "2", "3"]
+    assert told.count("next") == 1
+    config = (folder / "config.yaml").read_text(encoding="utf-8")
+    assert "docs/" not in config
+    for block in config.split("\n\n"):  # comments behind keys stand one below the other
+        lines = [line for line in block.splitlines() if "  # " in line and not line.lstrip().startswith("#")]
+        assert len({line.index("  # ") for line in lines if line.index("  # ") <= 44}) <= 1
+
+
+def test_the_columns_of_a_table_are_not_guessed_from_a_vague_name(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    table = tmp_path / "sites.csv"
+    table.write_text("name,seq\nAraC,TATGGATAAAAATGCTA\n", encoding="utf-8")
+    assert run_line(["init", str(tmp_path / "new"), "--sites", str(table)]) == 2
+    assert "found name, seq" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("name", "separator", "says"),
+    [
+        ("s.csv", ";", "semicolons, not commas"),
+        ("s.csv", "\t", "tabs, not commas"),
+        ("s.tsv", ",", "commas, not tabs"),
+    ],
+)
+def test_another_separator_is_named_as_the_cause(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str, separator: str, says: str
+) -> None:
+    table = tmp_path / name
+    table.write_text(f"tf{separator}site\nAraC{separator}TATGGATAAAAATGCTA\n", encoding="utf-8")
+    assert run_line(["init", str(tmp_path / "new"), "--sites", str(table)]) == 2
+    assert f"separated by {says}" in capsys.readouterr().err
