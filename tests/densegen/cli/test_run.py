@@ -107,7 +107,7 @@ def test_the_log_tells_how_the_run_went(finished: Path) -> None:
     news = [event for event in events(finished) if event.action.startswith("densegen_")]
     assert (news[0].action, news[-1].action) == ("densegen_started", "densegen_completed")
     assert news[0].metrics == {"done": 0, "quota": 11}
-    assert news[0].args["plans"]["first"] == {"done": 0, "quota": 6}
+    assert news[0].args["plans"] == {"first": {"done": 0, "quota": 6}, "second": {"done": 0, "quota": 5}}
     assert told["densegen_health"].actor.run_id == "run"
     completed = told["densegen_completed"]
     assert completed.metrics["done"] == completed.metrics["quota"] == 11
