@@ -220,6 +220,6 @@ def test_a_start_says_whether_the_run_begins_or_goes_on(tmp_path: Path) -> None:
         event("densegen_started", number=0, metrics={"done": 0, "quota": 30}),
         event("densegen_started", number=90, metrics={"done": 20, "quota": 30}),
     ) == [
-        "densegen run r1 started on demo/lexA, 30 sequences to make",
+        "densegen run r1 started on demo/lexA",
         "densegen run r1 resumed on demo/lexA: 20 of 30 sequences",
     ]

@@ -96,9 +96,8 @@ def _start_title(event: RunEvent, run: RunState) -> str:
     """A start that finds sequences of its own run goes on with it."""
     went_on = count(event.metrics.get("done")) > 0
     so_far = sequences_so_far(run) if went_on else None
-    wanted = counted(run.quota, "sequence") if run.quota and not went_on else None
     words = f"{run_name(run, event)} {'resumed' if went_on else 'started'} on {run.dataset}"
-    return words + (f": {so_far}" if so_far else f", {wanted} to make" if wanted else "")
+    return words + (f": {so_far}" if so_far else "")
 
 
 def _end_title(event: RunEvent, run: RunState) -> str:
