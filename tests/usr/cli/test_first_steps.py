@@ -1,8 +1,10 @@
 """What a first-time user gets wrong, and is told about it."""
 
+import json
+
 import pytest
 
-from dnadesign.usr import AlphabetError, Dataset, normalize_sequence
+from dnadesign.usr import AlphabetError, Dataset, MissingKeyError, normalize_sequence
 from dnadesign.usr.operations import summarise
 from tests.usr.cli.console import Usr
 from tests.usr.conftest import add
@@ -151,3 +153,20 @@ def test_head_takes_a_condition(program: Usr, dataset: Dataset) -> None:
     rows = program.run("head", DATASET, "--where", "length > 1", "-n", "2", "-f", "json").json
     assert [row["sequence"] for row in rows] == ["CC", "GGG"]
     assert dataset.head(1, where="length = 4", columns=["sequence"]).to_pydict() == {"sequence": ["TTTT"]}
+
+
+def test_an_error_for_programs_spells_what_to_do_as_a_command_line(program: Usr) -> None:
+    (program.folder / "u.xlsx").write_text("")
+    told = program.run("import", DATASET, "u.xlsx", "--alphabet", "dna_4", "-f", "json", status=3).err
+    assert "--file-format, one of" in json.loads(told)["error"]["mend"]
+
+
+def test_what_to_do_is_told_in_the_words_of_whoever_asks(program: Usr, dataset: Dataset) -> None:
+    (one,) = add(dataset, "ACGT")
+    (program.folder / "s.csv").write_text(f"id,x\n{one},1\n{'0' * 40},1\n")
+    attach = ("attach", DATASET, "s.csv", "--namespace", "score")
+    assert "or attach it with --columns x=score__x" in program.run(*attach, status=3).err
+    assert "pass --allow-missing to" in program.run(*attach, "--columns", "x=score__x", status=4).err
+    with pytest.raises(MissingKeyError, match="pass allow_missing=True to"):
+        dataset.attach(program.folder / "s.csv", namespace="score", columns={"x": "score__x"})
+    assert '--where "length > 60' in program.run("head", DATASET, "--where", "1 +", status=3).err

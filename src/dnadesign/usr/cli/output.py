@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from dnadesign.usr.cli.cells import cell, printable
 from dnadesign.usr.cli.session import Format
 from dnadesign.usr.cli.tables import GAP, Grid, draw, plain_lines
+from dnadesign.usr.contract.mends import all_on_command_line
 from dnadesign.usr.contract.wording import counted
 
 if TYPE_CHECKING:
@@ -138,7 +139,7 @@ class Output:
         if self.for_people:
             self.say(message)
         else:
-            self.record(result)
+            self.record(all_on_command_line(result))
 
     @contextmanager
     def working(self, what: str) -> Iterator[None]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Self
+from collections.abc import Mapping
+from typing import Any, Self
 
 
 class Mend(str):
@@ -39,3 +40,14 @@ def spelled(template: str, *pairs: tuple[str, str]) -> Mend:
 def on_command_line(mend: str | None) -> str | None:
     """A mend as the command line spells it."""
     return mend.command if isinstance(mend, Mend) else mend
+
+
+def all_on_command_line(value: Any) -> Any:
+    """A result with every mend in it as the command line spells it, however deep it lies in lists and mappings."""
+    if isinstance(value, Mend):
+        return value.command
+    if isinstance(value, Mapping):
+        return {name: all_on_command_line(inner) for name, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [all_on_command_line(inner) for inner in value]
+    return value

@@ -8,6 +8,7 @@ from typing import Literal, get_args
 
 from dnadesign.usr.contract.arguments import choice_of, text_of
 from dnadesign.usr.contract.errors import ValidationError
+from dnadesign.usr.contract.mends import spelled
 
 MotifKind = Literal["regex", "iupac", "literal"]
 Strand = Literal["+", "-", "both"]
@@ -31,7 +32,8 @@ def reverse_complement(sequence: str, bio_type: str) -> str:
     """
     if bio_type not in _COMPLEMENTS:
         raise ValidationError(
-            f"a {bio_type} has no minus strand", mend="search the plus strand only (--strand +)"
+            f"a {bio_type} has no minus strand",
+            mend=spelled("search the plus strand only: {}", ("strand='+'", "--strand +")),
         )
     return sequence.translate(_COMPLEMENTS[bio_type])[::-1]
 

@@ -10,6 +10,7 @@ from typing import IO, Any, BinaryIO, cast
 import pyarrow as pa
 
 from dnadesign.usr.contract.errors import CorruptFileError, SchemaError, ValidationError
+from dnadesign.usr.contract.mends import spelled
 from dnadesign.usr.contract.wording import counted
 from dnadesign.usr.formats.tables import FORMATS as TABLE_FORMATS
 from dnadesign.usr.formats.tables import PIECE_ROWS, Piece, Refuse, read_pieces
@@ -84,7 +85,10 @@ def format_of(path: Path, *, given: str | None = None) -> str:
     try:
         return table_format_of(path, given=given)
     except ValidationError as error:
-        raise ValidationError(error.message, mend=f"name the format: one of {', '.join(FORMATS)}") from None
+        raise ValidationError(
+            error.message,
+            mend=spelled(f"name the format: {{}}, one of {', '.join(FORMATS)}", ("format=", "--file-format")),
+        ) from None
 
 
 def read_sequences(path: Path, *, format: str | None = None, refuse: Refuse | None = None) -> Iterator[Piece]:

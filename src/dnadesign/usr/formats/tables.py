@@ -193,7 +193,10 @@ def format_of(path: Path, *, given: str | None = None) -> str:
     found = given or _BY_SUFFIX.get(plain_suffix(path))
     if found not in FORMATS:
         told = f"format {given!r} is unknown" if given else f"its ending {path.suffix!r} tells no format"
-        raise ValidationError(f"{path}: {told}", mend=f"name the format: one of {', '.join(FORMATS)}")
+        raise ValidationError(
+            f"{path}: {told}",
+            mend=spelled(f"name the format: {{}}, one of {', '.join(FORMATS)}", ("format=", "--file-format")),
+        )
     return found
 
 

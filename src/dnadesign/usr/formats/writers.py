@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from dnadesign.usr.contract.errors import ValidationError
+from dnadesign.usr.contract.mends import spelled
 from dnadesign.usr.formats.plain_values import csv_field, json_text, plain_rows
 from dnadesign.usr.formats.text_files import COMPRESSIONS, plain_suffix
 
@@ -34,7 +35,12 @@ def export_format(path: Path | None, *, given: str | None) -> str:
     where = str(path) if path is not None else "standard output"
     if found not in EXPORT_FORMATS:
         why = f"format {given!r} is unknown" if given else "nothing tells the format"
-        raise ValidationError(f"{where}: {why}", mend=f"name the format: one of {', '.join(EXPORT_FORMATS)}")
+        raise ValidationError(
+            f"{where}: {why}",
+            mend=spelled(
+                f"name the format: {{}}, one of {', '.join(EXPORT_FORMATS)}", ("format=", "--file-format")
+            ),
+        )
     if found == "parquet" and path is not None and path.suffix.lower() in COMPRESSIONS:
         raise ValidationError(f"{where}: Parquet is compressed inside", mend=f"leave out {path.suffix}")
     return found

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from dnadesign.usr.contract.arguments import text_of
 from dnadesign.usr.contract.errors import SchemaError, ValidationError
+from dnadesign.usr.contract.mends import spelled
 from dnadesign.usr.contract.names import nearest
 from dnadesign.usr.operations._duck import first_line, told_as_ours
 from dnadesign.usr.operations._view import View
@@ -17,9 +18,10 @@ from dnadesign.usr.operations._view import View
 if TYPE_CHECKING:  # only names in signatures, see _duck
     import duckdb
 
-_MEND = (
-    "a condition is one expression of DuckDB's SQL over the columns: where=\"length > 60 AND bio_type = 'dna'\" "
-    "(--where); texts stand in single quotes"
+_CONDITION = "\"length > 60 AND bio_type = 'dna'\""
+_MEND = spelled(
+    "a condition is one expression of DuckDB's SQL over the columns: {}; texts stand in single quotes",
+    (f"where={_CONDITION}", f"--where {_CONDITION}"),
 )
 _SHOWN = 80
 _KIND = re.compile(r"^[A-Z][A-Za-z ]*Error: ")

@@ -12,6 +12,7 @@ from dnadesign.usr.contract.arguments import choice_of
 from dnadesign.usr.contract.errors import DuplicateKeyError, MissingKeyError, SchemaError
 from dnadesign.usr.contract.identity import WHITE_SPACE, compute_id
 from dnadesign.usr.contract.layout import RECORDS
+from dnadesign.usr.contract.mends import spelled
 from dnadesign.usr.contract.type_values import cast_column
 from dnadesign.usr.contract.wording import part_of
 from dnadesign.usr.operations._mutation import Mutation
@@ -21,6 +22,7 @@ from dnadesign.usr.storage.parquet import reading
 Key = Literal["id", "sequence", "sequence_norm", "sequence_ci"]
 KEYS: tuple[str, ...] = get_args(Key)
 SHOWN = 5
+NAME_THE_KEY = spelled("name the column that holds the key: {}", ("key_col='NAME'", "--key-column NAME"))
 
 
 def check_key(key: str) -> Key:
@@ -50,7 +52,7 @@ def key_column(table: pa.Table, *, key: Key, key_col: str | None, what: str) -> 
     if name not in table.column_names:
         raise SchemaError(
             f"{what}: key column {name!r} is missing; there are {', '.join(table.column_names) or 'no columns'}",
-            mend="name the column that holds the key with key_col (--key-column)",
+            mend=NAME_THE_KEY,
         )
     values = cast_column(table.column(name), pa.string(), where=f"{what}, column {name!r}").combine_chunks()
     if values.null_count:
@@ -154,7 +156,10 @@ def missing_keys(where: str, values: pa.Array, rows: list[int], total: int) -> M
     """The error for keys that the base does not have; ``rows`` are their row numbers (0-based)."""
     return MissingKeyError(
         f"{where}: {part_of(len(rows), total, 'key')} not in the base: {shown_keys(values, rows)}",
-        mend="add their sequences first, or pass allow_missing=True (--allow-missing) to leave these rows out",
+        mend=spelled(
+            "add their sequences first, or pass {} to leave these rows out",
+            ("allow_missing=True", "--allow-missing"),
+        ),
     )
 
 

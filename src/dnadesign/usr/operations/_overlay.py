@@ -27,6 +27,7 @@ from dnadesign.usr.contract.layout import (
     overlay_dir,
     overlay_file,
 )
+from dnadesign.usr.contract.mends import Mend, spelled
 from dnadesign.usr.contract.names import STATE_NAMESPACE, TOMBSTONE_NAMESPACE, check_namespace
 from dnadesign.usr.contract.registry import Namespace, Registry
 from dnadesign.usr.contract.types import arrow_type_str, parse_type_str, same_stored_type
@@ -97,7 +98,7 @@ def user_contract(registry: Registry, namespace: str) -> OverlayContract:
     if namespace == STATE_NAMESPACE:
         raise NamespaceError(
             f"{STATE_NAMESPACE!r} is kept by usr itself",
-            mend="set record state with set_state (usr state set)",
+            mend=spelled("set record state with {}", ("set_state", "usr state set")),
         )
     return overlay_contract(registry, namespace)
 
@@ -114,7 +115,10 @@ def check_registered(columns: list[str], contract: OverlayContract, *, what: str
         if name not in contract.types and own in contract.types:
             raise SchemaError(
                 f"{what}: column {name!r} is not known; known are {', '.join(known)}",
-                mend=f"name it {own!r} (attach takes columns={{{name!r}: {own!r}}})",
+                mend=Mend(
+                    f"name it {own!r}, or attach it with columns={{{name!r}: {own!r}}}",
+                    f"name it {own!r}, or attach it with --columns {name}={own}",
+                ),
             )
     check_columns(
         columns,

@@ -13,6 +13,7 @@ from dnadesign.usr.contract.arguments import ids_of
 from dnadesign.usr.contract.content import Digest, digest_text
 from dnadesign.usr.contract.errors import MissingKeyError
 from dnadesign.usr.contract.events import Event, Fingerprint
+from dnadesign.usr.contract.mends import spelled
 from dnadesign.usr.contract.registry import Registry
 from dnadesign.usr.contract.wording import part_of
 from dnadesign.usr.operations._keys import shown_keys
@@ -130,7 +131,10 @@ class SetValues:
         if missing and not self.allow_missing:
             raise MissingKeyError(
                 f"{mutation.store.dir}: {part_of(len(missing), len(ids), 'id')} not there: {shown_keys(ids, missing)}",
-                mend="look the ids up in the dataset, or pass allow_missing=True (--allow-missing) to leave these out",
+                mend=spelled(
+                    "look the ids up in the dataset, or pass {} to leave these out",
+                    ("allow_missing=True", "--allow-missing"),
+                ),
             )
         there = places >= 0
         return ids.filter(pa.array(there)), places[there]

@@ -100,7 +100,9 @@ class Refusals:
         raise kind(
             f"{what}, {shown}{more}",
             mend=first.mend
-            or "mend the file, or leave such rows out with on_invalid='skip' (--on-invalid skip)",
+            or spelled(
+                "mend the file, or leave such rows out with {}", ("on_invalid='skip'", "--on-invalid skip")
+            ),
         )
 
     def raise_each(self, what: str) -> None:

@@ -17,11 +17,12 @@ from dnadesign.usr.contract.content import Digest, digest_table, digest_text
 from dnadesign.usr.contract.errors import SchemaError, ValidationError
 from dnadesign.usr.contract.events import Event, Fingerprint
 from dnadesign.usr.contract.layout import overlay_file
+from dnadesign.usr.contract.mends import spelled
 from dnadesign.usr.contract.registry import Registry
 from dnadesign.usr.formats.tables import PIECE_ROWS, ArrowPiece, Piece, read_pieces
 from dnadesign.usr.operations._deleted import Flags, deleted_now, deleted_rows
 from dnadesign.usr.operations._incoming_rows import FAULTY, KEY, NUMBER, Incoming, PieceFaults
-from dnadesign.usr.operations._keys import Key, base_columns, check_key, ids_by
+from dnadesign.usr.operations._keys import NAME_THE_KEY, Key, base_columns, check_key, ids_by
 from dnadesign.usr.operations._mutation import Draft, Mutation, run
 from dnadesign.usr.operations._overlay import (
     OverlayContract,
@@ -192,7 +193,7 @@ class Attach:
             raise SchemaError(
                 f"{self.what}: key column {self.key_name!r} is missing; there are "
                 f"{', '.join(piece.names) or 'no columns'}",
-                mend="name the column that holds the key with key_col (--key-column)",
+                mend=NAME_THE_KEY,
             )
         given = self.columns if self.columns is not None else [n for n in piece.names if n != self.key_name]
         renamed = given.items() if isinstance(given, Mapping) else zip(given, given, strict=True)
@@ -314,7 +315,10 @@ class Attach:
         if again:
             raise ValidationError(
                 f"{store.dir}: namespace {self.namespace!r} has {', '.join(again)} already",
-                mend="pass allow_overwrite=True (--allow-overwrite) to replace the values of the rows given",
+                mend=spelled(
+                    "pass {} to replace the values of the rows given",
+                    ("allow_overwrite=True", "--allow-overwrite"),
+                ),
             )
 
     def _note(self, mutation: Mutation, merged: MergedOverlay, result: AttachResult, sha256: str) -> None:

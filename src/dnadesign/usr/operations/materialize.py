@@ -14,6 +14,7 @@ from dnadesign.usr.contract.content import Digest, digest_text
 from dnadesign.usr.contract.errors import NamespaceError, SchemaError, ValidationError
 from dnadesign.usr.contract.events import Event
 from dnadesign.usr.contract.layout import RECORDS
+from dnadesign.usr.contract.mends import spelled
 from dnadesign.usr.contract.names import STATE_NAMESPACE, TOMBSTONE_NAMESPACE, check_namespace
 from dnadesign.usr.contract.records import CORE_SCHEMA
 from dnadesign.usr.contract.registry import Registry
@@ -119,7 +120,9 @@ class Materialize:
             if namespace in _OWN:
                 raise NamespaceError(
                     f"{namespace!r} is kept by usr as an overlay, and never written into the base",
-                    mend="deleted records are removed with drop_deleted=True (--drop-deleted)",
+                    mend=spelled(
+                        "deleted records are removed with {}", ("drop_deleted=True", "--drop-deleted")
+                    ),
                 )
             check_namespace(namespace)
             registry.namespace(namespace)

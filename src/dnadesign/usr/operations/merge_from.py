@@ -15,6 +15,7 @@ from dnadesign.usr.contract.content import Digest, digest_text
 from dnadesign.usr.contract.errors import DuplicateIDError, OverlayLayoutError, ValidationError
 from dnadesign.usr.contract.events import Event
 from dnadesign.usr.contract.layout import part_file
+from dnadesign.usr.contract.mends import spelled
 from dnadesign.usr.contract.records import CORE_COLUMNS
 from dnadesign.usr.contract.registry import Registry
 from dnadesign.usr.contract.wording import counted
@@ -193,7 +194,7 @@ class MergeFrom:
         if self.other.dir.resolve() == store.dir.resolve():
             raise ValidationError(
                 f"{store.dir}: a dataset cannot be merged into itself",
-                mend="remove duplicates with dedupe (usr maintenance dedupe --reason TEXT)",
+                mend=spelled("remove duplicates with {}", ("dedupe", "usr maintenance dedupe --reason TEXT")),
             )
 
     def _known(self, source: MergeSource, base: KeySet, where: str) -> Any:
@@ -205,7 +206,11 @@ class MergeFrom:
             raise DuplicateIDError(
                 f"{where}: has {len(both)} of the {counted(int(source.alive.sum()), 'record')} of {self.other.dir} already: "
                 f"{shown}{', ...' if len(both) > _SHOWN else ''}",
-                mend="pass on_duplicate='skip' (--on-duplicate skip) to leave them out, or 'replace' to take their derived values",
+                mend=spelled(
+                    "pass {} to leave them out, or {} to take their derived values",
+                    ("on_duplicate='skip'", "--on-duplicate skip"),
+                    ("on_duplicate='replace'", "--on-duplicate replace"),
+                ),
             )
         return known
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from dnadesign.usr.contract.arguments import seconds_of
 from dnadesign.usr.contract.errors import CommitOutcomeUnknown, RegistryError, StorageError
 from dnadesign.usr.contract.layout import REGISTRY_FILE
+from dnadesign.usr.contract.mends import spelled
 from dnadesign.usr.contract.names import check_namespace
 from dnadesign.usr.contract.registry import (
     USR_STATE,
@@ -160,7 +161,10 @@ def _refuse(path: Path, namespace: str, diff: tuple[RegistryChange, ...]) -> Non
     lines = "\n".join(f"    {change}" for change in diff)
     raise RegistryError(
         f"{path}: namespace {namespace!r} is registered with another contract:\n{lines}",
-        mend=f"register it under another name, or overwrite it (--overwrite, overwrite=True): {effect}",
+        mend=spelled(
+            f"register it under another name, or overwrite it with {{}}: {effect}",
+            ("overwrite=True", "--overwrite"),
+        ),
     )
 
 

@@ -9,6 +9,7 @@ from dnadesign.usr.contract.arguments import choice_of
 from dnadesign.usr.contract.content import Digest, digest_text
 from dnadesign.usr.contract.errors import NamespaceError
 from dnadesign.usr.contract.events import Event, Fingerprint
+from dnadesign.usr.contract.mends import spelled
 from dnadesign.usr.contract.names import TOMBSTONE_NAMESPACE, check_namespace
 from dnadesign.usr.contract.registry import Registry
 from dnadesign.usr.operations._mutation import Draft, Mutation
@@ -73,7 +74,7 @@ class RemoveOverlay:
         if self.namespace == TOMBSTONE_NAMESPACE:
             raise NamespaceError(
                 "the tombstones cannot be removed: deleted records would come back unnoticed",
-                mend="bring records back with restore (usr restore)",
+                mend=spelled("bring records back with {}", ("restore", "usr restore")),
             )
         check_namespace(self.namespace)
         choice_of(self.mode, get_args(RemoveMode), what="mode")
