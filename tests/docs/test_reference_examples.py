@@ -59,7 +59,7 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, 
     for name, text in files.items():
         (folder / name).write_text(text)
     (folder / "genome.fasta.gz").write_bytes(gzip.compress(b">one\nACGTN\n>two\nACGT\n", mtime=0))
-    return folder, {ID: ids[0], HASH: frozen[:12]}
+    return folder, {ID: ids[0], ID[:6]: ids[0][:6], HASH: frozen[:12]}
 
 
 def test_the_examples_are_found() -> None:

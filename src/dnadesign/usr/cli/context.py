@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +16,6 @@ if TYPE_CHECKING:
     from dnadesign.usr import Dataset
 
 ROOT_VARIABLE = "USR_ROOT"
-_ID = re.compile(r"[0-9a-f]{40}", re.ASCII)
 _SEGMENTS = 2  # a dataset lies one or two folders below its root
 
 
@@ -199,66 +196,24 @@ def _dataset_and(words: Sequence[str], root_option: str | None, what: str) -> tu
         raise UsageProblem(f"expected [DATASET] {what}, found {len(words)} words: {' '.join(words)}")
     if len(words) == 2:
         return words[0], words[1]
-    if _names_a_dataset(words[0], root_option) and (what == "FILE" or not _is_in_a_dataset(root_option)):
+    if names_a_dataset(words[0], root_option) and (what == "FILE" or not is_in_a_dataset(root_option)):
         raise UsageProblem(
             f"{words[0]} is a dataset, and no {what} is given", mend=f"give both: {words[0]} {what}"
         )
     return None, words[0]
 
 
-def _names_a_dataset(word: str, root_option: str | None) -> bool:
+def names_a_dataset(word: str, root_option: str | None) -> bool:
     """Whether a word is the id, or the path of the folder, of a dataset that is there."""
     root = given_root(root_option) or _root_around_here()
     folders = [Path(word).expanduser(), *([root / word] if root is not None else [])]
     return any(is_dataset_folder(folder) for folder in folders)
 
 
-def _is_in_a_dataset(root_option: str | None) -> bool:
+def is_in_a_dataset(root_option: str | None) -> bool:
     """Whether the dataset may be left out here."""
     try:
         _here(root_option)
     except UsageProblem:
         return False
     return True
-
-
-def dataset_and_ids(words: Sequence[str] | None, ids_from: Path | None) -> tuple[str | None, list[str]]:
-    """``[DATASET] ID...`` as the two, with the ids that are in a file.
-
-    Raises:
-        UsageProblem: There is no id.
-        StorageError: The file cannot be read.
-    """
-    words = list(words or ())
-    dataset = words.pop(0) if words and not _is_id(words[0]) else None
-    if ids_from is not None:
-        words += _lines_of(ids_from)
-    if not words:
-        raise UsageProblem(
-            "no id is given", mend="name ids, or a file of ids: --ids-from; usr head shows ids"
-        )
-    return dataset, words
-
-
-def _lines_of(file: Path) -> list[str]:
-    try:
-        text = sys.stdin.read() if str(file) == "-" else file.read_text(encoding="utf-8-sig")
-    except FileNotFoundError as error:
-        raise usr.InputFileNotFound(
-            f"{file}: no such file", mend="see that its name and folder are right"
-        ) from error
-    except OSError as error:
-        raise usr.StorageError(
-            f"{file}: cannot be read: {error.strerror}", mend="see that the file is there and may be read"
-        ) from error
-    except UnicodeDecodeError as error:
-        raise usr.ValidationError(
-            f"{file}: is no text: {error.reason} at byte {error.start}",
-            mend="give a text file in UTF-8, one id a line",
-        ) from error
-    return [line.strip() for line in text.splitlines() if line.strip()]
-
-
-def _is_id(word: str) -> bool:
-    """Whether a word is a record's id, and so hardly the name of a dataset."""
-    return _ID.fullmatch(word) is not None

@@ -120,14 +120,19 @@ DatasetAndIds = Annotated[
     list[str] | None,
     typer.Argument(
         metavar="[DATASET] ID...",
-        help="The dataset (may be left out inside its folder), and the ids of the records.",
+        help="The dataset (may be left out inside its folder), and the ids of the records, or their first six or more "
+        "digits.",
         autocompletion=_complete_dataset,
     ),
 ]
 
 IdsFrom = Annotated[
     Path | None,
-    typer.Option("--ids-from", metavar="FILE", help="Take ids from a file too, one a line; - is stdin."),
+    typer.Option(
+        "--ids-from",
+        metavar="FILE",
+        help="Take ids from a file too: one a line, or a CSV with a column id; - is stdin.",
+    ),
 ]
 
 DatasetAndOther = Annotated[

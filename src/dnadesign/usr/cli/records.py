@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from dnadesign.usr.cli.context import dataset_and_ids, open_dataset
+from dnadesign.usr.cli.context import open_dataset
+from dnadesign.usr.cli.ids import dataset_and_ids
 from dnadesign.usr.cli.options import (
     AllColumns,
     AllowMissing,
@@ -68,7 +69,7 @@ def head(
     cls=PlainCommand,
     epilog=examples(
         "usr get lab/promoters 3f786850e387550fdab836ed7e6dc881de23001b",
-        "usr get lab/promoters 3f786850e387550fdab836ed7e6dc881de23001b --format json",
+        "usr get lab/promoters 3f7868 --format json",
     ),
 )
 def get(
@@ -84,10 +85,8 @@ def get(
 
     They are shown whole, in the order of the dataset.
     """
-    dataset, ids = dataset_and_ids(words, ids_from)
-    table = open_dataset(root, dataset).get(
-        ids, columns=split_names(columns), include_deleted=include_deleted
-    )
+    found, ids = dataset_and_ids(words, ids_from, root)
+    table = found.get(ids, columns=split_names(columns), include_deleted=include_deleted)
     Output(format).blocks(table)
 
 
@@ -113,8 +112,7 @@ def delete(
 
     They are hidden from all that reads, unless it is told to include them.
     """
-    dataset, ids = dataset_and_ids(words, ids_from)
-    found = open_dataset(root, dataset)
+    found, ids = dataset_and_ids(words, ids_from, root)
     result = found.tombstone(ids, reason=reason, allow_missing=allow_missing)
     tell_records(Output(format), f"{found.name}: deleted", result)
 
@@ -131,8 +129,7 @@ def restore(
     format: DataFormat = "table",
 ) -> None:
     """Bring deleted records back."""
-    dataset, ids = dataset_and_ids(words, ids_from)
-    found = open_dataset(root, dataset)
+    found, ids = dataset_and_ids(words, ids_from, root)
     tell_records(Output(format), f"{found.name}: restored", found.restore(ids, allow_missing=allow_missing))
 
 

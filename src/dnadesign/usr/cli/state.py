@@ -6,8 +6,8 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from dnadesign.usr.cli.context import dataset_and_ids, open_dataset
 from dnadesign.usr.cli.errors import UsageProblem
+from dnadesign.usr.cli.ids import dataset_and_ids
 from dnadesign.usr.cli.options import AllowMissing, DataFormat, DatasetAndIds, IdsFrom, Root, split_names
 from dnadesign.usr.cli.output import Output
 from dnadesign.usr.cli.plain_help import PlainCommand, PlainGroup, examples
@@ -68,8 +68,7 @@ def set_(
     fields = {name: value for name, value in given.items() if value is not None}
     if not fields:
         raise UsageProblem("nothing is to be set", mend="see usr state set --help")
-    dataset, ids = dataset_and_ids(words, ids_from)
-    found = open_dataset(root, dataset)
+    found, ids = dataset_and_ids(words, ids_from, root)
     result = found.set_state(ids, allow_missing=allow_missing, **fields)
     tell_records(Output(format), f"{found.name}: set {', '.join(fields)} of", result)
 
@@ -86,8 +85,8 @@ def get(
     format: DataFormat = "table",
 ) -> None:
     """Show the state of records, deleted ones too."""
-    dataset, ids = dataset_and_ids(words, ids_from)
-    Output(format).rows(open_dataset(root, dataset).get_state(ids))
+    found, ids = dataset_and_ids(words, ids_from, root)
+    Output(format).rows(found.get_state(ids))
 
 
 @app.command(
@@ -108,7 +107,6 @@ def clear(
     format: DataFormat = "table",
 ) -> None:
     """Empty fields of the state of records."""
-    dataset, ids = dataset_and_ids(words, ids_from)
-    found = open_dataset(root, dataset)
+    found, ids = dataset_and_ids(words, ids_from, root)
     result = found.clear_state(ids, split_names(fields), allow_missing=allow_missing)
     tell_records(Output(format), f"{found.name}: cleared the state of", result)
