@@ -197,3 +197,11 @@ def test_tls_is_verified_against_the_authorities_that_are_named(notify: Notify, 
         assert "the certificate was not accepted" in refused.err
         notify.run(*GENERIC, status=1, HOOK=receiver.url())
         assert len(receiver.requests) == 1
+
+
+def test_a_status_that_is_hardly_a_word_is_sent_and_told(notify: Notify, receiver: Receiver) -> None:
+    told = notify.run(*GENERIC, "--status", "sucess", HOOK=receiver.url())
+    assert "did you mean 'success'?" in told.err
+    for word in ("success", "note", "in review", "FAILED"):
+        assert "did you mean" not in notify.run(*GENERIC, "--status", word, HOOK=receiver.url()).err
+    assert len(receiver.requests) == 5

@@ -13,7 +13,7 @@ from dnadesign.usr import operations as _ops  # each verb is loaded when it is f
 from dnadesign.usr.base_methods import BaseMethods
 from dnadesign.usr.contract.actor import Actor
 from dnadesign.usr.contract.arguments import seconds_of
-from dnadesign.usr.contract.errors import DatasetNotFound, ValidationError
+from dnadesign.usr.contract.errors import DatasetNotFound
 from dnadesign.usr.contract.layout import EVENTS, RECORDS
 from dnadesign.usr.contract.names import STATE_NAMESPACE, check_batch_id, nearest
 from dnadesign.usr.event_methods import EventMethods
@@ -136,9 +136,7 @@ class Dataset(BaseMethods, OverlayMethods, StateMethods, ReadingMethods, EventMe
             ValidationError: The dataset is there already.
         """
         if self.exists():
-            raise ValidationError(
-                f"{self.dir}: the dataset is there already", mend="open it, or choose another name"
-            )
+            raise _ops.init.there_already(self._store)
         _ops.register.ensure_registry(self.root, fs=self._store.fs)
         _ops.init.prepare_folder(self._store)
         _ops._mutation.run(self._store, [_ops.init.Init(source, notes)], actor=actor, must_exist=False)

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from dnadesign.usr import AlphabetError, Dataset, MissingKeyError, normalize_sequence
+from dnadesign.usr import AlphabetError, Dataset, MissingKeyError, ValidationError, normalize_sequence
 from dnadesign.usr.operations import summarise
 from tests.usr.cli.console import Usr
 from tests.usr.conftest import add
@@ -170,3 +170,18 @@ def test_what_to_do_is_told_in_the_words_of_whoever_asks(program: Usr, dataset: 
     with pytest.raises(MissingKeyError, match="pass allow_missing=True to"):
         dataset.attach(program.folder / "s.csv", namespace="score", columns={"x": "score__x"})
     assert '--where "length > 60' in program.run("head", DATASET, "--where", "1 +", status=3).err
+
+
+def test_a_dataset_that_is_made_twice_is_told_with_a_command_that_exists(
+    program: Usr, dataset: Dataset
+) -> None:
+    told = program.run("init", DATASET, status=3).err
+    assert f"mend: look at it: usr info {DATASET}, or choose another name" in told
+    program.run("info", DATASET)
+    with pytest.raises(ValidationError, match=r"open it: Dataset\.open\(root, name\)"):
+        dataset.init()
+
+
+def test_a_reason_that_is_missing_is_told_with_an_example(program: Usr) -> None:
+    told = program.run("maintenance", "overlay-remove", DATASET, "--namespace", "score", status=2).err
+    assert """mend: say why: --reason "why"; see usr maintenance overlay-remove --help""" in told

@@ -31,6 +31,7 @@ from dnadesign.notify.cli.options import (
 )
 from dnadesign.notify.cli.preview import preview
 from dnadesign.notify.contract.errors import DeliveryFailed, DestinationDisabled, NotFound, UsageProblem
+from dnadesign.notify.contract.events import likely_word
 from dnadesign.notify.contract.messages import Message, redacted
 from dnadesign.notify.contract.outcomes import Attempt, DeliveryPolicy, Outcome
 from dnadesign.notify.contract.secrets import Redactor
@@ -51,7 +52,11 @@ _MOST_META_BYTES = 256 * 1024
 def send(
     *,
     status: Annotated[
-        str, typer.Option(metavar="WORD", help="What happened, in a word: started, success, failure, ...")
+        str,
+        typer.Option(
+            metavar="WORD",
+            help="What happened, in any word; started, success, failure and their like are marked as such.",
+        ),
     ] = "note",
     tool: Annotated[str | None, typer.Option(metavar="NAME", help="Which program it happened to.")] = None,
     run_id: Annotated[str | None, typer.Option(metavar="ID", help="Which run of it.")] = None,
@@ -99,6 +104,8 @@ def send(
         raise UsageProblem(
             "--spool needs an address that is kept somewhere: --url-env, --secret-ref or --profile"
         )
+    if meant := likely_word(status):
+        report_line(f"status {status!r} is sent as it is, as a plain note; did you mean {meant!r}?")
     clock = SystemClock()
     note = note_message(
         key=str(uuid.uuid4()),

@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from difflib import get_close_matches
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -125,6 +126,13 @@ def kind_of_action(action: str) -> Kind:
         return Kind.PROGRESS
     last = re.split(r"[_.:\-]", action)[-1].lower()
     return _KIND_OF_WORD.get(last, Kind.NOTABLE)
+
+
+def likely_word(action: str) -> str | None:
+    """The word that tells a kind of news and was most likely meant by one that tells none; None if nothing is near."""
+    last = re.split(r"[_.:\-]", action)[-1].lower()
+    near = [] if last in _KIND_OF_WORD else get_close_matches(last, _KIND_OF_WORD, n=1, cutoff=0.85)
+    return near[0] if near else None
 
 
 def parse_time(text: object) -> datetime | None:

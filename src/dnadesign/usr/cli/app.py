@@ -182,7 +182,9 @@ def _tell_usage(error: TyperException, session: Session) -> int:
         print(error.format_message(), file=sys.stderr)
         return error.exit_code
     path = context.command_path if context is not None else "usr"
-    problem = UsageProblem(error.format_message().replace("Value error, ", ""), mend=f"see {path} --help")
+    message = error.format_message().replace("Value error, ", "")
+    example = 'say why: --reason "why"; ' if message.startswith("Missing option '--reason'") else ""
+    problem = UsageProblem(message, mend=f"{example}see {path} --help")
     _tell(problem, session)
     return error.exit_code
 

@@ -191,7 +191,7 @@ def allowed(dataset: Dataset, reason: str | None, *, dry_run: bool = False) -> A
         return nullcontext()
     if reason is None:
         raise UsageProblem(
-            "maintenance needs a reason", mend="say why: --reason TEXT; or only look: --dry-run"
+            "maintenance needs a reason", mend='say why: --reason "why"; or only look: --dry-run'
         )
     return dataset.maintenance(reason=reason)
 

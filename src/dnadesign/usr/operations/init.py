@@ -20,6 +20,7 @@ from dnadesign.usr.contract.layout import (
     STAGING,
     isoformat,
 )
+from dnadesign.usr.contract.mends import spelled
 from dnadesign.usr.contract.records import CORE_SCHEMA
 from dnadesign.usr.contract.registry import Registry
 from dnadesign.usr.operations._mutation import Draft, Mutation, whole_base
@@ -60,9 +61,7 @@ class Init:
         """
         store = mutation.store
         if store.exists():
-            raise ValidationError(
-                f"{store.dir}: the dataset is there already", mend="open it, or choose another name"
-            )
+            raise there_already(store)
         _check_nothing_there(store)
         created = isoformat(mutation.moment)
         metadata = {
@@ -127,3 +126,14 @@ def prepare_folder(store: Store) -> None:
         store.fs.sync_dir(store.dir)
     except OSError as error:
         raise storage_error(error, store.dir) from error
+
+
+def there_already(store: Store) -> ValidationError:
+    """The error for a dataset that is to be made and is there."""
+    return ValidationError(
+        f"{store.dir}: the dataset is there already",
+        mend=spelled(
+            "{}, or choose another name",
+            ("open it: Dataset.open(root, name)", f"look at it: usr info {store.name}"),
+        ),
+    )
