@@ -60,7 +60,12 @@ class TracedFileSystem:
 
 def main(root: Path, trace: Path) -> None:
     done: list[tuple[str, str]] = []
-    fs: Any = TracedFileSystem(lambda what, path: done.append((what, path.relative_to(root).as_posix())))
+
+    def note(what: str, path: Path) -> None:
+        if path != root.parent:  # the folder that the root lies in is synced once
+            done.append((what, path.relative_to(root).as_posix()))
+
+    fs: Any = TracedFileSystem(note)
     register_namespace(root, namespace="lab", columns="lab__x:int64", fs=fs)
     found = Dataset(root, "set", fs=fs).init()
     found.add_sequences(["ACGT", "AACC"], bio_type="dna", alphabet="dna_4")
