@@ -69,7 +69,7 @@ def test_they_validate_against_the_current_and_the_frozen_registry(
         assert dataset.validate(registry_mode=mode).ok
     assert dataset.info().frozen_registry_hash == manifest["registry_hash"]
     notes = [f.message for f in dataset.check().findings if f.result == "note"]
-    assert any("older tool, which do not say what they wrote" in note for note in notes)
+    assert any("of an older tool, without a word on what was written" in note for note in notes)
 
 
 def test_they_take_new_rows_and_parts_and_keep_the_old_values(older: tuple[Dataset, dict[str, Any]]) -> None:
