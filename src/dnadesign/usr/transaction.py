@@ -86,7 +86,7 @@ class Transaction(_Transaction):
         """
         for namespace, artifacts in self._artifacts.items():
             raise ValidationError(
-                f"{counted(len(artifacts), 'artifact')} of namespace {namespace!r} written, and no part after refers to "
+                f"{counted(len(artifacts), 'artifact')} of namespace {namespace!r} written, but no later part refers to "
                 "them",
                 mend="write the part that has their references after them, in the same transaction",
             )

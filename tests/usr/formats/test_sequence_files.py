@@ -91,7 +91,7 @@ def test_a_genbank_file_cut_anywhere_is_an_error_or_ends_behind_a_record(tmp_pat
 
 
 def test_a_fastq_file_cut_within_a_record_is_an_error_with_its_line(tmp_path: Path) -> None:
-    with pytest.raises(SchemaError, match=r"x\.fastq, line 8, after 1 records"):
+    with pytest.raises(SchemaError, match=r"x\.fastq, line 8, after 1 record"):
         read(tmp_path / "x.fastq", FASTQ[:-3])
 
 

@@ -120,7 +120,7 @@ def test_arrays_are_there_if_and_only_if_their_rows_are(traced: Dataset) -> None
     with pytest.raises(RuntimeError), traced.transaction() as tx:
         tx.write_artifact("trace", {"x": np.arange(2)})
         raise RuntimeError
-    with pytest.raises(ValidationError, match="no part after them"), traced.transaction() as tx:
+    with pytest.raises(ValidationError, match="no later part refers"), traced.transaction() as tx:
         tx.write_artifact("trace", {"x": np.arange(2)})
     (key,) = add(traced, "ACGT")
     part = pa.table({"id": [key], "trace__npz_bytes": [1]})
