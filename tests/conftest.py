@@ -1,6 +1,7 @@
 """What holds for every test: the same examples each time, and nothing taken from the caller's environment."""
 
 import os
+import signal
 from typing import Any
 
 import pytest
@@ -33,6 +34,9 @@ def pytest_configure() -> None:
         if name.startswith(OURS) or name in COLOURS:
             del os.environ[name]
     os.environ["TERM"] = "dumb"
+    # A shell starts what is to run in the background with SIGINT ignored, which programs would inherit from here.
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
