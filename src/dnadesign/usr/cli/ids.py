@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from dnadesign import usr
 from dnadesign.usr.cli.context import is_in_a_dataset, names_a_dataset, open_dataset
 from dnadesign.usr.cli.errors import UsageProblem
+from dnadesign.usr.contract.wording import counted
 
 if TYPE_CHECKING:
     from dnadesign.usr import Dataset
@@ -88,7 +89,7 @@ def _only(dataset: Dataset, beginning: str, found: list[str]) -> str:
     if len(found) > 1:
         more = ", ..." if len(found) > _SHOWN else ""
         raise usr.ValidationError(
-            f"{dataset.dir}: the ids of {len(found)} records begin with {beginning}: "
+            f"{dataset.dir}: the ids of {counted(len(found), 'record')} begin with {beginning}: "
             f"{', '.join(sorted(found)[:_SHOWN])}{more}",
             mend="give more digits of the one that is meant",
         )
