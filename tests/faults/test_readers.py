@@ -17,7 +17,7 @@ from tests.faults.enumeration import World, prepared, recover_now
 from tests.faults.interleavings import Recording, Schedule, look_at_all, problems_of_follower, record
 
 Note = Callable[[str, int], None]
-MOST = 1000  # interleavings of each kind: with one jump, with several; for versions and for followers
+MOST = 600  # interleavings of each kind: with one jump, with several; for versions and for followers
 
 WRITERS = {
     "parts": ("write_part", "transaction"),
