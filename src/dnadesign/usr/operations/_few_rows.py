@@ -20,7 +20,7 @@ from dnadesign.usr.contract.names import TOMBSTONE_NAMESPACE
 from dnadesign.usr.contract.records import KEY
 from dnadesign.usr.contract.registry import Registry
 from dnadesign.usr.operations._merge import duplicate_keys, in_type
-from dnadesign.usr.operations._view import DELETED, TOMBSTONE_TYPES, Column, View, can_be, view_of
+from dnadesign.usr.operations._view import DELETED, Column, View, can_be, registered_columns, view_of
 from dnadesign.usr.storage.checked_blocks import DamagedCache
 from dnadesign.usr.storage.few_files import FewFiles
 from dnadesign.usr.storage.key_index import Ordinals, digests_of
@@ -82,9 +82,8 @@ def few_rows(
 
 def _view(few: FewFiles, registry: Registry) -> View:
     for namespace, stored in few.stored.items():
-        contract = registry.get(namespace)
-        known = TOMBSTONE_TYPES if namespace == TOMBSTONE_NAMESPACE else (contract.types if contract else ())
-        if not set(stored) <= set(known):  # their order and types are told by the files, all of them
+        # The order and types of other columns are told by the files, all of them.
+        if not set(stored) <= set(registered_columns(namespace, registry)):
             raise _NoShortWay
     return view_of(few.version, registry, few.stored)
 

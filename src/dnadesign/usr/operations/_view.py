@@ -137,13 +137,14 @@ def view_of(version: Version, registry: Registry, overlays: Mapping[str, Mapping
 
 def _ordered(namespace: str, stored: Mapping[str, pa.DataType], registry: Registry) -> list[str]:
     """Registered columns in the registry's order, then what is stored beside them."""
-    contract = registry.get(namespace)
-    known = (
-        list(TOMBSTONE_TYPES)
-        if namespace == TOMBSTONE_NAMESPACE
-        else list(contract.types if contract else ())
-    )
+    known = registered_columns(namespace, registry)
     return known + [name for name in stored if name not in known]
+
+
+def registered_columns(namespace: str, registry: Registry) -> list[str]:
+    """The columns that a namespace is registered with, in the registry's order; those of tombstones are fixed."""
+    contract = registry.get(namespace)
+    return list(TOMBSTONE_TYPES if namespace == TOMBSTONE_NAMESPACE else (contract.types if contract else ()))
 
 
 def _column(
