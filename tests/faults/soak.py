@@ -7,7 +7,8 @@ Each process goes round the same circle until the time is up, somebody stops it,
 history of changes, one more change broken in every way, the same with the real verbs of a real dataset, readers between
 the writers of another random history, real writers that are really killed, now and then a crowd of them. The totals are
 printed every minute and in the end, also after Ctrl-C or SIGTERM; the exit status is 1 if anything did not hold.
-``--kept`` adds up the states of several soaks; ``--again`` repeats one turn by what a violation says of it.
+``--only`` takes turns of one kind; ``--kept`` adds up the states of several soaks; ``--again`` repeats one turn by what a
+violation says of it.
 """
 
 import argparse
@@ -82,6 +83,9 @@ class Marks(set[int]):
         """Note a state that the process has not looked at."""
         self._turn.seen.add(mark)
         self._turn.fresh.append(mark)
+
+
+Once = Callable[[Turn], list[str]]
 
 
 def enumerate_once(turn: Turn) -> list[str]:
@@ -170,7 +174,7 @@ TURNS = (
 )
 
 
-def take(once: Callable[[Turn], list[str]], turn: Turn, seed: int) -> list[str]:
+def take(once: Once, turn: Turn, seed: int) -> list[str]:
     """Take a turn; what did not hold in it, with how to repeat it."""
     try:
         problems = once(turn)
@@ -182,14 +186,16 @@ def take(once: Callable[[Turn], list[str]], turn: Turn, seed: int) -> list[str]:
 Result = tuple[Counts, bytes, list[str], int]
 
 
-def work(seed: int, until: float, stop: Event, parent: int, results: "Queue[Result]") -> None:
+def work(
+    results: "Queue[Result]", stop: Event, *, seed: int, until: float, turns: tuple[Once, ...], parent: int
+) -> None:
     """Go round until the time is up, somebody stops it, or something does not hold."""
     for number in (
         signal.SIGINT,
         signal.SIGTERM,
     ):  # may be sent to all processes; the first one tells the others
         signal.signal(number, signal.SIG_IGN)
-    rng, turns, seen = Random(seed), 0, set[int]()
+    rng, taken, seen = Random(seed), 0, set[int]()
 
     def stopped() -> bool:
         return time.monotonic() >= until or stop.is_set() or os.getppid() != parent
@@ -197,8 +203,8 @@ def work(seed: int, until: float, stop: Event, parent: int, results: "Queue[Resu
     while not stopped():
         start = rng.getrandbits(32)
         turn = Turn(Random(start), stopped, seen)
-        problems = take(TURNS[turns % len(TURNS)], turn, start)
-        turns += 1
+        problems = take(turns[taken % len(turns)], turn, start)
+        taken += 1
         largest = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
         results.put((turn.counts, turn.fresh.tobytes(), problems, largest))
         if problems:
@@ -252,7 +258,9 @@ def earlier_marks(kept: Path | None) -> np.ndarray:
     return found
 
 
-def soak(*, minutes: float, processes: int, seed: int, kept: Path | None = None) -> int:
+def soak(
+    *, minutes: float, processes: int, seed: int, turns: tuple[Once, ...] = TURNS, kept: Path | None = None
+) -> int:
     """Look until the time is up; the exit status."""
     os.environ["PYTHONHASHSEED"] = "0"  # so that all processes mark equal states alike
     until, context = time.monotonic() + 60 * minutes, get_context("spawn")
@@ -266,7 +274,11 @@ def soak(*, minutes: float, processes: int, seed: int, kept: Path | None = None)
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, end)
     workers: list[BaseProcess] = [
-        context.Process(target=work, args=(one, until, stop, os.getpid(), results))
+        context.Process(
+            target=work,
+            args=(results, stop),
+            kwargs={"seed": one, "until": until, "turns": turns, "parent": os.getpid()},
+        )
         for one in range(seed, seed + processes)
     ]
     for worker in workers:
@@ -305,12 +317,19 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--seed", type=int, default=int(time.time()))
     parser.add_argument("--kept", type=Path, help="add up the states of several soaks in this file")
     parser.add_argument("--again", nargs=2, metavar=("TURN", "SEED"), help="repeat one turn")
+    named = {turn.__name__: turn for turn in TURNS}
+    parser.add_argument("--only", choices=sorted(named), help="take no other turns")
     options = parser.parse_args(arguments)
     if options.again is None:
+        turns = TURNS if options.only is None else (named[options.only],)
         return soak(
-            minutes=options.minutes, processes=options.processes, seed=options.seed, kept=options.kept
+            minutes=options.minutes,
+            processes=options.processes,
+            seed=options.seed,
+            turns=turns,
+            kept=options.kept,
         )
-    once, seed = {turn.__name__: turn for turn in {*TURNS}}[options.again[0]], int(options.again[1])
+    once, seed = named[options.again[0]], int(options.again[1])
     turn = Turn(Random(seed), lambda: False, set())
     problems = take(once, turn, seed)
     sys.stdout.write("".join(f"{problem}\n" for problem in problems) or f"nothing found: {turn.counts}\n")
