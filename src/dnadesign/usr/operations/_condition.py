@@ -24,6 +24,15 @@ _MEND = spelled(
     (f"where={_CONDITION}", f"--where {_CONDITION}"),
 )
 _SHOWN = 80
+_ONE_BY_ONE = "name the columns one by one, and ask about lists with functions such as list_contains"
+_SEVERAL = {
+    "STAR": ("stands for several columns (* or COLUMNS)", _ONE_BY_ONE),
+    "unnest": ("stands for several rows (unnest)", _ONE_BY_ONE),
+    "WINDOW": (
+        "looks at several records (OVER)",
+        "decide about each record by its own columns, or compare records after reading them",
+    ),
+}
 _KIND = re.compile(r"^[A-Z][A-Za-z ]*Error: ")
 _NO_COLUMN = re.compile(r'Referenced column "(.*)" not found')
 _NO_TABLE = re.compile(r'Referenced table "(.*)" not found')
@@ -64,13 +73,11 @@ def _check_single(connection: duckdb.DuckDBPyConnection, condition: str) -> None
             mend="write it flatter, or read more and filter the Arrow table",
         ) from error
     for node in _nodes(trees):
-        if node.get("class") == "STAR" or node.get("function_name") == "unnest":
-            what = (
-                "several columns (* or COLUMNS)" if node.get("class") == "STAR" else "several rows (unnest)"
-            )
+        kind = "unnest" if node.get("function_name") == "unnest" else node.get("class")
+        if kind in _SEVERAL:
+            what, mend = _SEVERAL[kind]
             raise ValidationError(
-                f"where {condition!r:.{_SHOWN}}: stands for {what}; it must be one value a record",
-                mend="name the columns one by one, and ask about lists with functions such as list_contains",
+                f"where {condition!r:.{_SHOWN}}: {what}; it must be one value a record", mend=mend
             )
 
 

@@ -9,8 +9,8 @@ import pyarrow.compute as pc
 from dnadesign.usr.contract.mends import Mend, spelled
 from dnadesign.usr.contract.names import TOMBSTONE_NAMESPACE
 from dnadesign.usr.contract.registry import Registry
-from dnadesign.usr.operations._merge import Query, merged_batches
-from dnadesign.usr.operations._view import DELETED, make_view
+from dnadesign.usr.operations._merge import merged_batches
+from dnadesign.usr.operations._view import DELETED, Query, make_view
 from dnadesign.usr.storage.key_index import Ordinals
 from dnadesign.usr.storage.store import Store
 from dnadesign.usr.storage.version import Version

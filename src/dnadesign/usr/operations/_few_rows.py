@@ -19,7 +19,8 @@ import pyarrow.compute as pc
 from dnadesign.usr.contract.names import TOMBSTONE_NAMESPACE
 from dnadesign.usr.contract.records import KEY
 from dnadesign.usr.contract.registry import Registry
-from dnadesign.usr.operations._merge import duplicate_keys, in_type
+from dnadesign.usr.operations._join import duplicate_keys
+from dnadesign.usr.operations._placed_rows import PlacedRows, alive, merged_column
 from dnadesign.usr.operations._view import DELETED, Column, View, can_be, registered_columns, view_of
 from dnadesign.usr.storage.checked_blocks import DamagedCache
 from dnadesign.usr.storage.few_files import FewFiles
@@ -135,12 +136,12 @@ class _Reader:
         hiding = not self.include_deleted and TOMBSTONE_NAMESPACE in self.few.stored
         overlays |= {TOMBSTONE_NAMESPACE} if hiding else set()
         rows = {name: self._overlay_rows(name, base.column(KEY), ordinals) for name in sorted(overlays)}
-        arrays = [self._column(c, base, rows) for c in self.columns]
+        arrays = [merged_column(c, base, rows) for c in self.columns]
         schema = pa.schema([(c.name, c.type) for c in self.columns])
         table = pa.table(arrays, schema=schema)
-        return table if self.include_deleted else table.filter(self._alive(base, rows))
+        return table if self.include_deleted else table.filter(pa.array(alive(base, rows)))
 
-    def _overlay_rows(self, namespace: str, ids: pa.ChunkedArray, ordinals: Ordinals) -> _Rows:
+    def _overlay_rows(self, namespace: str, ids: pa.ChunkedArray, ordinals: Ordinals) -> PlacedRows:
         """The rows that a namespace has for these ids, each checked to be there where the cached keys say, and once."""
         names, files = self.few.files_of(namespace, ordinals)
         wanted = [c.name for c in self.columns if c.namespace == namespace and c.stored]
@@ -162,7 +163,7 @@ class _Reader:
             source[places] = np.arange(count, count + len(places))
             tables.append(table)
             count += len(places)
-        return _Rows(tuple(tables), pa.array(source, mask=source < 0))
+        return PlacedRows(tuple(tables), source)
 
     def _check_columns(self, file: PinnedFile, namespace: str) -> None:
         """Leave files with columns that the cached keys do not know, or of types that a scan refuses, to the scan."""
@@ -171,61 +172,6 @@ class _Reader:
             strange = field.name != KEY and field.name not in known
             if strange or (field.name in wanted and not can_be(field.type, wanted[field.name], field.name)):
                 raise _NoShortWay
-
-    def _column(self, column: Column, base: pa.Table, rows: dict[str, _Rows]) -> pa.Array:
-        below = in_type(base.column(column.name), column) if column.in_base else None
-        if column.namespace is None:
-            return below if below is not None else pa.nulls(base.num_rows, column.type)
-        overlay = rows[column.namespace]
-        value = overlay.values(column)
-        if below is None:
-            return value
-        both = pa.chunked_array([below, value], column.type)
-        own = np.arange(len(below))
-        return both.take(pa.array(np.where(overlay.is_there, own + len(below), own))).combine_chunks()
-
-    def _alive(self, base: pa.Table, rows: dict[str, _Rows]) -> pa.Array:
-        """Which rows are not tombstoned; a row of the namespace decides, else what the base stores."""
-        deleted = np.zeros(base.num_rows, dtype=np.bool_)
-        if DELETED in base.column_names:
-            deleted = _true(base.column(DELETED))
-        if TOMBSTONE_NAMESPACE in rows:
-            overlay = rows[TOMBSTONE_NAMESPACE]
-            told = _true(overlay.values(Column(DELETED, pa.bool_(), False, TOMBSTONE_NAMESPACE, True)))
-            deleted = np.where(overlay.is_there, told, deleted)
-        return pa.array(~deleted)
-
-
-def _true(values: pa.Array | pa.ChunkedArray) -> np.ndarray:
-    return np.asarray(pc.fill_null(values, fill_value=False).to_numpy(zero_copy_only=False), dtype=np.bool_)
-
-
-@dataclass(frozen=True, slots=True)
-class _Rows:
-    """Rows of an overlay: tables one behind the other, and for each base row which of their rows it has, or null."""
-
-    tables: tuple[pa.Table, ...]
-    source: pa.Array
-
-    @property
-    def is_there(self) -> np.ndarray:
-        """Which base rows have one."""
-        return np.asarray(self.source.is_valid().to_numpy(zero_copy_only=False))
-
-    def values(self, column: Column) -> pa.Array:
-        """A column of the overlay, for each base row; null where a file does not store it."""
-        pieces = [
-            in_type(table.column(column.name), column)
-            if column.name in table.column_names
-            else pa.nulls(table.num_rows, column.type)
-            for table in self.tables
-        ]
-        return _one(pa.chunked_array(pieces, column.type).take(self.source))
-
-
-def _one(values: pa.ChunkedArray) -> pa.Array:
-    found = values.combine_chunks()
-    return found.chunk(0) if isinstance(found, pa.ChunkedArray) else found
 
 
 def _rows_at(file: PinnedFile, ordinals: Ordinals, columns: Sequence[str]) -> pa.Table:

@@ -8,8 +8,8 @@ import pyarrow as pa
 
 from dnadesign.usr.contract.arguments import count_of
 from dnadesign.usr.contract.registry import Registry
-from dnadesign.usr.operations._merge import Query, merged_batches
-from dnadesign.usr.operations._view import View, make_view
+from dnadesign.usr.operations._merge import merged_batches
+from dnadesign.usr.operations._view import Query, View, make_view
 from dnadesign.usr.storage.registry_file import load_registry
 from dnadesign.usr.storage.store import Store
 from dnadesign.usr.storage.version import Version

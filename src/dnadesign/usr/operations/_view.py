@@ -95,6 +95,27 @@ class View:
         return [known[name] for name in names]
 
 
+@dataclass(frozen=True, slots=True)
+class Query:
+    """What to read of a view.
+
+    Attributes:
+        columns: Which columns, in which order.
+        where: A condition in DuckDB's SQL over the view's columns.
+        shard: ``(i, n)``: the i-th of n ranges of ids, 0-based.
+        ids: Only these ids.
+        limit: At most so many rows.
+        include_deleted: Also rows that are tombstoned.
+    """
+
+    columns: tuple[Column, ...]
+    where: str | None = None
+    shard: tuple[int, int] | None = None
+    ids: tuple[str, ...] | None = None
+    limit: int | None = None
+    include_deleted: bool = False
+
+
 def make_view(version: Version, registry: Registry, *, namespaces: Sequence[str] | None = None) -> View:
     """The merged view of a version.
 

@@ -154,6 +154,7 @@ class Compact:
             else:
                 path = overlay_file(self.namespace)
             mutation.publishes.append(rewritten.staged.publish(path))
+            _note_keys(mutation, overlay, rewritten.schema, path)
             result = CompactResult(
                 namespace=self.namespace,
                 rows=rewritten.rows,
@@ -187,7 +188,7 @@ class Compact:
                     *archived.added,
                 ],
                 removed=archived.removed,
-                fingerprint=Fingerprint(result.rows, 1 + rewritten.columns, result.bytes),
+                fingerprint=Fingerprint(result.rows, len(rewritten.schema), result.bytes),
             )
         )
 
@@ -207,7 +208,18 @@ class _Rewritten:
     rows: int
     dropped: int
     outside: int
-    columns: int
+    schema: pa.Schema
+
+
+def _note_keys(mutation: Mutation, overlay: Overlay, schema: pa.Schema, path: str) -> None:
+    """Have the key index know the new file, so that the next writer and reader need not look each of its keys up."""
+    index, namespace = mutation.index, overlay.namespace
+    coverage = index.coverage(namespace)
+    if sorted(coverage.files) == [file.path for file in overlay.files]:  # else it is filled anew
+        coverage.merged_into(path)
+        index.stored_types.pop(namespace, None)
+        index.add_columns(namespace, schema, arrow_schema=True)
+        mutation.index_touched = True
 
 
 def _rewrite(step: Compact, mutation: Mutation, overlay: Overlay) -> _Rewritten:
@@ -227,7 +239,7 @@ def _rewrite(step: Compact, mutation: Mutation, overlay: Overlay) -> _Rewritten:
         staged = stage_rows(
             mutation, schema, _newest(order, buckets), metadata, like=like, rows=stored - again
         )
-    return _Rewritten(staged, stored - again, again, len(places.strangers), len(columns))
+    return _Rewritten(staged, stored - again, again, len(places.strangers), schema)
 
 
 def _collect(

@@ -25,7 +25,7 @@ from dnadesign.usr.operations._base_rows import (
     remove_overlay,
 )
 from dnadesign.usr.operations._deleted import deleted_rows
-from dnadesign.usr.operations._merge import Query, merged_batches
+from dnadesign.usr.operations._merge import merged_batches
 from dnadesign.usr.operations._mutation import Draft, Mutation, NewBase
 from dnadesign.usr.operations._overlay import (
     event_count,
@@ -35,7 +35,7 @@ from dnadesign.usr.operations._overlay import (
     unpacked_bytes,
 )
 from dnadesign.usr.operations._snapshots import snapshot_before
-from dnadesign.usr.operations._view import View, check_fits, make_view
+from dnadesign.usr.operations._view import Query, View, check_fits, make_view
 from dnadesign.usr.storage.journal import check_space
 from dnadesign.usr.storage.staging import Staging
 from dnadesign.usr.storage.version import Version

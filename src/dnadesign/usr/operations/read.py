@@ -16,9 +16,10 @@ from dnadesign.usr.contract.wording import part_of
 from dnadesign.usr.operations._duck import connect as duck_connect
 from dnadesign.usr.operations._duck import told_as_ours
 from dnadesign.usr.operations._few_rows import few_rows
-from dnadesign.usr.operations._merge import KEEP, ROW, Query, duplicate_keys, merge_sql, merged_batches
+from dnadesign.usr.operations._join import KEEP, ROW, duplicate_keys, merge_sql
+from dnadesign.usr.operations._merge import merged_batches
 from dnadesign.usr.operations._scan import BATCH_ROWS, open_view, scan
-from dnadesign.usr.operations._view import View, check_fits
+from dnadesign.usr.operations._view import Query, View, check_fits
 from dnadesign.usr.storage.event_log import read_all_events
 from dnadesign.usr.storage.key_index import digests_of
 from dnadesign.usr.storage.store import Store

@@ -11,9 +11,9 @@ from dnadesign.usr.contract.types import arrow_type_str
 from dnadesign.usr.formats.plain_values import plain_rows
 from dnadesign.usr.operations._condition import told_with_condition
 from dnadesign.usr.operations._duck import connect, identifier
-from dnadesign.usr.operations._merge import KEEP, Query, merge_sql
+from dnadesign.usr.operations._join import KEEP, merge_sql
 from dnadesign.usr.operations._scan import open_view
-from dnadesign.usr.operations._view import Column
+from dnadesign.usr.operations._view import Column, Query
 from dnadesign.usr.storage.store import Store
 
 EXACT_ROWS = 250_000

@@ -3,12 +3,14 @@
 What is read is one committed version, as with :mod:`version`: between two looks at the log that found the same end, with
 no change under way, the files are listed and those that matter are opened. The cached keys say which these are as of
 their own end of the log; files that they do not know, and new rows of the base, are looked into. Anything that does not fit
-means that there is no such short way: whoever asked pins the whole version instead.
+means that there is no such short way: whoever asked pins the whole version instead. Of a version that is pinned, the
+cached keys tell in the same way which file has which row (see :mod:`placement`).
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -39,15 +41,16 @@ class FewFiles:
 
     Attributes:
         version: The base, and of each overlay the files opened so far; there may be more.
+        pinned: Whether all its files were open before, by somebody else who closes them.
         stored: By namespace, the columns that its files store.
         new: By namespace, the files that the cached keys do not know.
         cached: The namespaces of which they know the other files.
     """
 
-    fs: FileSystem
     version: Version
     cache: KeyCache
-    footers: KnownFooters
+    footers: KnownFooters | None
+    pinned: bool = False
     stored: dict[str, dict[str, pa.DataType]] = field(default_factory=dict)
     new: dict[str, list[str]] = field(default_factory=dict)
     cached: set[str] = field(default_factory=set)
@@ -62,12 +65,17 @@ class FewFiles:
         known, base = self.cache.base_rows, self.version.base
         missing = np.flatnonzero(found < 0)
         if len(missing) and base.footer.rows > known:
-            appended = KeySet()
-            for ids in id_pieces(base.file, base.footer, from_row=known):
-                appended.add(digests_of(ids, where=str(base.file.path)))
-            behind = appended.find(digests[missing])
+            behind = self._appended.find(digests[missing])
             found[missing] = np.where(behind >= 0, behind + known, -1)
         return found
+
+    @cached_property
+    def _appended(self) -> KeySet:
+        """The keys of base rows behind those that the cached keys know."""
+        appended, base = KeySet(), self.version.base
+        for ids in id_pieces(base.file, base.footer, from_row=self.cache.base_rows):
+            appended.add(digests_of(ids, where=str(base.file.path)))
+        return appended
 
     def files_of(self, namespace: str, ordinals: Ordinals) -> tuple[list[str | None], list[PinnedFile]]:
         """The file that is known to have the row of each base row, and all files that may have any, open.
@@ -87,19 +95,20 @@ class FewFiles:
         for pinned in overlay.files:
             if pinned.path == path:
                 return pinned
-        pinned = PinnedFile(path, self.fs.open(self.version.dataset / path, "read"), self.footers)
+        pinned = PinnedFile(path, self.version.fs.open(self.version.dataset / path, "read"), self.footers)
         self.version.overlays[namespace] = Overlay(namespace, (*overlay.files, pinned))
         return pinned
 
     def is_current(self) -> bool:
         """Whether nothing was committed since it was opened, so that all files are of one version."""
-        one, now = self.version.log, committed_log_end(self.fs, self.version.dataset)
+        one, now = self.version.log, committed_log_end(self.version.fs, self.version.dataset)
         return (one.device, one.inode, one.end) == (now.device, now.inode, now.end)
 
     def close(self) -> None:
         """Let go of the files."""
         self.cache.close()
-        self.version.close()
+        if not self.pinned:
+            self.version.close()
 
 
 def open_few_files(fs: FileSystem, dataset: Path, footers: KnownFooters) -> FewFiles | None:
@@ -118,8 +127,8 @@ def open_few_files(fs: FileSystem, dataset: Path, footers: KnownFooters) -> FewF
         tail = _tail_of(fs, dataset, cache, log)
         if tail is not None:
             base = PinnedFile(RECORDS, fs.open(dataset / RECORDS, "read"))
-            few = FewFiles(fs, Version(dataset, log, base), cache, footers)
-            if _is_base_of(few, tail) and _add_overlays(few):
+            few = FewFiles(Version(fs, dataset, log, base), cache, footers)
+            if _is_base_of(few, tail) and _add_overlays(few, stored_overlays(fs, dataset, None)):
                 return few
     except (FileNotFoundError, DamagedCache):
         pass
@@ -127,6 +136,31 @@ def open_few_files(fs: FileSystem, dataset: Path, footers: KnownFooters) -> FewF
         _close(few, cache)
         raise
     _close(few, cache)
+    return None
+
+
+def open_known_files(version: Version) -> FewFiles | None:
+    """What the cached keys tell of a pinned version; None where they do not tell all of it. The version stays the caller's.
+
+    Raises:
+        CorruptFileError: A file is damaged.
+    """
+    fs, log, dataset = version.fs, version.log, version.dataset
+    cache = open_key_cache(fs, dataset, end=log.end) if log.end and log.intent is None else None
+    if cache is None:
+        return None
+    few = FewFiles(version, cache, None, pinned=True)
+    try:
+        tail = _tail_of(fs, dataset, cache, log)
+        paths = {name: [file.path for file in overlay.files] for name, overlay in version.overlays.items()}
+        if tail is not None and _is_base_of(few, tail) and _add_overlays(few, paths):
+            return few
+    except DamagedCache:
+        pass
+    except BaseException:
+        few.close()
+        raise
+    few.close()
     return None
 
 
@@ -153,14 +187,14 @@ def _is_base_of(few: FewFiles, tail: Tail) -> bool:
     return footer.rows >= known.rows and (tail.appended or tail.restamped or mark_of(footer) == known)
 
 
-def _add_overlays(few: FewFiles) -> bool:
-    """Note which overlays there are and which of their files are new; whether these are few enough to look into.
+def _add_overlays(few: FewFiles, stored: dict[str, list[str]]) -> bool:
+    """Note which overlays are stored and which of their files are new; whether these are few enough to look into.
 
     A part is never changed and its name never used again, so that what is cached of it holds for as long as it is there.
     """
     new_rows = 0
-    for namespace, paths in stored_overlays(few.fs, few.version.dataset, None).items():
-        few.version.overlays[namespace] = Overlay(namespace, ())
+    for namespace, paths in stored.items():
+        few.version.overlays.setdefault(namespace, Overlay(namespace, ()))
         known = _known_files(few, namespace, paths)
         few.new[namespace] = new = [path for path in paths if path not in known]
         if sum(map(len, few.new.values())) > _MOST_NEW:

@@ -280,6 +280,12 @@ class Coverage:
         self.files = [new if known == path else known for known in self.files]
         self.new_files += 1
 
+    def merged_into(self, path: str) -> None:
+        """Note that one file has all rows now, each key once."""
+        self.numbers, self.files, self.repeated = (self.numbers > 0).astype(np.uint32), [path], False
+        self.new_files += 1
+        self.new_rows += int(self.numbers.sum())
+
     @property
     def is_plain(self) -> bool:
         """Whether numbers and files say all: no key is outside the base or has several rows."""

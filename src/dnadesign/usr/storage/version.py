@@ -126,6 +126,7 @@ def namespace_not_found(dataset: Path, namespace: str, known: Iterable[str]) -> 
 class Version:
     """A dataset as of one committed event, its files open; close it, or use it in a ``with`` block."""
 
+    fs: FileSystem
     dataset: Path
     log: CommittedLog
     base: PinnedFile
@@ -305,7 +306,7 @@ def _try_pin(fs: FileSystem, dataset: Path, log: CommittedLog, kept: dict[str, O
         if error.errno == errno.EMFILE:
             raise _too_many(dataset, paths) from error
         raise
-    return Version(dataset, log, PinnedFile(RECORDS, opened_base), overlays)
+    return Version(fs, dataset, log, PinnedFile(RECORDS, opened_base), overlays)
 
 
 def _too_many(dataset: Path, paths: dict[str, list[str]]) -> StorageError:

@@ -1,0 +1,347 @@
+"""All rows of the merged view without a join: each base row is told which file has its row of a namespace.
+
+The base is read in pieces of a row group or some small ones, in order. Where the overlay rows of a piece are is counted
+beforehand: files written in base order, as compaction and design runs leave them, are read on from where the last piece
+ended; a file in another order is read whole and looked through. Either way the key of every overlay row is held against
+the base's. Whatever does not fit ends this way of reading, and the rows that are left are asked of the join.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from dnadesign.usr.contract.names import TOMBSTONE_NAMESPACE
+from dnadesign.usr.contract.records import KEY
+from dnadesign.usr.operations._placed_rows import PlacedRows, Places, alive, as_batch, merged_column
+from dnadesign.usr.operations._row_condition import RowCondition
+from dnadesign.usr.operations._view import DELETED, Column, Query, View
+from dnadesign.usr.storage.checked_blocks import DamagedCache
+from dnadesign.usr.storage.few_files import open_known_files
+from dnadesign.usr.storage.parquet import ROW_GROUP_BYTES, ROW_GROUP_ROWS, Footer, reading
+from dnadesign.usr.storage.placement import NotPlaced, Placement, place
+from dnadesign.usr.storage.version import PinnedFile
+
+__all__ = ["NotPlaced", "Plan", "batches_by_position", "open_plan"]
+
+_THREADS = 2
+_AHEAD_BYTES = 1 << 26  # of a piece, for the next ones to be read while it is merged
+_MOST_BYTES = 1 << 28  # of the overlay files that are in memory at once
+_MOST_VISITS = 10_000  # of pieces to files, besides four for each file
+
+
+@dataclass(frozen=True, slots=True)
+class _Visit:
+    """The overlay rows of one piece of the base that one file has.
+
+    Attributes:
+        file: The index of the file.
+        rows: Which rows of the piece, counted from its first one, ascending.
+        start: How many rows of the file belong to earlier pieces.
+    """
+
+    file: int
+    rows: Places
+    start: int
+
+    @property
+    def stop(self) -> int:
+        """How many rows of the file belong to this piece and earlier ones."""
+        return self.start + len(self.rows)
+
+
+@dataclass(frozen=True, slots=True)
+class _Piece:
+    """Row groups of the base that are read together, and their rows, from and to."""
+
+    groups: range
+    start: int
+    stop: int
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What is read when.
+
+    Attributes:
+        pieces: Of the base.
+        placements: By namespace, where its rows belong.
+        before: By namespace, for each piece how many rows of each file belong to earlier ones; shape (pieces, files).
+        ahead: How many pieces are read ahead.
+    """
+
+    pieces: tuple[_Piece, ...]
+    placements: dict[str, Placement]
+    before: dict[str, Sequence[Places]]
+    ahead: int
+
+
+def open_plan(view: View, query: Query) -> Plan:
+    """Plan to read the rows of a query by position.
+
+    Raises:
+        NotPlaced: The cached keys do not say where all rows belong, or a join does better.
+        CorruptFileError: A file is damaged.
+    """
+    version = view.version
+    if query.shard is not None or query.ids is not None:
+        raise NotPlaced
+    pieces = tuple(_pieces(version.base.footer))
+    largest = max((_bytes_of(version.base.footer, piece.groups) for piece in pieces), default=0)
+    if largest > 2 * ROW_GROUP_BYTES:
+        raise NotPlaced
+    wanted = {c.namespace for c in (view.columns if query.where is not None else query.columns)} - {None}
+    if not query.include_deleted and TOMBSTONE_NAMESPACE in version.overlays:
+        wanted.add(TOMBSTONE_NAMESPACE)
+    placements = _placements(view, sorted(name for name in wanted if name is not None))
+    before = {name: _counted(placement, pieces) for name, placement in placements.items()}
+    return Plan(pieces, placements, before, 2 if largest <= _AHEAD_BYTES else 1)
+
+
+def _placements(view: View, namespaces: Sequence[str]) -> dict[str, Placement]:
+    if not namespaces:
+        return {}
+    known = open_known_files(view.version)
+    if known is None:
+        raise NotPlaced
+    try:
+        return {name: place(known, name) for name in namespaces}
+    except DamagedCache as error:
+        raise NotPlaced from error
+    finally:
+        known.close()
+
+
+def _pieces(base: Footer) -> Iterator[_Piece]:
+    """Row groups of the base, small ones together."""
+    first = group = start = rows = size = 0
+    for group, (count, taken) in enumerate(zip(base.group_rows, base.group_bytes, strict=True)):
+        if rows and (rows + count > ROW_GROUP_ROWS or size + taken > _AHEAD_BYTES):
+            yield _Piece(range(first, group), start, start + rows)
+            first, start, rows, size = group, start + rows, 0, 0
+        rows, size = rows + count, size + taken
+    if rows:
+        yield _Piece(range(first, group + 1), start, start + rows)
+
+
+def _bytes_of(footer: Footer, groups: range) -> int:
+    return sum(footer.group_bytes[group] for group in groups)
+
+
+def _counted(placement: Placement, pieces: Sequence[_Piece]) -> Sequence[Places]:
+    """How many rows of each file belong to the pieces before each one.
+
+    Raises:
+        NotPlaced: The files are so interwoven with the base that a join does better.
+    """
+    files = placement.files
+    rows = np.array([file.footer.rows for file in files], dtype=np.int64)
+    sizes = np.array([_in_memory(file.footer) for file in files], dtype=np.int64)
+    done, visits = np.zeros(len(files), dtype=np.int64), 0
+    before = []
+    for piece in pieces:
+        found = np.bincount(placement.numbers[piece.start : piece.stop], minlength=len(files) + 1)[1:]
+        before.append(done)
+        visits += int((found > 0).sum())
+        held = sizes[(done + found > 0) & (done < rows)].sum()
+        if held > _MOST_BYTES or visits > _MOST_VISITS + 4 * len(files):
+            raise NotPlaced
+        done = done + found
+    return before
+
+
+def _in_memory(footer: Footer) -> int:
+    """How many bytes of a file are in memory at once: two row groups."""
+    return 2 * max(footer.group_bytes, default=0) if len(footer.group_bytes) > 2 else sum(footer.group_bytes)
+
+
+def batches_by_position(view: View, query: Query, plan: Plan, *, batch_size: int) -> Iterator[pa.RecordBatch]:
+    """The rows of a query as batches of the view's types.
+
+    Raises:
+        NotPlaced: A key is not where the cached keys say; what was handed out is right, and is all before its row.
+        CorruptFileError: A file is damaged.
+        ValidationError: The condition is wrong.
+        SchemaError: The condition names a column that is not there.
+    """
+    condition = RowCondition(view, query.where) if query.where is not None else None
+    reader = _Reader(view, query, plan, condition)
+    try:
+        for number, piece in enumerate(plan.pieces):
+            try:
+                found = reader.rows_of(number)
+            except NotPlaced as error:
+                raise NotPlaced(piece.start) from error
+            for start in range(0, found.num_rows, batch_size):
+                yield found.slice(start, batch_size)
+    finally:
+        reader.close()
+        if condition is not None:
+            condition.close()
+
+
+class _Reader:
+    """The pieces of the base and the overlay files that belong beside them, read ahead by threads of their own."""
+
+    def __init__(self, view: View, query: Query, plan: Plan, condition: RowCondition | None) -> None:
+        self._query, self._plan, self._condition = query, plan, condition
+        self._base = view.version.base
+        asked = (*query.columns, *(condition.columns if condition is not None else ()))
+        columns = {c.name: c for c in asked}
+        self._columns: Mapping[str, Column] = columns
+        stored = self._base.footer.schema.names
+        wanted = [KEY, *(c.name for c in columns.values() if c.in_base), *(n for n in stored if n == DELETED)]
+        self._of_base = list(dict.fromkeys(wanted)) if plan.placements or len(wanted) > 1 else [KEY]
+        self._pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="usr-read")
+        self._bases: dict[int, Future[pa.Table]] = {}
+        self._groups: dict[tuple[str, int, int], Future[pa.Table]] = {}
+        self._visits: dict[int, dict[str, list[_Visit]]] = {}
+
+    def close(self) -> None:
+        """Let go of the threads, before the files are closed."""
+        self._pool.shutdown(wait=True, cancel_futures=True)
+
+    def rows_of(self, number: int) -> pa.RecordBatch:
+        """The rows of one piece that are wanted; the next ones are being read meanwhile.
+
+        Raises:
+            NotPlaced: A key is not where the cached keys say.
+        """
+        for later in range(number, min(number + 1 + self._plan.ahead, len(self._plan.pieces))):
+            self._begin(later)
+        base = self._bases.pop(number).result()
+        rows = {name: self._laid(name, base, visits) for name, visits in self._visits.pop(number).items()}
+        return self._merged(base, rows)
+
+    def _merged(self, base: pa.Table, rows: dict[str, PlacedRows]) -> pa.RecordBatch:
+        keep = np.ones(base.num_rows, dtype=np.bool_)
+        if not self._query.include_deleted:
+            keep &= alive(base, rows)
+        if self._condition is not None:
+            asked = self._condition.columns
+            keep &= self._condition.holds(
+                as_batch([merged_column(c, base, rows) for c in asked], asked, base.num_rows)
+            )
+        if not keep.all():
+            kept = np.flatnonzero(keep)
+            base = base.filter(pa.array(keep))
+            rows = {name: placed.of(kept) for name, placed in rows.items()}
+        columns = self._query.columns
+        return as_batch([merged_column(column, base, rows) for column in columns], columns, base.num_rows)
+
+    def _begin(self, number: int) -> None:
+        """Have a piece and what belongs beside it read."""
+        if number in self._visits:
+            return
+        piece = self._plan.pieces[number]
+        self._bases[number] = self._pool.submit(_read, self._base, piece.groups, self._of_base)
+        self._visits[number] = {}
+        for name, placement in self._plan.placements.items():
+            visits = _visits(placement, piece, self._plan.before[name][number])
+            self._visits[number][name] = visits
+            for visit in visits:
+                file = placement.files[visit.file]
+                for group, _, _ in _groups_of(file.footer, visit):
+                    if (name, visit.file, group) not in self._groups:
+                        self._groups[name, visit.file, group] = self._pool.submit(
+                            _read, file, range(group, group + 1), self._stored(name, file)
+                        )
+
+    def _stored(self, namespace: str, file: PinnedFile) -> list[str]:
+        stored = file.footer.schema.names
+        wanted = [c.name for c in self._columns.values() if c.namespace == namespace and c.stored]
+        wanted += [DELETED] if namespace == TOMBSTONE_NAMESPACE and DELETED not in wanted else []
+        return [KEY, *(name for name in wanted if name in stored)]
+
+    def _laid(self, namespace: str, base: pa.Table, visits: Sequence[_Visit]) -> PlacedRows:
+        """The overlay rows of a piece beside its base rows."""
+        source = np.full(base.num_rows, -1, dtype=np.int64)
+        if not visits:
+            return PlacedRows((), source)
+        files = self._plan.placements[namespace].files
+        taken = [self._taken(namespace, files[visit.file], visit) for visit in visits]
+        rows = np.concatenate([visit.rows for visit in visits])
+        keys = base.column(KEY).take(pa.array(rows))
+        if not _keys_of(taken).equals(keys):
+            taken, start = [], 0
+            for visit in visits:
+                wanted = keys.slice(start, len(visit.rows))
+                taken.append(self._found(namespace, files[visit.file], visit, wanted))
+                start += len(visit.rows)
+        source[rows] = np.arange(len(rows))
+        for visit in visits:
+            for group, stop, _ in _groups_of(files[visit.file].footer, visit):
+                if stop <= visit.stop:  # no later piece needs it
+                    del self._groups[namespace, visit.file, group]
+        return PlacedRows(tuple(taken), source)
+
+    def _taken(self, namespace: str, file: PinnedFile, visit: _Visit) -> pa.Table:
+        """The next rows of a file, which is in base order as a rule."""
+        found = []
+        for group, stop, start in _groups_of(file.footer, visit):
+            low, high = max(visit.start, start), min(visit.stop, stop)
+            found.append(self._groups[namespace, visit.file, group].result().slice(low - start, high - low))
+        return pa.concat_tables(found) if len(found) > 1 else found[0]
+
+    def _found(self, namespace: str, file: PinnedFile, visit: _Visit, keys: pa.ChunkedArray) -> pa.Table:
+        """The rows of a file with these keys, wherever in it they are.
+
+        Raises:
+            NotPlaced: It has not all of them, or is too large to be looked through again and again.
+        """
+        next_rows = self._taken(namespace, file, visit)
+        if _keys_of([next_rows]).equals(keys):
+            return next_rows
+        if len(file.footer.group_rows) > 1:
+            raise NotPlaced
+        whole = self._groups[namespace, visit.file, 0].result()
+        places = pc.index_in(keys, value_set=_keys_of([whole]))
+        if places.null_count:
+            raise NotPlaced
+        return whole.take(places)
+
+
+def _visits(placement: Placement, piece: _Piece, before: Places) -> list[_Visit]:
+    """The overlay rows of a piece, file by file."""
+    numbers = placement.numbers[piece.start : piece.stop]
+    order = np.argsort(numbers, kind="stable")
+    cuts = np.flatnonzero(np.diff(numbers[order])) + 1
+    found = []
+    for rows in np.split(order, cuts):
+        number = int(numbers[rows[0]]) if len(rows) else 0
+        if number:
+            found.append(_Visit(number - 1, rows, int(before[number - 1])))
+    return found
+
+
+def _groups_of(footer: Footer, visit: _Visit) -> Iterator[tuple[int, int, int]]:
+    """The row groups that a visit reads, and the file's rows in front of its end and of its start."""
+    start = 0
+    for group, count in enumerate(footer.group_rows):
+        stop = start + count
+        if start < visit.stop and stop > visit.start:
+            yield group, stop, start
+        start = stop
+
+
+def _keys_of(tables: Sequence[pa.Table]) -> pa.ChunkedArray:
+    chunks = [chunk for table in tables for chunk in table.column(KEY).chunks]
+    return pa.chunked_array(
+        [chunk if chunk.type == pa.string() else chunk.cast(pa.string()) for chunk in chunks], pa.string()
+    )
+
+
+def _read(file: PinnedFile, groups: range, columns: list[str]) -> pa.Table:
+    """Columns of row groups of a file.
+
+    Raises:
+        CorruptFileError: It is damaged.
+    """
+    with reading(file.file, footer=file.footer) as parquet:
+        found = parquet.read_row_groups(list(groups), columns=columns, use_threads=False).select(columns)
+    return found.replace_schema_metadata(None)

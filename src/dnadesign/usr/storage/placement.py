@@ -1,0 +1,72 @@
+"""Which file of a namespace has the row of each base row: what the cached keys say of a pinned version, and what came later.
+
+A placement is whole or there is none: each row of each file is the row of one base row, and no base row has two. So whoever
+reads by it reads what a join of the same files gives.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from dnadesign.usr.contract.errors import SchemaError
+from dnadesign.usr.storage.few_files import FewFiles
+from dnadesign.usr.storage.key_index import digests_of, id_pieces
+from dnadesign.usr.storage.version import PinnedFile
+
+
+class NotPlaced(Exception):
+    """The cached keys do not say where every row from base row ``row`` on belongs: a join finds out."""
+
+    def __init__(self, row: int = 0) -> None:
+        super().__init__(f"from row {row} on")
+        self.row = row
+
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """Where the rows of a namespace belong.
+
+    Attributes:
+        files: The files of the namespace.
+        numbers: For each base row 1 and the index in ``files`` of the file that has its row, 0 if none has; shape (rows,).
+    """
+
+    files: tuple[PinnedFile, ...]
+    numbers: npt.NDArray[np.uint32]
+
+
+def place(known: FewFiles, namespace: str) -> Placement:
+    """Where the rows of a namespace of a pinned version belong.
+
+    Raises:
+        NotPlaced: A file has a row of no base row, or one that another file has too.
+        DamagedCache: The cached keys are not what was written.
+        CorruptFileError: A file is damaged.
+    """
+    numbers = np.zeros(known.version.base.footer.rows, dtype=np.uint32)
+    by_path = {file.path: file for file in known.version.overlays[namespace].files}
+    files: list[PinnedFile] = []
+    if namespace in known.cached:
+        coverage = known.cache.coverage(namespace)
+        stored = coverage.all_numbers()
+        if len(stored) > len(numbers):
+            raise NotPlaced
+        numbers[: len(stored)] = stored
+        files += [by_path[path] for path in coverage.files]
+    for path in known.new[namespace]:
+        files.append(by_path[path])
+        for ids in id_pieces(by_path[path].file, by_path[path].footer):
+            try:
+                ordinals = known.ordinals(digests_of(ids, where=path))
+            except SchemaError as error:  # a key that is no id is told where that is promised
+                raise NotPlaced from error
+            if (ordinals < 0).any() or numbers[ordinals].any():
+                raise NotPlaced
+            numbers[ordinals] = len(files)
+    counts = np.bincount(numbers, minlength=len(files) + 1)[1:]
+    if counts.tolist() != [file.footer.rows for file in files]:
+        raise NotPlaced
+    return Placement(tuple(files), numbers)

@@ -1,0 +1,319 @@
+"""Reading by position gives what the join gives, is used where the cached keys do, and leaves the rest to the join."""
+
+import gc
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from random import Random
+from uuid import uuid4
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from dnadesign.usr import CorruptFileError, Dataset, DuplicateKeyError, SequencesError, compute_id
+from dnadesign.usr.contract.layout import KEYS
+from dnadesign.usr.operations import _by_position, _duck, _merge, _reorder
+from dnadesign.usr.operations._join import joined_batches
+from dnadesign.usr.operations._scan import open_view
+from dnadesign.usr.operations._view import Query
+from dnadesign.usr.storage import parquet
+from dnadesign.usr.storage.filesystem import REAL
+from dnadesign.usr.storage.placement import NotPlaced
+from dnadesign.usr.storage.version import PinnedFile
+from tests.usr.operations.keyed_datasets import CHANGES, IDS, make_dataset, values
+from tests.usr.storage.cached_keys import cached_files, damage, eager
+
+CONDITIONS = {
+    "a number": "lab__x > 2",
+    "capitals": "LAB__X >= 1 AND Sequence LIKE '%A%'",
+    "nothing": "length < 0",
+    "null": "lab__x IS NULL",
+    "no truth value": "lab__x",
+    "a list of a fixed size": "len(lab__v) = 2 AND lab__v[1] > 2",
+    "a field of structs": "list_contains(list_transform(lab__s, lambda s: s.tf), 'tf4')",
+    "a name that is no column": "list_filter([1, 2], lambda length: length > 1) = [2]",
+    "no column": "true",
+    "a subquery": "length = (SELECT max(n) FROM (VALUES (6), (9)) t(n))",
+    "a time": "created_at > TIMESTAMP '2020-01-01'",
+    "a choice": "CASE WHEN lab__x IS NULL THEN length > 6 ELSE lab__x BETWEEN 1 AND 3 END",
+}
+WRONG = {
+    "a column that is not there": "lab__y > 1",
+    "an aggregate": "count(*) > 1",
+    "no number": "CAST(source AS INTEGER) > 1 OR CAST(sequence AS INTEGER) > 1",
+}
+
+
+@pytest.fixture
+def made(tmp_path: Path) -> Dataset:
+    """A dataset with its keys on the disk."""
+    return make_dataset(tmp_path)
+
+
+@pytest.fixture
+def ways(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """For each read, how it was begun: by position, or at which row a join was asked."""
+    told: list[str] = []
+    by_position, joined = _by_position.batches_by_position, joined_batches
+
+    def begun(*args: object, **options: object) -> Iterator[pa.RecordBatch]:
+        told.append("by position")
+        return by_position(*args, **options)  # type: ignore[arg-type]
+
+    def asked(*args: object, begin: int = 0, **options: object) -> Iterator[pa.RecordBatch]:
+        told.append(f"join from {begin}")
+        return joined(*args, begin=begin, **options)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(_merge, "batches_by_position", begun)
+    monkeypatch.setattr(_merge, "joined_batches", asked)
+    return told
+
+
+@contextmanager
+def join_only() -> Iterator[None]:
+    """Have everything read by the join."""
+
+    def no_plan(*_: object) -> None:
+        raise NotPlaced
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(_merge, "open_plan", no_plan)
+        yield
+
+
+def same_as_the_join(dataset: Dataset, **options: object) -> pa.Table:
+    """What a process that begins reads, held against the join."""
+    found = Dataset(dataset.root, dataset.name).scan(batch_size=5, **options).read_all()  # type: ignore[arg-type]
+    with join_only():
+        joined = Dataset(dataset.root, dataset.name).scan(batch_size=5, **options).read_all()  # type: ignore[arg-type]
+    assert found.schema.equals(joined.schema)
+    assert found.equals(joined), (found.to_pylist(), joined.to_pylist())
+    found.validate(full=True)
+    return found
+
+
+def open_files() -> int:
+    """How many files this process has open."""
+    gc.collect()  # of readers that earlier tests dropped
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
+def same_in_all_ways(dataset: Dataset) -> None:
+    for include_deleted in (False, True):
+        same_as_the_join(dataset, include_deleted=include_deleted)
+        some = [n for n in ("lab__s", "sequence", "usr__deleted") if n in dataset.schema().names]
+        same_as_the_join(dataset, columns=some, include_deleted=include_deleted)
+    same_as_the_join(dataset, columns=[])
+    same_as_the_join(dataset, include_overlays=False)
+    if "lab__x" in dataset.schema().names:
+        same_as_the_join(dataset, where="lab__x > 1", columns=["sequence", "lab__s"])
+
+
+@pytest.fixture(params=[1 << 17, 4], ids=["in one piece", "in pieces of four rows"])
+def pieces(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> int:
+    """How many rows of the base are read together."""
+    rows: int = request.param
+    monkeypatch.setattr(_by_position, "ROW_GROUP_ROWS", rows)
+    monkeypatch.setattr(parquet, "ROW_GROUP_ROWS", rows)
+    return rows
+
+
+@pytest.fixture
+def cut(pieces: int, tmp_path: Path) -> Dataset:
+    """The dataset, its files in row groups of that size."""
+    assert pieces
+    return make_dataset(tmp_path)
+
+
+@pytest.mark.parametrize("also", [True, False], ids=["keys saved after it", "keys saved before it"])
+@pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
+def test_rows_are_those_of_the_join_after(
+    change: Callable[[Dataset], object], also: bool, cut: Dataset
+) -> None:
+    change(cut if also else Dataset(cut.root, cut.name))
+    same_in_all_ways(cut)
+
+
+def test_the_cached_keys_do_for_what_writers_leave(cut: Dataset, ways: list[str]) -> None:
+    for name in (
+        "nothing",
+        "a part",
+        "rows with a part",
+        "deleted records",
+        "a state",
+        "compaction",
+        "removal",
+    ):
+        CHANGES[name](cut if name == "compaction" else Dataset(cut.root, cut.name))
+        assert Dataset(cut.root, cut.name).to_arrow().num_rows
+        assert ways == ["by position"], name
+        ways.clear()
+
+
+def test_a_file_of_several_row_groups_is_read_on_from_piece_to_piece(
+    made: Dataset, ways: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_by_position, "ROW_GROUP_ROWS", 3)
+    monkeypatch.setattr(parquet, "ROW_GROUP_ROWS", 2)
+    made.write_overlay_part("lab", values(IDS[7:]))
+    made.compact_overlay("lab", layout="part", maintenance=True)
+    base = pq.read_table(made.dir / "records.parquet")
+    pq.write_table(base, made.dir / "records.parquet", row_group_size=3)
+    shutil.rmtree(made.dir / KEYS)
+    eager(Dataset(made.root, made.name)).write_overlay_part("lab", values(IDS[6:7]))
+    (part, _) = sorted((made.dir / "_derived/lab").iterdir())
+    assert pq.read_metadata(part).num_row_groups == 6
+    ways.clear()
+    same_as_the_join(made)
+    assert ways == ["by position", "join from 0"]
+
+
+def test_a_file_in_another_order_with_several_row_groups_is_left_to_the_join(
+    made: Dataset, ways: list[str]
+) -> None:
+    part = sorted((made.dir / "_derived/lab").iterdir())[-1]
+    pq.write_table(pq.read_table(part), part, row_group_size=1)
+    same_as_the_join(made)
+    assert ways == ["by position", "join from 0", "join from 0"]
+
+
+def test_what_does_not_fit_is_left_to_the_join_from_there_on(
+    cut: Dataset, pieces: int, ways: list[str]
+) -> None:
+    base = pq.read_table(cut.dir / "records.parquet")
+    pq.write_table(base, cut.dir / "records.parquet", row_group_size=4)
+    shutil.rmtree(cut.dir / KEYS)
+    dataset = eager(Dataset(cut.root, cut.name))
+    dataset.write_overlay_part("lab", values(IDS[9:11]))
+    part = sorted((cut.dir / "_derived/lab").iterdir())[-1]
+    other = pa.array([IDS[9], IDS[11]])  # behind the back of the cached keys
+    pq.write_table(pq.read_table(part).set_column(0, "id", other), part)
+    ways.clear()
+    for where in (None, "lab__x IS NULL", "lab__x > 5"):
+        found = same_as_the_join(cut, where=where)
+        assert where is not None or found.column("lab__x").to_pylist()[9:] == [0, None, 1]
+        assert ways == ["by position", f"join from {8 if pieces == 4 else 0}", "join from 0"]
+        ways.clear()
+
+
+def test_files_that_are_too_interwoven_are_left_to_the_join(
+    made: Dataset, ways: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_by_position, "_MOST_BYTES", 1)
+    same_as_the_join(made)
+    assert ways == ["join from 0", "join from 0"]
+
+
+def test_the_first_rows_need_only_the_files_that_belong_to_them_and_each_is_read_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_by_position, "ROW_GROUP_ROWS", 2)
+    monkeypatch.setattr(parquet, "ROW_GROUP_ROWS", 2)
+    made = make_dataset(tmp_path)  # with parts for the first three pieces
+    for start in (6, 8, 10):
+        made.write_overlay_part("lab", values(IDS[start : start + 2], start))
+    parts = [part.name for part in sorted((made.dir / "_derived/lab").iterdir())]
+    read: list[str] = []
+    original = _by_position._read
+
+    def noted(file: PinnedFile, groups: range, columns: list[str]) -> pa.Table:
+        read.append(file.path.rsplit("/", 1)[-1])
+        return original(file, groups, columns)
+
+    monkeypatch.setattr(_by_position, "_read", noted)
+    monkeypatch.setattr(_duck, "connect", None)  # and no SQL is asked
+    reader = Dataset(made.root, made.name).scan()
+    reader.read_next_batch()
+    assert sorted(read) == sorted([*["records.parquet"] * 3, *parts[:3]])
+    assert reader.read_all().num_rows == 10
+    assert sorted(read) == sorted([*["records.parquet"] * 6, *parts])
+
+
+@pytest.mark.parametrize("limit", [0, 1, 3, 11, 40])
+def test_a_limit_ends_it(limit: int, cut: Dataset) -> None:
+    whole = cut.to_arrow(where="lab__x IS NULL OR lab__x > 1")
+    found = cut.head(limit, where="lab__x IS NULL OR lab__x > 1")
+    assert found.equals(whole.slice(0, limit))
+
+
+@pytest.mark.parametrize("condition", CONDITIONS.values(), ids=CONDITIONS)
+def test_a_condition_holds_for_the_same_rows(condition: str, cut: Dataset, ways: list[str]) -> None:
+    same_as_the_join(cut, where=condition)
+    looks_at_more = "SELECT" in condition
+    assert ways == ["by position", *["join from 0"] * looks_at_more, "join from 0"]
+
+
+@pytest.mark.parametrize("condition", WRONG.values(), ids=WRONG)
+def test_a_wrong_condition_is_told_alike(condition: str, made: Dataset) -> None:
+    with pytest.raises(SequencesError) as by_position:
+        made.to_arrow(where=condition)
+    with join_only(), pytest.raises(SequencesError) as joined:
+        made.to_arrow(where=condition)
+    assert (type(by_position.value), str(by_position.value)) == (type(joined.value), str(joined.value))
+
+
+def test_a_key_in_two_parts_is_refused(made: Dataset) -> None:
+    parts = sorted((made.dir / "_derived/lab").iterdir())
+    again = pq.read_table(parts[0]).slice(0, 1)
+    pq.write_table(again, parts[0].with_name(f"part-20260101T000000000000Z-{uuid4().hex}.parquet"))
+    with pytest.raises(DuplicateKeyError, match="keep-newest"):
+        Dataset(made.root, made.name).to_arrow()
+
+
+def test_rows_of_a_key_that_the_base_does_not_have_change_nothing(made: Dataset) -> None:
+    part = sorted((made.dir / "_derived/lab").iterdir())[0]
+    stranger = values([compute_id("dna", "TTTTTTTTTTTT")], 7)
+    pq.write_table(stranger, part.with_name(f"part-20260101T000000000000Z-{uuid4().hex}.parquet"))
+    same_in_all_ways(made)
+
+
+def test_a_damaged_part_is_told(made: Dataset) -> None:
+    part = sorted((made.dir / "_derived/lab").iterdir())[0]
+    data = bytearray(part.read_bytes())
+    data[len(data) // 3] ^= 255
+    part.write_bytes(data)
+    with pytest.raises(CorruptFileError, match=part.name):
+        Dataset(made.root, made.name).to_arrow()
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_damaged_keys_change_no_answer(seed: int, cut: Dataset) -> None:
+    random = Random(seed)
+    for name in random.sample(cached_files(REAL, cut.dir), k=1 + seed % 2):
+        damage(REAL, cut.dir / KEYS / name, random)
+    same_as_the_join(cut)
+
+
+def test_keys_of_an_older_state_change_no_answer(cut: Dataset, tmp_path: Path) -> None:
+    old = tmp_path / "old"
+    shutil.copytree(cut.dir / KEYS, old)
+    for name in ("deleted records", "rows with a part", "compaction", "materialization", "dropped rows"):
+        CHANGES[name](cut)
+        shutil.rmtree(cut.dir / KEYS)
+        shutil.copytree(old, cut.dir / KEYS)
+        same_as_the_join(cut)
+
+
+def test_a_reader_that_is_dropped_lets_go_of_files_and_threads(cut: Dataset) -> None:
+    before = open_files()
+    for _ in range(5):
+        reader = Dataset(cut.root, cut.name).scan(batch_size=1)
+        reader.read_next_batch()
+        del reader
+    assert open_files() == before
+
+
+def test_one_thread_of_a_join_goes_on_where_a_piece_ended(
+    made: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_reorder, "LEAST_ROWS", 1)
+    with join_only():
+        whole = made.to_arrow()
+    version, view, _ = open_view(made._store)
+    with version:
+        query = Query(columns=view.columns)
+        for begin in range(len(IDS) + 1):
+            rest = pa.Table.from_batches(joined_batches(view, query, batch_size=5, begin=begin), whole.schema)
+            assert rest.equals(whole.slice(begin))
