@@ -6,9 +6,11 @@ Names are resolved when they are first used, so that importing the package costs
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
 
+TYPE_CHECKING = False  # typing itself would be most of what the import costs
 if TYPE_CHECKING:  # the same names, for type checkers; at run time __getattr__ finds them
+    from typing import Any
+
     from dnadesign.usr.contract.actor import Actor as Actor
     from dnadesign.usr.contract.actor import use_actor as use_actor
     from dnadesign.usr.contract.errors import (

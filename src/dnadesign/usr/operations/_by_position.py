@@ -24,7 +24,7 @@ from dnadesign.usr.operations._view import DELETED, Column, Query, View
 from dnadesign.usr.storage.checked_blocks import DamagedCache
 from dnadesign.usr.storage.few_files import open_known_files
 from dnadesign.usr.storage.parquet import ROW_GROUP_BYTES, ROW_GROUP_ROWS, Footer, reading
-from dnadesign.usr.storage.placement import NotPlaced, Placement, place
+from dnadesign.usr.storage.placement import NotPlaced, Placement, counted, place
 from dnadesign.usr.storage.version import PinnedFile
 
 __all__ = ["NotPlaced", "Plan", "batches_by_position", "open_plan"]
@@ -145,7 +145,7 @@ def _counted(placement: Placement, pieces: Sequence[_Piece]) -> Sequence[Places]
     done, visits = np.zeros(len(files), dtype=np.int64), 0
     before = []
     for piece in pieces:
-        found = np.bincount(placement.numbers[piece.start : piece.stop], minlength=len(files) + 1)[1:]
+        found = counted(placement.numbers[piece.start : piece.stop], len(files))
         before.append(done)
         visits += int((found > 0).sum())
         held = sizes[(done + found > 0) & (done < rows)].sum()

@@ -16,6 +16,8 @@ from dnadesign.usr.storage.few_files import FewFiles
 from dnadesign.usr.storage.key_index import digests_of, id_pieces
 from dnadesign.usr.storage.version import PinnedFile
 
+_COUNTED_AT_ONCE = 1 << 18
+
 
 class NotPlaced(Exception):
     """The cached keys do not say where every row from base row ``row`` on belongs: a join finds out."""
@@ -46,16 +48,18 @@ def place(known: FewFiles, namespace: str) -> Placement:
         DamagedCache: The cached keys are not what was written.
         CorruptFileError: A file is damaged.
     """
-    numbers = np.zeros(known.version.base.footer.rows, dtype=np.uint32)
+    rows = known.version.base.footer.rows
+    numbers = np.zeros(0, dtype=np.uint32)
     by_path = {file.path: file for file in known.version.overlays[namespace].files}
     files: list[PinnedFile] = []
     if namespace in known.cached:
         coverage = known.cache.coverage(namespace)
-        stored = coverage.all_numbers()
-        if len(stored) > len(numbers):
-            raise NotPlaced
-        numbers[: len(stored)] = stored
+        numbers = coverage.all_numbers()
         files += [by_path[path] for path in coverage.files]
+    if len(numbers) > rows:
+        raise NotPlaced
+    if len(numbers) < rows:
+        numbers = np.concatenate([numbers, np.zeros(rows - len(numbers), dtype=np.uint32)])
     for path in known.new[namespace]:
         files.append(by_path[path])
         for ids in id_pieces(by_path[path].file, by_path[path].footer):
@@ -66,7 +70,21 @@ def place(known: FewFiles, namespace: str) -> Placement:
             if (ordinals < 0).any() or numbers[ordinals].any():
                 raise NotPlaced
             numbers[ordinals] = len(files)
-    counts = np.bincount(numbers, minlength=len(files) + 1)[1:]
-    if counts.tolist() != [file.footer.rows for file in files]:
+    if counted(numbers, len(files)).tolist() != [file.footer.rows for file in files]:
         raise NotPlaced
     return Placement(tuple(files), numbers)
+
+
+def counted(numbers: npt.NDArray[np.uint32], files: int) -> npt.NDArray[np.int64]:
+    """How many of the numbers are each of 1 to ``files``; shape (files,).
+
+    Raises:
+        NotPlaced: One is larger.
+    """
+    counts = np.zeros(files + 1, dtype=np.int64)
+    for start in range(0, len(numbers), _COUNTED_AT_ONCE):  # NumPy widens what it counts
+        found = np.bincount(numbers[start : start + _COUNTED_AT_ONCE], minlength=files + 1)
+        if len(found) > files + 1:
+            raise NotPlaced
+        counts += found
+    return counts[1:]
