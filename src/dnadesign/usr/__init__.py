@@ -9,7 +9,7 @@ from importlib import import_module
 
 TYPE_CHECKING = False  # typing itself would be most of what the import costs
 if TYPE_CHECKING:  # the same names, for type checkers; at run time __getattr__ finds them
-    from typing import Any
+    import typing
 
     from dnadesign.usr.contract.actor import Actor as Actor
     from dnadesign.usr.contract.actor import use_actor as use_actor
@@ -227,7 +227,7 @@ _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 __all__ = sorted(_HOME_OF)  # noqa: PLE0605 - a list of names, made from the table above
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> typing.Any:
     """Import the module that a public name lives in, when the name is first used."""
     home = _HOME_OF.get(name)
     if home is None:

@@ -70,7 +70,7 @@ def test_a_soft_descriptor_limit_is_raised_for_reading_and_for_compaction(in_par
 
 
 @pytest.mark.parametrize("layout", ["file", "part"])
-@pytest.mark.parametrize("hard", [72, 80])
+@pytest.mark.parametrize("hard", [80, 96])
 def test_parts_are_read_with_few_descriptors_beside_those_that_pin_them(
     in_parts: Dataset, hard: int, layout: str
 ) -> None:

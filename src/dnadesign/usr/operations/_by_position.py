@@ -27,7 +27,7 @@ from dnadesign.usr.storage.parquet import ROW_GROUP_BYTES, ROW_GROUP_ROWS, Foote
 from dnadesign.usr.storage.placement import NotPlaced, Placement, counted, place
 from dnadesign.usr.storage.version import PinnedFile
 
-__all__ = ["NotPlaced", "Plan", "batches_by_position", "open_plan"]
+__all__ = ["NotPlaced", "PieceReader", "Placement", "Plan", "batches_by_position", "open_plan", "plan_for"]
 
 _THREADS = 2
 _AHEAD_BYTES = 1 << 26  # of a piece, for the next ones to be read while it is merged
@@ -91,14 +91,24 @@ def open_plan(view: View, query: Query) -> Plan:
     version = view.version
     if query.shard is not None or query.ids is not None:
         raise NotPlaced
-    pieces = tuple(_pieces(version.base.footer))
-    largest = max((_bytes_of(version.base.footer, piece.groups) for piece in pieces), default=0)
-    if largest > 2 * ROW_GROUP_BYTES:
-        raise NotPlaced
     wanted = {c.namespace for c in (view.columns if query.where is not None else query.columns)} - {None}
     if not query.include_deleted and TOMBSTONE_NAMESPACE in version.overlays:
         wanted.add(TOMBSTONE_NAMESPACE)
-    placements = _placements(view, sorted(name for name in wanted if name is not None))
+    return plan_for(
+        version.base.footer, _placements(view, sorted(name for name in wanted if name is not None))
+    )
+
+
+def plan_for(base: Footer, placements: dict[str, Placement]) -> Plan:
+    """Plan to read all rows of a base and the overlay rows that are placed beside them.
+
+    Raises:
+        NotPlaced: Too much would be in memory at once, or the files are too interwoven with the base.
+    """
+    pieces = tuple(_pieces(base))
+    largest = max((_bytes_of(base, piece.groups) for piece in pieces), default=0)
+    if largest > 2 * ROW_GROUP_BYTES:
+        raise NotPlaced
     before = {name: _counted(placement, pieces) for name, placement in placements.items()}
     return Plan(pieces, placements, before, 2 if largest <= _AHEAD_BYTES else 1)
 
@@ -170,11 +180,14 @@ def batches_by_position(view: View, query: Query, plan: Plan, *, batch_size: int
         SchemaError: The condition names a column that is not there.
     """
     condition = RowCondition(view, query.where) if query.where is not None else None
-    reader = _Reader(view, query, plan, condition)
+    asked = (*query.columns, *(condition.columns if condition is not None else ()))
+    reader = PieceReader(
+        view.version.base, plan, {c.name: c for c in asked}, hiding=not query.include_deleted
+    )
     try:
         for number, piece in enumerate(plan.pieces):
             try:
-                found = reader.rows_of(number)
+                found = _merged(*reader.piece(number), query, condition)
             except NotPlaced as error:
                 raise NotPlaced(piece.start) from error
             for start in range(0, found.num_rows, batch_size):
@@ -185,18 +198,42 @@ def batches_by_position(view: View, query: Query, plan: Plan, *, batch_size: int
             condition.close()
 
 
-class _Reader:
-    """The pieces of the base and the overlay files that belong beside them, read ahead by threads of their own."""
+def _merged(
+    base: pa.Table, rows: dict[str, PlacedRows], query: Query, condition: RowCondition | None
+) -> pa.RecordBatch:
+    """The rows of a piece that are wanted."""
+    keep = np.ones(base.num_rows, dtype=np.bool_)
+    if not query.include_deleted:
+        keep &= alive(base, rows)
+    if condition is not None:
+        asked = condition.columns
+        keep &= condition.holds(as_batch([merged_column(c, base, rows) for c in asked], asked, base.num_rows))
+    if not keep.all():
+        kept = np.flatnonzero(keep)
+        base = base.filter(pa.array(keep))
+        rows = {name: placed.of(kept) for name, placed in rows.items()}
+    columns = query.columns
+    return as_batch([merged_column(column, base, rows) for column in columns], columns, base.num_rows)
 
-    def __init__(self, view: View, query: Query, plan: Plan, condition: RowCondition | None) -> None:
-        self._query, self._plan, self._condition = query, plan, condition
-        self._base = view.version.base
-        asked = (*query.columns, *(condition.columns if condition is not None else ()))
-        columns = {c.name: c for c in asked}
-        self._columns: Mapping[str, Column] = columns
-        stored = self._base.footer.schema.names
-        wanted = [KEY, *(c.name for c in columns.values() if c.in_base), *(n for n in stored if n == DELETED)]
-        self._of_base = list(dict.fromkeys(wanted)) if plan.placements or len(wanted) > 1 else [KEY]
+
+class PieceReader:
+    """The pieces of a base and the overlay rows that belong beside them, read ahead by threads of their own.
+
+    Args:
+        base: The base.
+        plan: Which pieces there are, and where overlay rows belong.
+        columns: The columns that are wanted, by name.
+        hiding: Whether it is asked which records are deleted.
+    """
+
+    def __init__(
+        self, base: PinnedFile, plan: Plan, columns: Mapping[str, Column], *, hiding: bool = False
+    ) -> None:
+        self._base, self._plan, self._columns = base, plan, columns
+        wanted = [KEY] if plan.placements else []
+        wanted += [c.name for c in columns.values() if c.in_base]
+        wanted += [DELETED] if hiding and DELETED in base.footer.schema.names else []
+        self._of_base = list(dict.fromkeys(wanted)) or [KEY]
         self._pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="usr-read")
         self._bases: dict[int, Future[pa.Table]] = {}
         self._groups: dict[tuple[str, int, int], Future[pa.Table]] = {}
@@ -206,8 +243,8 @@ class _Reader:
         """Let go of the threads, before the files are closed."""
         self._pool.shutdown(wait=True, cancel_futures=True)
 
-    def rows_of(self, number: int) -> pa.RecordBatch:
-        """The rows of one piece that are wanted; the next ones are being read meanwhile.
+    def piece(self, number: int) -> tuple[pa.Table, dict[str, PlacedRows]]:
+        """One piece of the base and the rows of each namespace beside it; the next ones are being read meanwhile.
 
         Raises:
             NotPlaced: A key is not where the cached keys say.
@@ -215,24 +252,9 @@ class _Reader:
         for later in range(number, min(number + 1 + self._plan.ahead, len(self._plan.pieces))):
             self._begin(later)
         base = self._bases.pop(number).result()
-        rows = {name: self._laid(name, base, visits) for name, visits in self._visits.pop(number).items()}
-        return self._merged(base, rows)
-
-    def _merged(self, base: pa.Table, rows: dict[str, PlacedRows]) -> pa.RecordBatch:
-        keep = np.ones(base.num_rows, dtype=np.bool_)
-        if not self._query.include_deleted:
-            keep &= alive(base, rows)
-        if self._condition is not None:
-            asked = self._condition.columns
-            keep &= self._condition.holds(
-                as_batch([merged_column(c, base, rows) for c in asked], asked, base.num_rows)
-            )
-        if not keep.all():
-            kept = np.flatnonzero(keep)
-            base = base.filter(pa.array(keep))
-            rows = {name: placed.of(kept) for name, placed in rows.items()}
-        columns = self._query.columns
-        return as_batch([merged_column(column, base, rows) for column in columns], columns, base.num_rows)
+        return base, {
+            name: self._laid(name, base, visits) for name, visits in self._visits.pop(number).items()
+        }
 
     def _begin(self, number: int) -> None:
         """Have a piece and what belongs beside it read."""

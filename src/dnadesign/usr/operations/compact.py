@@ -16,12 +16,15 @@ from dnadesign.usr.contract.errors import OverlayLayoutError
 from dnadesign.usr.contract.events import Event, Fingerprint
 from dnadesign.usr.contract.layout import (
     META_OVERLAY_CREATED_AT,
+    RECORDS,
     overlay_file,
     parse_isoformat,
     part_file,
 )
 from dnadesign.usr.contract.names import STATE_NAMESPACE, TOMBSTONE_NAMESPACE
+from dnadesign.usr.contract.records import KEY
 from dnadesign.usr.contract.registry import Registry
+from dnadesign.usr.operations._by_position import NotPlaced, PieceReader, plan_for
 from dnadesign.usr.operations._keys import base_columns, ids_by
 from dnadesign.usr.operations._mutation import Draft, Mutation
 from dnadesign.usr.operations._overlay import (
@@ -40,13 +43,18 @@ from dnadesign.usr.operations._overlay_merge import duplicate_keys
 from dnadesign.usr.operations._overlay_rows import (
     Places,
     Seen,
+    key_kind,
     rows_ahead,
     stored_columns,
     stored_rows,
     together,
 )
+from dnadesign.usr.operations._placed_rows import one_array
 from dnadesign.usr.operations._spill import BaseOrder, Buckets, plan_buckets
+from dnadesign.usr.operations._view import Column
+from dnadesign.usr.storage.filesystem import opened
 from dnadesign.usr.storage.journal import check_space
+from dnadesign.usr.storage.placement import placed_whole
 from dnadesign.usr.storage.staging import Staged, Staging
 from dnadesign.usr.storage.version import Overlay, PinnedFile
 
@@ -223,22 +231,83 @@ def _note_keys(mutation: Mutation, overlay: Overlay, schema: pa.Schema, path: st
 
 
 def _rewrite(step: Compact, mutation: Mutation, overlay: Overlay) -> _Rewritten:
-    """Stage all rows as one file in base order; of rows with one key the last in age is kept, if that is wanted."""
-    contract = step.contract
-    columns = stored_columns(overlay, contract)
-    schema = contract.schema(columns)
+    """Stage all rows as one file in base order, by position if the keys say where each belongs."""
+    columns = stored_columns(overlay, step.contract)
+    try:
+        return _rewrite_by_position(step, mutation, overlay, columns)
+    except NotPlaced:
+        return _rewrite_by_key(step, mutation, overlay, columns)
+
+
+def _rewrite_by_position(
+    step: Compact, mutation: Mutation, overlay: Overlay, columns: list[str]
+) -> _Rewritten:
+    """Stage all rows while the next ones are read: each is the row of one base row, and these are gone through in order.
+
+    Raises:
+        NotPlaced: The keys do not say that, or values have to be converted.
+    """
+    schema = step.contract.schema(columns)
+    files = {file.path: file for file in overlay.files}
+    coverage = mutation.index.coverage(step.namespace)
+    if sorted(coverage.files) != list(files) or not all(_is_alike(file, schema) for file in overlay.files):
+        raise NotPlaced
+    stored = sum(file.footer.rows for file in overlay.files)
+    with opened(mutation.store.fs, mutation.store.path(RECORDS), "read") as file:
+        base = PinnedFile(RECORDS, file)
+        placement = placed_whole(coverage.numbers, [files[path] for path in coverage.files], base.footer.rows)
+        plan = plan_for(base.footer, {step.namespace: placement})
+        wanted = {
+            name: Column(name, step.contract.types[name], False, step.namespace, True) for name in columns
+        }
+        reader = PieceReader(base, plan, wanted)
+
+        def tables() -> Iterator[pa.Table]:
+            for number in range(len(plan.pieces)):
+                keys, beside = reader.piece(number)
+                rows = np.flatnonzero(beside[step.namespace].is_there)
+                placed = beside[step.namespace].of(rows)
+                ids = one_array(keys.column(KEY).take(pa.array(rows))).cast(pa.string())
+                yield pa.Table.from_arrays([ids, *map(placed.values, wanted.values())], schema=schema)
+
+        try:
+            staged = _stage(step, mutation, overlay, schema, tables(), rows=stored)
+        finally:
+            reader.close()
+    return _Rewritten(staged, stored, 0, 0, schema)
+
+
+def _is_alike(file: PinnedFile, schema: pa.Schema) -> bool:
+    """Whether a file is keyed by id and stores its columns in just the types of the schema."""
+    own = file.footer.schema
+    return key_kind(file) == KEY and all(field.type == schema.field(field.name).type for field in own)
+
+
+def _stage(
+    step: Compact,
+    mutation: Mutation,
+    overlay: Overlay,
+    schema: pa.Schema,
+    tables: Iterator[pa.Table],
+    *,
+    rows: int,
+) -> Staged:
+    metadata = overlay_metadata(
+        step.contract, mutation.registry_hash, txid=mutation.staging.txid if step.layout == "part" else None
+    )
+    like = overlay_file(step.namespace) if overlay.layout == "file" else overlay.files[-1].path
+    return stage_rows(mutation, schema, tables, metadata, like=like, rows=rows)
+
+
+def _rewrite_by_key(step: Compact, mutation: Mutation, overlay: Overlay, columns: list[str]) -> _Rewritten:
+    """Stage all rows, each looked up by its key; of rows with one key the last in age is kept, if that is wanted."""
+    schema = step.contract.schema(columns)
     places = Places(mutation.index.base)
     stored = sum(file.footer.rows for file in overlay.files)
     buckets = plan_buckets(len(places.base), unpacked_bytes(overlay))
     with BaseOrder(schema, buckets) as order:
         again = _collect(step, mutation, overlay, columns, into=(places, order))
-        metadata = overlay_metadata(
-            contract, mutation.registry_hash, txid=mutation.staging.txid if step.layout == "part" else None
-        )
-        like = overlay_file(step.namespace) if overlay.layout == "file" else overlay.files[-1].path
-        staged = stage_rows(
-            mutation, schema, _newest(order, buckets), metadata, like=like, rows=stored - again
-        )
+        staged = _stage(step, mutation, overlay, schema, _newest(order, buckets), rows=stored - again)
     return _Rewritten(staged, stored - again, again, len(places.strangers), schema)
 
 

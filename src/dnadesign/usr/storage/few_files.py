@@ -32,8 +32,9 @@ from dnadesign.usr.storage.visibility import CommittedLog, committed_log_end
 
 _MOST_TAIL = 1 << 20  # bytes of the log; to parse more would take longer than to open all files
 _MOST_NEW = 64  # files that the cached keys do not know, each of which is looked into for few rows
-_MOST_NEW_OF_ALL = 1024  # the same for whoever reads all of them
 _MOST_NEW_ROWS = 1 << 19  # of these files together
+_MOST_NEW_OF_ALL = 1024  # the same for whoever reads all of them
+_MOST_NEW_ROWS_OF_ALL = 1 << 21
 
 
 @dataclass
@@ -194,11 +195,12 @@ def _add_overlays(few: FewFiles, stored: dict[str, list[str]]) -> bool:
     A part is never changed and its name never used again, so that what is cached of it holds for as long as it is there.
     """
     new_rows = 0
+    most, most_rows = (_MOST_NEW_OF_ALL, _MOST_NEW_ROWS_OF_ALL) if few.pinned else (_MOST_NEW, _MOST_NEW_ROWS)
     for namespace, paths in stored.items():
         few.version.overlays.setdefault(namespace, Overlay(namespace, ()))
         known = _known_files(few, namespace, paths)
         few.new[namespace] = new = [path for path in paths if path not in known]
-        if sum(map(len, few.new.values())) > (_MOST_NEW_OF_ALL if few.pinned else _MOST_NEW):
+        if sum(map(len, few.new.values())) > most:
             return False
         if known:
             few.cached.add(namespace)
@@ -207,7 +209,7 @@ def _add_overlays(few: FewFiles, stored: dict[str, list[str]]) -> bool:
         for path in new:
             file = few.opened(namespace, path)
             new_rows += file.footer.rows
-            if (new_rows > _MOST_NEW_ROWS and not few.pinned) or not _add_columns(few, namespace, file):
+            if new_rows > most_rows or not _add_columns(few, namespace, file):
                 return False
     return True
 

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import resource
 import threading
-from collections import OrderedDict
+from collections import Counter, OrderedDict
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any, cast
 
@@ -24,6 +26,7 @@ class FilesInTurn:
         soft = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
         self.most = _MOST if soft == resource.RLIM_INFINITY else max(_SHARE, min(_MOST, soft // _SHARE))
         self._fs, self._open = fs, OrderedDict[Path, OpenFile]()
+        self._used = Counter[Path]()
         self._lock = threading.Lock()  # parts are decoded ahead by other threads
 
     def file(self, path: Path) -> OpenFile:
@@ -33,17 +36,31 @@ class FilesInTurn:
             FileNotFoundError: It is not.
         """
         self.opened(path)
-        return cast(OpenFile, _FileInTurn(self, path))
+        return cast(OpenFile, FileInTurn(self, path))
 
     def opened(self, path: Path) -> OpenFile:
         """The file, open now; it stays open until others have been used."""
         with self._lock:
             if path not in self._open:
-                while len(self._open) >= self.most:
-                    self._open.popitem(last=False)[1].close()
+                while len(self._open) >= self.most and (oldest := self._oldest()) is not None:
+                    self._open.pop(oldest).close()
                 self._open[path] = self._fs.open(path, "read")
             self._open.move_to_end(path)
             return self._open[path]
+
+    def _oldest(self) -> Path | None:
+        return next((path for path in self._open if not self._used[path]), None)
+
+    @contextmanager
+    def in_use(self, path: Path) -> Iterator[None]:
+        """Have a file stay open for the length of the block, whatever other threads open."""
+        with self._lock:
+            self._used[path] += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._used[path] -= 1
 
     def close(self) -> None:
         """Let go of all files."""
@@ -60,7 +77,7 @@ class FilesInTurn:
         self.close()
 
 
-class _FileInTurn:
+class FileInTurn:
     """What an open file has, of the file as it is open at the moment of use."""
 
     def __init__(self, files: FilesInTurn, path: Path) -> None:
@@ -68,6 +85,10 @@ class _FileInTurn:
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._files.opened(self.path), name)
+
+    def in_use(self) -> AbstractContextManager[None]:
+        """Have it stay open for the length of a block."""
+        return self._files.in_use(self.path)
 
     def close(self) -> None:
         """The others close it."""

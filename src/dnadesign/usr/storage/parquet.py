@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from itertools import chain
@@ -19,6 +19,7 @@ import pyarrow.parquet as pq
 
 from dnadesign.usr.contract.errors import SchemaError
 from dnadesign.usr.storage.base_pieces import Piece, hash_pieces
+from dnadesign.usr.storage.files_in_turn import FileInTurn
 from dnadesign.usr.storage.filesystem import OpenFile, copy_range, descriptor_path, write_all
 from dnadesign.usr.storage.parquet_footer import (
     ARROW_SCHEMA,
@@ -105,7 +106,8 @@ def read_footer(file: OpenFile) -> Footer:
         CorruptFileError: The file is truncated, empty or not Parquet.
     """
     try:
-        thrift, size = read_footer_bytes(file)
+        with _in_use(file):
+            thrift, size = read_footer_bytes(file)
         data_end = size - 8 - len(thrift)
         return Footer(metadata=_parse_footer(thrift), data_end=data_end, size=size, thrift=thrift)
     except _READ_ERRORS as error:
@@ -125,12 +127,17 @@ def reading(file: OpenFile, *, footer: Footer | None = None) -> Iterator[pq.Parq
         CorruptFileError: The bytes are not what they were written as.
     """
     try:
-        with pa.OSFile(descriptor_path(file), "r") as source:
+        with _in_use(file), pa.OSFile(descriptor_path(file), "r") as source:
             yield pq.ParquetFile(
                 source, metadata=footer.metadata if footer else None, page_checksum_verification=True
             )
     except _READ_ERRORS as error:
         raise corrupt(file.path, error) from error
+
+
+def _in_use(file: OpenFile) -> AbstractContextManager[None]:
+    """Have a file that is open in turn with others stay open: its descriptor would soon be another file's."""
+    return file.in_use() if isinstance(file, FileInTurn) else nullcontext()
 
 
 def read_columns(file: OpenFile, columns: Sequence[str] | None = None) -> pa.Table:

@@ -6,6 +6,7 @@ reads by it reads what a join of the same files gives.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -56,10 +57,7 @@ def place(known: FewFiles, namespace: str) -> Placement:
         coverage = known.cache.coverage(namespace)
         numbers = coverage.all_numbers()
         files += [by_path[path] for path in coverage.files]
-    if len(numbers) > rows:
-        raise NotPlaced
-    if len(numbers) < rows:
-        numbers = np.concatenate([numbers, np.zeros(rows - len(numbers), dtype=np.uint32)])
+    numbers = _for_rows(numbers, rows)
     for path in known.new[namespace]:
         files.append(by_path[path])
         for ids in id_pieces(by_path[path].file, by_path[path].footer):
@@ -70,9 +68,33 @@ def place(known: FewFiles, namespace: str) -> Placement:
             if (ordinals < 0).any() or numbers[ordinals].any():
                 raise NotPlaced
             numbers[ordinals] = len(files)
+    return placed_whole(numbers, files, rows)
+
+
+def placed_whole(numbers: npt.NDArray[np.uint32], files: Sequence[PinnedFile], rows: int) -> Placement:
+    """The placement that these numbers of files are.
+
+    Args:
+        numbers: For each of the first base rows 1 and the index of its file, 0 if it has none.
+        files: The files.
+        rows: How many rows the base has.
+
+    Raises:
+        NotPlaced: They are not the rows of all the files, each once.
+    """
+    numbers = _for_rows(numbers, rows)
     if counted(numbers, len(files)).tolist() != [file.footer.rows for file in files]:
         raise NotPlaced
     return Placement(tuple(files), numbers)
+
+
+def _for_rows(numbers: npt.NDArray[np.uint32], rows: int) -> npt.NDArray[np.uint32]:
+    """The numbers of so many base rows, those behind the known ones 0."""
+    if numbers[rows:].any():
+        raise NotPlaced
+    if len(numbers) >= rows:
+        return numbers[:rows]
+    return np.concatenate([numbers, np.zeros(rows - len(numbers), dtype=np.uint32)])
 
 
 def counted(numbers: npt.NDArray[np.uint32], files: int) -> npt.NDArray[np.int64]:
