@@ -14,7 +14,10 @@ from functools import cache
 
 from dnadesign.usr.contract.json_values import Json
 
-_PLAIN = rb"[^\"\\\x00-\x1f\x80-\xff]"
+_NOT_PLAIN = bytes(
+    [*range(0x20), ord("\\")]
+)  # nor what is not ASCII; looked for beforehand, which takes a third of the time
+_PLAIN = rb'[^"]'
 _TEXT = rb'"%b*+"' % _PLAIN
 _TEXT_OR_NULL = rb"(?:%b|null)" % _TEXT
 _KEPT_OR_NULL = rb'(?:"(%b*+)"|null)' % _PLAIN
@@ -104,5 +107,7 @@ class EventOutline:
 
 def outline_of(line: bytes) -> EventOutline | None:
     """The outline of a line in usr's own form, with or without the newline; None where the line must be parsed."""
+    if not line.isascii() or len(line) - len(line.translate(None, _NOT_PLAIN)) != line.endswith(b"\n"):
+        return None
     match = _form().fullmatch(line)
     return EventOutline(match) if match is not None else None

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from dataclasses import dataclass, field
+from itertools import accumulate
 from pathlib import Path
 from typing import Literal
 
@@ -10,7 +12,7 @@ from dnadesign.usr.contract.errors import EventLogError, SequencesError
 from dnadesign.usr.storage.event_log import LogSource
 from dnadesign.usr.storage.filesystem import REAL, FileSystem
 from dnadesign.usr.storage.log_file import LogFile, LogLine, LogPosition
-from dnadesign.usr.storage.log_lines import read_lines
+from dnadesign.usr.storage.log_lines import RawLine, read_runs
 from dnadesign.usr.storage.visibility import CommittedLog
 
 _BYTES_A_POLL = 1 << 23
@@ -129,10 +131,14 @@ class EventFollower:
         """Take the lines up to an offset; whether the batch was full before."""
         start = self._offset
         try:
-            for raw in read_lines(log.file, start, end):
-                line = log.line(raw, parse=self._parse or raw.offset == 0)
-                self._offset = raw.end
-                if (raw.offset > 0 or not self._is_repeated(line)) and batch.add(line):
+            for found in read_runs(log.file, start, end):
+                if isinstance(found, RawLine):
+                    lines = [log.line(found, parse=self._parse or found.offset == 0)]
+                else:
+                    lines = log.lines(found, parse=self._parse or found.offset == 0)
+                taken = batch.take(lines, but_first=found.offset == 0 and self._is_repeated(lines[0]))
+                self._offset = taken.end
+                if batch.is_full:
                     return True
             return False
         finally:
@@ -220,11 +226,21 @@ class _Batch:
     lines: list[LogLine] = field(default_factory=list)
     size: int = 0
 
-    def add(self, line: LogLine) -> bool:
-        """Add a line; whether the batch is full now."""
+    def add(self, line: LogLine) -> None:
+        """Add a line."""
         self.lines.append(line)
         self.size += len(line.raw)
-        return self.size >= _BYTES_A_POLL or len(self.lines) == self.most
+
+    def take(self, lines: list[LogLine], *, but_first: bool) -> LogLine:
+        """Add as many of the lines, of which there is one at least, as there is room for; the last one looked at."""
+        wanted = lines[1:] if but_first else lines
+        if self.most is not None:
+            wanted = wanted[: self.most - len(self.lines)]
+        sizes = list(accumulate([len(line.raw) for line in wanted], initial=self.size))
+        wanted = wanted[: bisect_left(sizes, _BYTES_A_POLL, lo=1)]
+        self.lines += wanted
+        self.size = sizes[len(wanted)]
+        return wanted[-1] if wanted else lines[0]
 
     @property
     def is_full(self) -> bool:

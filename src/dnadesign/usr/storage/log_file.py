@@ -12,7 +12,7 @@ from dnadesign.usr.contract.errors import EventLogError
 from dnadesign.usr.contract.event_outline import EventOutline, outline_of
 from dnadesign.usr.contract.events import MAX_LINE_BYTES, Event
 from dnadesign.usr.storage.filesystem import OpenFile
-from dnadesign.usr.storage.log_lines import SHOWN_OF_LONGER, RawLine, last_line_end, read_lines_backward
+from dnadesign.usr.storage.log_lines import SHOWN_OF_LONGER, RawLine, Run, last_line_end, read_lines_backward
 from dnadesign.usr.storage.visibility import CommittedLog
 
 HEAD_BYTES = 256
@@ -68,9 +68,10 @@ class LogLine:
     Attributes:
         raw: The line as it stands there, its newline included; of a line too long for an event, its first bytes.
         offset: Where it begins, in bytes.
+        end: Where the next one begins, in bytes.
     """
 
-    __slots__ = ("_end", "_error", "_event", "_file", "_outline", "_unread", "offset", "raw")
+    __slots__ = ("_error", "_event", "_file", "_outline", "_unread", "end", "offset", "raw")
 
     def __init__(  # noqa: PLR0917 - made for every line of a log, where keywords cost
         self,
@@ -83,7 +84,7 @@ class LogLine:
     ) -> None:
         self.raw = raw
         self.offset = offset
-        self._end = end
+        self.end = end
         self._file = file
         self._unread = parse and error is None
         self._outline: EventOutline | None = None
@@ -106,7 +107,7 @@ class LogLine:
     @property
     def after(self) -> LogPosition:
         """The position behind the line."""
-        return self._file.position(self._end)
+        return self._file.position(self.end)
 
     @property
     def is_event(self) -> bool:
@@ -220,6 +221,17 @@ class LogFile:
             f"a line of {raw.end - raw.offset:,} bytes is no event (at most {MAX_LINE_BYTES:,} are written)"
         )
         return LogLine(raw.raw, raw.offset, raw.end, self, error=self._damaged(raw.offset, found))
+
+    def lines(self, run: Run, *, parse: bool = True) -> list[LogLine]:
+        """Lines of the file that follow one another."""
+        if len(self._head) < HEAD_BYTES:
+            self.remember_head(run.offset + sum(map(len, run.lines)))
+        found, offset = [], run.offset
+        for raw in run.lines:
+            end = offset + len(raw)
+            found.append(LogLine(raw, offset, end, self, parse))
+            offset = end
+        return found
 
     def torn_line(self, committed: CommittedLog) -> LogLine:
         """The bytes behind the last newline of a finished file; the position stays before them."""

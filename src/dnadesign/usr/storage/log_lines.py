@@ -47,6 +47,27 @@ def last_line_end(file: OpenFile, size: int) -> int:
 
 def read_lines(file: OpenFile, start: int, end: int) -> Iterator[RawLine]:
     """The lines from offset ``start`` to ``end``, both of them line ends; fewer if the file has been cut short."""
+    for found in read_runs(file, start, end):
+        if isinstance(found, RawLine):
+            yield found
+        else:
+            yield from _one_by_one(file, found)
+
+
+class Run(NamedTuple):
+    """Lines that follow one another, none of them too long.
+
+    Attributes:
+        offset: Where the first one begins, in bytes.
+        lines: Each with its newline.
+    """
+
+    offset: int
+    lines: list[bytes]
+
+
+def read_runs(file: OpenFile, start: int, end: int) -> Iterator[Run | RawLine]:
+    """The same lines, many at a time; one that lies in several chunks comes by itself."""
     begin = read = start  # where the line at hand begins, and how far the file has been read
     pending = b""
     while read < end:
@@ -54,16 +75,32 @@ def read_lines(file: OpenFile, start: int, end: int) -> Iterator[RawLine]:
         if not chunk:
             return
         done = 0
-        while (newline := chunk.find(b"\n", done)) >= 0:
-            line_end = read + newline + 1
-            if pending or line_end - begin > LONGEST_READ:
-                yield _line(file, pending + chunk[done : newline + 1], begin, line_end)
-                pending = b""
-            else:  # nearly every line
-                yield RawLine(chunk[done : newline + 1], begin, line_end)
-            begin, done = line_end, newline + 1
+        if pending or begin < read:  # the rest of a line that began before
+            done = chunk.find(b"\n") + 1
+            if done:
+                yield _line(file, pending + chunk[:done], begin, read + done)
+                begin, pending = read + done, b""
+        whole = chunk.rfind(b"\n") + 1
+        if whole > done:
+            run = Run(begin, _lines_of(chunk[done:whole]))
+            yield from [run] if len(chunk) <= LONGEST_READ else _one_by_one(file, run)
+            begin, done = read + whole, whole
         read += len(chunk)
         pending = (pending + chunk[done:])[: LONGEST_READ + 1]  # the rest of a longer line is only counted
+
+
+def _one_by_one(file: OpenFile, run: Run) -> Iterator[RawLine]:
+    """The lines of a run, which may be too long."""
+    offset = run.offset
+    for raw in run.lines:
+        yield _line(file, raw, offset, offset + len(raw))
+        offset += len(raw)
+
+
+def _lines_of(whole: bytes) -> list[bytes]:
+    if b"\r" in whole:  # which no event has, and is no line end here
+        return [line + b"\n" for line in whole[:-1].split(b"\n")]
+    return whole.splitlines(keepends=True)
 
 
 def read_lines_backward(file: OpenFile, end: int) -> Iterator[RawLine]:
