@@ -1,7 +1,10 @@
 """Reading by position gives what the join gives, is used where the cached keys do, and leaves the rest to the join."""
 
 import gc
+import os
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,9 +16,18 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from dnadesign.usr import CorruptFileError, Dataset, DuplicateKeyError, SequencesError, compute_id
+from dnadesign.usr import (
+    CorruptFileError,
+    Dataset,
+    DuplicateKeyError,
+    MissingKeyError,
+    SchemaError,
+    SequencesError,
+    compute_id,
+    register_namespace,
+)
 from dnadesign.usr.contract.layout import KEYS
-from dnadesign.usr.operations import _by_position, _duck, _merge, _reorder, compact
+from dnadesign.usr.operations import _by_position, _duck, _merge, _placed_rows, _reorder, compact
 from dnadesign.usr.operations._join import joined_batches
 from dnadesign.usr.operations._scan import open_view
 from dnadesign.usr.operations._view import Query
@@ -24,7 +36,7 @@ from dnadesign.usr.storage import parquet
 from dnadesign.usr.storage.filesystem import REAL
 from dnadesign.usr.storage.placement import NotPlaced
 from dnadesign.usr.storage.version import PinnedFile
-from tests.usr.operations.keyed_datasets import CHANGES, IDS, make_dataset, values
+from tests.usr.operations.keyed_datasets import CHANGES, IDS, SEQUENCES, make_dataset, values
 from tests.usr.storage.cached_keys import cached_files, damage, eager, fresh_index, told
 
 CONDITIONS = {
@@ -186,14 +198,125 @@ def test_what_does_not_fit_is_left_to_the_join_from_there_on(
     dataset = eager(Dataset(cut.root, cut.name))
     dataset.write_overlay_part("lab", values(IDS[9:11]))
     part = sorted((cut.dir / "_derived/lab").iterdir())[-1]
+    times = part.stat()
     other = pa.array([IDS[9], IDS[11]])  # behind the back of the cached keys
     pq.write_table(pq.read_table(part).set_column(0, "id", other), part)
+    os.utime(part, ns=(times.st_atime_ns, times.st_mtime_ns))
     ways.clear()
     for where in (None, "lab__x IS NULL", "lab__x > 5"):
         found = same_as_the_join(cut, where=where)
         assert where is not None or found.column("lab__x").to_pylist()[9:] == [0, None, 1]
         assert ways == ["by position", f"join from {8 if pieces == 4 else 0}", "join from 0"]
         ways.clear()
+
+
+def test_a_part_that_was_changed_after_its_keys_were_cached_is_left_to_the_join(cut: Dataset) -> None:
+    for reader in ("scan", "get"):
+        part = sorted((cut.dir / "_derived/lab").iterdir())[0]
+        other = pa.array([IDS[8], IDS[9]])
+        pq.write_table(pq.read_table(part).set_column(0, "id", other), part)
+        fresh = Dataset(cut.root, cut.name)
+        read = fresh.to_arrow() if reader == "scan" else fresh.get(IDS)
+        assert read.column("lab__x").to_pylist()[8:10] == [0, 1]
+        assert read.column("lab__x").to_pylist()[:2] == [None, None]
+
+
+def test_a_file_written_over_by_others_is_not_read_by_the_keys_of_the_old_one(made: Dataset) -> None:
+    for ids in (
+        IDS[2:],
+        IDS[:1],
+    ):  # each of its own process, which puts the keys on the disk as soon as it may
+        eager(Dataset(made.root, made.name)).tombstone(ids)
+        same_in_all_ways(made)
+        fresh = Dataset(made.root, made.name)
+        left = fresh.to_arrow(["id"]).column(0).to_pylist()
+        assert fresh.head(20, columns=["id"]).column(0).to_pylist() == left
+        with pytest.raises(MissingKeyError):
+            fresh.get(ids[:1])
+    for qc in ("pass", "fail"):
+        eager(Dataset(made.root, made.name)).set_state(IDS[1:2], qc_status=qc)
+        assert Dataset(made.root, made.name).get(IDS[1]).column("usr_state__qc_status").to_pylist() == [qc]
+
+
+@pytest.mark.parametrize(
+    "condition", ["lab__d > 1e6", "lab__d = 'nan'", "NOT (lab__d < 1e9)", "lab__d = 0.1"]
+)
+@pytest.mark.parametrize("stored", ["float64", "float32"])
+def test_numbers_that_are_none_and_narrower_ones_are_compared_alike(
+    stored: str, condition: str, tmp_path: Path
+) -> None:
+    register_namespace(tmp_path, namespace="lab", columns=f"lab__d:{stored}")
+    dataset = eager(Dataset(tmp_path, "set").init())
+    dataset.add_sequences(SEQUENCES, bio_type="dna", alphabet="dna_4")
+    numbers = pa.array([0.1, 0.2, float("nan"), None, 3e5, -0.0], pa.float64())
+    dataset.write_overlay_part("lab", pa.table({"id": IDS[:6], "lab__d": numbers.cast(stored)}))
+    same_as_the_join(dataset, where=condition, columns=["id"])
+    register_namespace(tmp_path, namespace="lab", columns="lab__d:float64", overwrite=True)
+    same_as_the_join(dataset, where=condition, columns=["id"])
+
+
+@pytest.mark.parametrize(
+    "condition", ["__usr_row < 3", "NOT __usr_keep", "usr__deleted", "typeof(length) = 'INTEGER'"]
+)
+def test_names_of_the_join_itself_mean_the_same(condition: str, cut: Dataset) -> None:
+    cut.tombstone(IDS[1:2])
+    same_as_the_join(cut, where=condition, include_deleted=True)
+
+
+def test_a_wrong_condition_is_told_where_there_are_no_rows(tmp_path: Path) -> None:
+    dataset = Dataset(tmp_path, "none").init()
+    with pytest.raises(SchemaError, match="has no column 'nope'"):
+        dataset.scan(where="nope > 3")
+    assert same_as_the_join(dataset, where="length > 3").num_rows == 0
+
+
+def test_what_arrow_cannot_do_is_left_to_the_join_and_to_keys(
+    made: Dataset, ways: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expected = made.to_arrow()
+
+    def too_long(*_: object) -> None:
+        raise pa.ArrowInvalid("offset overflow while concatenating arrays")
+
+    ways.clear()
+    with monkeypatch.context() as patch:
+        patch.setattr(_by_position, "merged_column", too_long)
+        assert made.to_arrow().equals(expected)
+    assert ways == ["by position", "join from 0"]
+    with monkeypatch.context() as patch:
+        patch.setattr(_placed_rows.PlacedRows, "values", too_long)
+        made.compact_overlay("lab", maintenance=True)
+    assert made.to_arrow().equals(expected)
+
+
+def test_overlays_that_say_not_who_is_deleted_are_left_to_the_join(made: Dataset, ways: list[str]) -> None:
+    made.tombstone(IDS[:1])
+    file = made.dir / "_derived/usr.parquet"
+    pq.write_table(pq.read_table(file).drop_columns(["usr__deleted"]), file)
+    for read in (lambda d: d.to_arrow(), lambda d: d.head(3)):
+        with pytest.raises(SequencesError):
+            read(Dataset(made.root, made.name))
+    assert "by position" not in ways
+
+
+LATE = """
+import sys, threading, time
+from dnadesign.usr import Dataset
+dataset = Dataset(sys.argv[1], sys.argv[2])
+begun = dataset.scan(batch_size=1)
+begun.read_next_batch()
+def late():
+    time.sleep(0.5)  # the main thread has ended by then
+    print(1 + begun.read_all().num_rows, dataset.to_arrow().num_rows)
+threading.Thread(target=late).start()
+"""
+
+
+def test_a_thread_reads_on_after_the_main_thread_has_ended(made: Dataset) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", LATE, str(made.root), made.name], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.split() == ["12", "12"], done.stderr
 
 
 def test_files_that_are_too_interwoven_are_left_to_the_join(

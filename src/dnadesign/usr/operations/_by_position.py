@@ -23,15 +23,17 @@ from dnadesign.usr.operations._row_condition import RowCondition
 from dnadesign.usr.operations._view import DELETED, Column, Query, View
 from dnadesign.usr.storage.checked_blocks import DamagedCache
 from dnadesign.usr.storage.few_files import open_known_files
-from dnadesign.usr.storage.parquet import ROW_GROUP_BYTES, ROW_GROUP_ROWS, Footer, reading
+from dnadesign.usr.storage.parquet import ROW_GROUP_ROWS, Footer, reading
 from dnadesign.usr.storage.placement import NotPlaced, Placement, counted, place
 from dnadesign.usr.storage.version import PinnedFile
 
 __all__ = ["NotPlaced", "PieceReader", "Placement", "Plan", "batches_by_position", "open_plan", "plan_for"]
 
 _THREADS = 2
-_AHEAD_BYTES = 1 << 26  # of a piece, for the next ones to be read while it is merged
-_MOST_BYTES = 1 << 28  # of the overlay files that are in memory at once
+_PIECE_BYTES = 1 << 26  # of row groups that are read together
+_MOST_BYTES = (
+    1 << 28
+)  # of the pieces, and the overlay files beside them, that are in memory at once, as they are encoded
 _MOST_VISITS = 10_000  # of pieces to files, besides four for each file
 
 
@@ -94,6 +96,9 @@ def open_plan(view: View, query: Query) -> Plan:
     wanted = {c.namespace for c in (view.columns if query.where is not None else query.columns)} - {None}
     if not query.include_deleted and TOMBSTONE_NAMESPACE in version.overlays:
         wanted.add(TOMBSTONE_NAMESPACE)
+        files = version.overlays[TOMBSTONE_NAMESPACE].files
+        if not all(DELETED in file.footer.schema.names for file in files):
+            raise NotPlaced
     return plan_for(
         version.base.footer, _placements(view, sorted(name for name in wanted if name is not None))
     )
@@ -106,11 +111,16 @@ def plan_for(base: Footer, placements: dict[str, Placement]) -> Plan:
         NotPlaced: Too much would be in memory at once, or the files are too interwoven with the base.
     """
     pieces = tuple(_pieces(base))
-    largest = max((_bytes_of(base, piece.groups) for piece in pieces), default=0)
-    if largest > 2 * ROW_GROUP_BYTES:
-        raise NotPlaced
-    before = {name: _counted(placement, pieces) for name, placement in placements.items()}
-    return Plan(pieces, placements, before, 2 if largest <= _AHEAD_BYTES else 1)
+    sizes = np.array([sum(base.group_bytes[g] for g in piece.groups) for piece in pieces], dtype=np.int64)
+    before: dict[str, Sequence[Places]] = {}
+    for name, placement in placements.items():
+        before[name], beside = _counted(placement, pieces)
+        sizes += beside
+    for ahead in (2, 1, 0):
+        together = [sizes[first : first + ahead + 1].sum() for first in range(len(pieces))]
+        if max(together, default=0) <= _MOST_BYTES:
+            return Plan(pieces, placements, before, ahead)
+    raise NotPlaced
 
 
 def _placements(view: View, namespaces: Sequence[str]) -> dict[str, Placement]:
@@ -131,7 +141,7 @@ def _pieces(base: Footer) -> Iterator[_Piece]:
     """Row groups of the base, small ones together."""
     first = group = start = rows = size = 0
     for group, (count, taken) in enumerate(zip(base.group_rows, base.group_bytes, strict=True)):
-        if rows and (rows + count > ROW_GROUP_ROWS or size + taken > _AHEAD_BYTES):
+        if rows and (rows + count > ROW_GROUP_ROWS or size + taken > _PIECE_BYTES):
             yield _Piece(range(first, group), start, start + rows)
             first, start, rows, size = group, start + rows, 0, 0
         rows, size = rows + count, size + taken
@@ -139,35 +149,30 @@ def _pieces(base: Footer) -> Iterator[_Piece]:
         yield _Piece(range(first, group + 1), start, start + rows)
 
 
-def _bytes_of(footer: Footer, groups: range) -> int:
-    return sum(footer.group_bytes[group] for group in groups)
-
-
-def _counted(placement: Placement, pieces: Sequence[_Piece]) -> Sequence[Places]:
-    """How many rows of each file belong to the pieces before each one.
+def _counted(placement: Placement, pieces: Sequence[_Piece]) -> tuple[list[Places], Places]:
+    """How many rows of each file belong to the pieces before each one, and how many bytes are held beside each.
 
     Raises:
         NotPlaced: The files are so interwoven with the base that a join does better.
     """
     files = placement.files
-    rows = np.array([file.footer.rows for file in files], dtype=np.int64)
-    sizes = np.array([_in_memory(file.footer) for file in files], dtype=np.int64)
+    footers = [file.footer for file in files]
+    rows = np.array([footer.rows for footer in footers], dtype=np.int64)
+    sizes = np.array([sum(footer.group_bytes) for footer in footers], dtype=np.int64)
+    groups = np.array([max(footer.group_bytes, default=0) for footer in footers], dtype=np.int64)
     done, visits = np.zeros(len(files), dtype=np.int64), 0
-    before = []
+    before, beside = [], []
     for piece in pieces:
         found = counted(placement.numbers[piece.start : piece.stop], len(files))
         before.append(done)
         visits += int((found > 0).sum())
-        held = sizes[(done + found > 0) & (done < rows)].sum()
-        if held > _MOST_BYTES or visits > _MOST_VISITS + 4 * len(files):
+        if visits > _MOST_VISITS + 4 * len(files):
             raise NotPlaced
+        # What is wanted of a file, and the groups that it begins and ends in; less if the whole file is less.
+        held = np.minimum(sizes, sizes * found // np.maximum(rows, 1) + 2 * groups)
+        beside.append(int(held[(done + found > 0) & (done < rows)].sum()))
         done = done + found
-    return before
-
-
-def _in_memory(footer: Footer) -> int:
-    """How many bytes of a file are in memory at once: two row groups."""
-    return 2 * max(footer.group_bytes, default=0) if len(footer.group_bytes) > 2 else sum(footer.group_bytes)
+    return before, np.array(beside, dtype=np.int64)
 
 
 def batches_by_position(view: View, query: Query, plan: Plan, *, batch_size: int) -> Iterator[pa.RecordBatch]:
@@ -185,10 +190,12 @@ def batches_by_position(view: View, query: Query, plan: Plan, *, batch_size: int
         view.version.base, plan, {c.name: c for c in asked}, hiding=not query.include_deleted
     )
     try:
+        if condition is not None and not plan.pieces:
+            condition.holds(as_batch([pa.nulls(0, c.type) for c in condition.columns], condition.columns, 0))
         for number, piece in enumerate(plan.pieces):
             try:
                 found = _merged(*reader.piece(number), query, condition)
-            except NotPlaced as error:
+            except (NotPlaced, pa.ArrowException) as error:  # such as texts that are too long for one array
                 raise NotPlaced(piece.start) from error
             for start in range(0, found.num_rows, batch_size):
                 yield found.slice(start, batch_size)
@@ -229,7 +236,7 @@ class PieceReader:
     def __init__(
         self, base: PinnedFile, plan: Plan, columns: Mapping[str, Column], *, hiding: bool = False
     ) -> None:
-        self._base, self._plan, self._columns = base, plan, columns
+        self._base, self._plan, self._columns, self._ahead = base, plan, columns, plan.ahead
         wanted = [KEY] if plan.placements else []
         wanted += [c.name for c in columns.values() if c.in_base]
         wanted += [DELETED] if hiding and DELETED in base.footer.schema.names else []
@@ -249,9 +256,11 @@ class PieceReader:
         Raises:
             NotPlaced: A key is not where the cached keys say.
         """
-        for later in range(number, min(number + 1 + self._plan.ahead, len(self._plan.pieces))):
+        for later in range(number, min(number + 1 + self._ahead, len(self._plan.pieces))):
             self._begin(later)
         base = self._bases.pop(number).result()
+        if base.nbytes > _MOST_BYTES:  # in memory it is many times what the file says
+            self._ahead = 0
         return base, {
             name: self._laid(name, base, visits) for name, visits in self._visits.pop(number).items()
         }
@@ -261,7 +270,7 @@ class PieceReader:
         if number in self._visits:
             return
         piece = self._plan.pieces[number]
-        self._bases[number] = self._pool.submit(_read, self._base, piece.groups, self._of_base)
+        self._bases[number] = self._submit(self._base, piece.groups, self._of_base)
         self._visits[number] = {}
         for name, placement in self._plan.placements.items():
             visits = _visits(placement, piece, self._plan.before[name][number])
@@ -270,9 +279,17 @@ class PieceReader:
                 file = placement.files[visit.file]
                 for group, _, _ in _groups_of(file.footer, visit):
                     if (name, visit.file, group) not in self._groups:
-                        self._groups[name, visit.file, group] = self._pool.submit(
-                            _read, file, range(group, group + 1), self._stored(name, file)
+                        self._groups[name, visit.file, group] = self._submit(
+                            file, range(group, group + 1), self._stored(name, file)
                         )
+
+    def _submit(self, file: PinnedFile, groups: range, columns: list[str]) -> Future[pa.Table]:
+        try:
+            return self._pool.submit(_read, file, groups, columns)
+        except RuntimeError:  # the interpreter ends, and begins no threads any more
+            done = Future[pa.Table]()
+            done.set_result(_read(file, groups, columns))
+            return done
 
     def _stored(self, namespace: str, file: PinnedFile) -> list[str]:
         stored = file.footer.schema.names
@@ -288,7 +305,7 @@ class PieceReader:
         files = self._plan.placements[namespace].files
         taken = [self._taken(namespace, files[visit.file], visit) for visit in visits]
         rows = np.concatenate([visit.rows for visit in visits])
-        keys = base.column(KEY).take(pa.array(rows))
+        keys = _texts(base.column(KEY)).take(pa.array(rows))
         if not _keys_of(taken).equals(keys):
             taken, start = [], 0
             for visit in visits:
@@ -352,10 +369,12 @@ def _groups_of(footer: Footer, visit: _Visit) -> Iterator[tuple[int, int, int]]:
 
 
 def _keys_of(tables: Sequence[pa.Table]) -> pa.ChunkedArray:
-    chunks = [chunk for table in tables for chunk in table.column(KEY).chunks]
-    return pa.chunked_array(
-        [chunk if chunk.type == pa.string() else chunk.cast(pa.string()) for chunk in chunks], pa.string()
-    )
+    chunks = [chunk for table in tables for chunk in _texts(table.column(KEY)).chunks]
+    return pa.chunked_array(chunks, pa.string())
+
+
+def _texts(keys: pa.ChunkedArray) -> pa.ChunkedArray:
+    return keys if keys.type == pa.string() else keys.cast(pa.string())
 
 
 def _read(file: PinnedFile, groups: range, columns: list[str]) -> pa.Table:

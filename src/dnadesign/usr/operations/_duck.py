@@ -24,7 +24,7 @@ MEMORY_VARIABLE = "USR_MEMORY_LIMIT"
 DEFAULT_MEMORY = "1GB"
 
 _NOT_OURS = "'usr validate' says whether a file is damaged; if none is, please report it"
-_KEEPS_ORDER = "join_order,build_side_probe_side"
+_KEEPS_ORDER = "join_order,build_side_probe_side,statistics_propagation"
 
 
 def connect(*, keep_order: bool, threads: int | None = None) -> duckdb.DuckDBPyConnection:

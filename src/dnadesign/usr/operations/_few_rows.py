@@ -168,6 +168,8 @@ class _Reader:
     def _check_columns(self, file: PinnedFile, namespace: str) -> None:
         """Leave files with columns that the cached keys do not know, or of types that a scan refuses, to the scan."""
         known, wanted = self.few.stored[namespace], {c.name: c.type for c in self.columns}
+        if namespace == TOMBSTONE_NAMESPACE and DELETED not in file.footer.schema.names:
+            raise _NoShortWay
         for field in file.footer.schema:
             strange = field.name != KEY and field.name not in known
             if strange or (field.name in wanted and not can_be(field.type, wanted[field.name], field.name)):

@@ -398,11 +398,9 @@ def _index_kept_true(mutation: Mutation) -> Iterator[None]:
         if mutation.index_touched:
             mutation.store.forget_keys()
         raise
-    if mutation.index_touched:
-        if not all(draft.action in _INDEXED for draft in mutation.drafts):
-            return
-        mutation.store.keys_are_current()
     if mutation.index_used:
+        if mutation.index_touched and all(draft.action in _INDEXED for draft in mutation.drafts):
+            mutation.store.keys_are_current()
         mutation.store.save_keys()
 
 

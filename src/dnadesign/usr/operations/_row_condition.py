@@ -74,26 +74,33 @@ class RowCondition:
     def _named(self) -> Iterator[Column]:
         by_name = {column.name.lower(): column for column in self._view.columns}
         named: dict[str, Column] = {}
+        strange: set[str] = set()
+        parameters: set[str] = set()
         for node in _expressions(self._connection, self._condition):
             if node["class"] not in _ONE_ROW_AT_A_TIME:
                 raise NotPlaced
+            if node["class"] == "LAMBDA":
+                parameters |= {str(c["column_names"][0]).lower() for c in _columns_in(node["lhs"])}
             if node["class"] == "COLUMN_REF":
                 first = str(node["column_names"][0]).lower()  # behind it may stand fields of a struct
                 if first in by_name:
                     named[first] = by_name[first]
-        if not all(_is_alike(column.type) for column in named.values()):
+                else:
+                    strange.add(first)
+        if strange - parameters or not all(_is_stored_alike(self._view, column) for column in named.values()):
             raise NotPlaced
         return iter(named.values())
 
 
 def _expressions(connection: Any, condition: str) -> Iterator[dict[str, Any]]:
     """The expressions that a condition is made of, as DuckDB parses it."""
-    left: list[Any] = [
-        json.loads(text)["statements"][0]["node"]["select_list"]
-        for (text,) in connection.execute(
-            "SELECT json_serialize_sql(?)", [f"SELECT (\n{condition}\n)"]
-        ).fetchall()
-    ]
+    asked = connection.execute("SELECT json_serialize_sql(?)", [f"SELECT (\n{condition}\n)"]).fetchall()
+    for (text,) in asked:
+        yield from _in(json.loads(text)["statements"][0]["node"]["select_list"])
+
+
+def _in(tree: Any) -> Iterator[dict[str, Any]]:
+    left = [tree]
     while left:
         part = left.pop()
         if isinstance(part, list):
@@ -102,6 +109,19 @@ def _expressions(connection: Any, condition: str) -> Iterator[dict[str, Any]]:
             if "class" in part:
                 yield part
             left += part.values()
+
+
+def _columns_in(tree: Any) -> Iterator[dict[str, Any]]:
+    return (node for node in _in(tree) if node["class"] == "COLUMN_REF")
+
+
+def _is_stored_alike(view: View, column: Column) -> bool:
+    """Whether each file stores a column in the type that it is handed out in, and DuckDB reads that alike everywhere."""
+    files = [view.version.base] if column.in_base else []
+    if column.namespace is not None and column.stored:
+        files += view.version.overlays[column.namespace].files
+    kinds = [f.footer.schema.field(column.name).type for f in files if column.name in f.footer.schema.names]
+    return bool(kinds) and all(kind == column.type for kind in kinds) and _is_alike(column.type)
 
 
 def _is_alike(kind: pa.DataType) -> bool:

@@ -224,10 +224,10 @@ def _note_keys(mutation: Mutation, overlay: Overlay, schema: pa.Schema, path: st
     index, namespace = mutation.index, overlay.namespace
     coverage = index.coverage(namespace)
     if sorted(coverage.files) == [file.path for file in overlay.files]:  # else it is filled anew
+        mutation.index_touched = True
         coverage.merged_into(path)
         index.stored_types.pop(namespace, None)
         index.add_columns(namespace, schema, arrow_schema=True)
-        mutation.index_touched = True
 
 
 def _rewrite(step: Compact, mutation: Mutation, overlay: Overlay) -> _Rewritten:
@@ -235,7 +235,7 @@ def _rewrite(step: Compact, mutation: Mutation, overlay: Overlay) -> _Rewritten:
     columns = stored_columns(overlay, step.contract)
     try:
         return _rewrite_by_position(step, mutation, overlay, columns)
-    except NotPlaced:
+    except (NotPlaced, pa.ArrowException):  # such as texts that are too long for one array
         return _rewrite_by_key(step, mutation, overlay, columns)
 
 

@@ -23,7 +23,7 @@ from dnadesign.usr.storage.checked_blocks import DamagedCache
 from dnadesign.usr.storage.filesystem import FileSystem
 from dnadesign.usr.storage.key_cache import KeyCache, open_key_cache
 from dnadesign.usr.storage.key_index import KeySet, Ordinals, digests_of, id_pieces
-from dnadesign.usr.storage.key_manifest import NamespaceEntry, mark_of
+from dnadesign.usr.storage.key_manifest import INDEX, NamespaceEntry, mark_of
 from dnadesign.usr.storage.key_tail import Tail, read_tail
 from dnadesign.usr.storage.known_footers import KnownFooters
 from dnadesign.usr.storage.stored_keys import Digests
@@ -88,8 +88,24 @@ class FewFiles:
         """
         nowhere: list[str | None] = [None] * len(ordinals)
         names = self.cache.part_of(namespace, ordinals) if namespace in self.cached else nowhere
-        paths = sorted({name for name in names if name is not None} | set(self.new[namespace]))
-        return names, [self.opened(namespace, path) for path in paths]
+        known = {name for name in names if name is not None}
+        files = [self.opened(namespace, path) for path in sorted(known | set(self.new[namespace]))]
+        if any(self.is_younger(file) for file in files if file.path in known):
+            raise DamagedCache(f"{self.version.dataset}: a part was changed after its keys were cached")
+        return names, files
+
+    def is_younger(self, file: PinnedFile) -> bool:
+        """Whether a file was changed after the cached keys were written."""
+        return file.file.stat().modified_ns > self._written_ns
+
+    @cached_property
+    def _written_ns(self) -> int:
+        path = self.version.dataset / INDEX
+        try:
+            found = self.version.fs.stat(path)
+        except OSError as error:
+            raise DamagedCache(f"{path}: {error}") from error
+        return found.modified_ns if found is not None else 0
 
     def opened(self, namespace: str, path: str) -> PinnedFile:
         """One overlay file, opened if it was not yet."""
@@ -130,7 +146,7 @@ def open_few_files(fs: FileSystem, dataset: Path, footers: KnownFooters) -> FewF
         if tail is not None:
             base = PinnedFile(RECORDS, fs.open(dataset / RECORDS, "read"))
             few = FewFiles(Version(fs, dataset, log, base), cache, footers)
-            if _is_base_of(few, tail) and _add_overlays(few, stored_overlays(fs, dataset, None)):
+            if _is_base_of(few, tail) and _add_overlays(few, tail, stored_overlays(fs, dataset, None)):
                 return few
     except (FileNotFoundError, DamagedCache):
         pass
@@ -155,7 +171,7 @@ def open_known_files(version: Version) -> FewFiles | None:
     try:
         tail = _tail_of(fs, dataset, cache, log)
         paths = {name: [file.path for file in overlay.files] for name, overlay in version.overlays.items()}
-        if tail is not None and _is_base_of(few, tail) and _add_overlays(few, paths):
+        if tail is not None and _is_base_of(few, tail) and _add_overlays(few, tail, paths):
             return few
     except DamagedCache:
         pass
@@ -189,16 +205,17 @@ def _is_base_of(few: FewFiles, tail: Tail) -> bool:
     return footer.rows >= known.rows and (tail.appended or tail.restamped or mark_of(footer) == known)
 
 
-def _add_overlays(few: FewFiles, stored: dict[str, list[str]]) -> bool:
+def _add_overlays(few: FewFiles, tail: Tail, stored: dict[str, list[str]]) -> bool:
     """Note which overlays are stored and which of their files are new; whether these are few enough to look into.
 
-    A part is never changed and its name never used again, so that what is cached of it holds for as long as it is there.
+    A part is never changed and its name never used again, so that what is cached of it holds for as long as it is there;
+    one that somebody changed all the same is younger than the cache.
     """
     new_rows = 0
     most, most_rows = (_MOST_NEW_OF_ALL, _MOST_NEW_ROWS_OF_ALL) if few.pinned else (_MOST_NEW, _MOST_NEW_ROWS)
     for namespace, paths in stored.items():
         few.version.overlays.setdefault(namespace, Overlay(namespace, ()))
-        known = _known_files(few, namespace, paths)
+        known = _known_files(few, namespace, paths) if namespace not in tail.refill else frozenset()
         few.new[namespace] = new = [path for path in paths if path not in known]
         if sum(map(len, few.new.values())) > most:
             return False
@@ -221,7 +238,13 @@ def _known_files(few: FewFiles, namespace: str, paths: list[str]) -> frozenset[s
     single = overlay_file(namespace)
     if entry is None or not known <= frozenset(paths):
         return frozenset()
-    return frozenset() if single in known and not _is_still(few.opened(namespace, single), entry) else known
+    if single in known and not _is_still(few.opened(namespace, single), entry):
+        return frozenset()
+    if few.pinned and any(
+        few.is_younger(file) for file in few.version.overlays[namespace].files if file.path in known
+    ):
+        return frozenset()
+    return known
 
 
 def _is_still(file: PinnedFile, entry: NamespaceEntry) -> bool:

@@ -209,7 +209,7 @@ class Store:
         """Put the index on the disk if processes that begin would gain by it; the dataset's lock is held."""
         if self._keys is not None:
             try:
-                _storage.key_state.save(self.fs, self.dir, self._keys, self.save_rule)
+                _storage.key_state.save(self.fs, self.dir, self.keys(), self.save_rule)
             except (
                 OSError,
                 SequencesError,
