@@ -27,7 +27,7 @@ from dnadesign.usr import (
     register_namespace,
 )
 from dnadesign.usr.contract.layout import KEYS
-from dnadesign.usr.operations import _by_position, _duck, _merge, _placed_rows, _reorder, compact
+from dnadesign.usr.operations import _by_position, _duck, _join, _merge, _placed_rows, _reorder, compact
 from dnadesign.usr.operations._join import joined_batches
 from dnadesign.usr.operations._scan import open_view
 from dnadesign.usr.operations._view import Query
@@ -475,6 +475,25 @@ def test_a_reader_that_is_dropped_lets_go_of_files_and_threads(cut: Dataset) -> 
         reader.read_next_batch()
         del reader
     assert open_files() == before
+
+
+@pytest.mark.parametrize("reordered", [True, False])
+def test_a_join_too_large_for_memory_loses_the_order_and_is_sorted_from_there_on(
+    reordered: bool, made: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole, original, asked = made.to_arrow(), _join._joined_rows, list[int | None]()
+
+    def as_spilled(*args: Any, sorted_from: int | None = None, **options: Any) -> Iterator[pa.RecordBatch]:
+        (all_rows,) = original(*args, sorted_from=sorted_from, **options)
+        asked.append(sorted_from)
+        if sorted_from is not None or reordered:
+            return iter([all_rows])
+        return iter([all_rows.slice(0, 4), all_rows.slice(6), all_rows.slice(4, 2)])
+
+    monkeypatch.setattr(_join, "_joined_rows", as_spilled)
+    with join_only():
+        assert made.to_arrow().equals(whole)
+    assert asked == ([None] if reordered else [None, 4])
 
 
 def test_one_thread_of_a_join_goes_on_where_a_piece_ended(

@@ -27,9 +27,16 @@ _PIECE_ROWS = 1 << 16
 
 
 def merge_sql(
-    connection: duckdb.DuckDBPyConnection, view: View, query: Query, *, in_order: bool = False
+    connection: duckdb.DuckDBPyConnection,
+    view: View,
+    query: Query,
+    *,
+    in_order: bool = False,
+    sorted_from: int | None = None,
 ) -> str:
     """The SQL of a query: row number in the base, whether the row is wanted, then the query's columns.
+
+    With ``sorted_from`` the rows from that one on, sorted.
 
     Whether a row is wanted is a column and not a condition: a filter above the join would let the optimizer turn the
     join into one that loses the base's order.
@@ -44,6 +51,8 @@ def merge_sql(
     columns = ", ".join([ROW, f"{wanted} AS {KEEP}", *(identifier(c.name) for c in query.columns)])
     # Few rows are sorted at the end: a long list of ids is a join below everything that could hold the order.
     order = f" ORDER BY {ROW}" if in_order and query.ids is not None else ""
+    if sorted_from is not None:
+        order = f" WHERE {ROW} >= {sorted_from} ORDER BY {ROW}"
     return f"SELECT {columns} FROM ({inner}){order}"
 
 
@@ -145,10 +154,24 @@ def joined_batches(view: View, query: Query, *, batch_size: int, begin: int = 0)
         SchemaError: The condition names a column that is not there.
     """
     last = begin - 1
-    for batch in _numbered(view, query, batch_size, begin):
+    for batch in _in_order(view, query, batch_size, begin):
         last = _check_order(view, batch.column(0), last)
         keep = batch.column(1)
         yield _restore(batch if keep.true_count == len(keep) else batch.filter(keep), query.columns)
+
+
+def _in_order(view: View, query: Query, batch_size: int, begin: int) -> Iterator[pa.RecordBatch]:
+    """The rows of :func:`merge_sql` in base order, sorted from where the join has lost it: one that does not fit into memory."""
+    following, whole = begin, query.shard is None and query.ids is None
+    for batch in _numbered(view, query, batch_size, begin):
+        numbers = batch.column(0).to_numpy()
+        if whole and not np.array_equal(numbers, np.arange(following, following + len(numbers))):
+            if _some_key_comes_twice(view.version):
+                raise duplicate_keys(view)
+            yield from _joined_rows(view, query, batch_size, threads=2, sorted_from=following)
+            return
+        following += len(numbers)
+        yield batch
 
 
 def _numbered(view: View, query: Query, batch_size: int, begin: int) -> Iterator[pa.RecordBatch]:
@@ -176,11 +199,13 @@ def _numbered(view: View, query: Query, batch_size: int, begin: int) -> Iterator
             yield batch.slice(done)
 
 
-def _joined_rows(view: View, query: Query, batch_size: int, *, threads: int) -> Iterator[pa.RecordBatch]:
+def _joined_rows(
+    view: View, query: Query, batch_size: int, *, threads: int, sorted_from: int | None = None
+) -> Iterator[pa.RecordBatch]:
     """The rows of the query's SQL as they come."""
     connection = connect(keep_order=True, threads=threads)
     try:
-        sql = merge_sql(connection, view, query, in_order=threads == 1)
+        sql = merge_sql(connection, view, query, in_order=threads == 1, sorted_from=sorted_from)
         with told_with_condition(view, query.where):
             reader = connection.sql(sql).to_arrow_reader(batch_size)
         while True:
