@@ -31,9 +31,7 @@ __all__ = ["NotPlaced", "PieceReader", "Placement", "Plan", "batches_by_position
 
 _THREADS = 2
 _PIECE_BYTES = 1 << 26  # of row groups that are read together
-_MOST_BYTES = (
-    1 << 28
-)  # of the pieces, and the overlay files beside them, that are in memory at once, as they are encoded
+_MOST_BYTES = 1 << 28  # of the pieces and the overlay files beside them that are in memory at once, encoded
 _MOST_VISITS = 10_000  # of pieces to files, besides four for each file
 
 
