@@ -6,6 +6,7 @@ import os
 import platform
 import subprocess
 import sys
+import time
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -22,7 +23,8 @@ _PACKAGES = (
     "pyiceberg",
     "orjson",
 )
-_BUSY = 0.5  # load average per core from which on figures are not to be trusted
+_BUSY = 0.15  # share of the processors' time from which on figures are not to be trusted
+_LOOKED = 1.0  # seconds
 
 
 def describe(folder: Path) -> dict[str, Any]:
@@ -41,8 +43,28 @@ def describe(folder: Path) -> dict[str, Any]:
 
 
 def load() -> float:
-    """The load average of the last minute, per core."""
-    return os.getloadavg()[0] / (os.cpu_count() or 1)
+    """The share of the processors' time that others use, looked at for a second in which this process does nothing.
+
+    Where the system does not tell it, the load average of the last minute per core, this process included.
+    """
+    before = _processor_times()
+    if before is None:
+        return os.getloadavg()[0] / (os.cpu_count() or 1)
+    time.sleep(_LOOKED)
+    after = _processor_times() or before
+    idle, every = after[0] - before[0], after[1] - before[1]
+    return 1 - idle / every if every else 0.0
+
+
+def _processor_times() -> tuple[int, int] | None:
+    """The time that all processors together were idle, and all their time, in ticks."""
+    try:
+        times = [
+            int(word) for word in Path("/proc/stat").read_text(encoding="ascii").split("\n")[0].split()[1:9]
+        ]
+    except OSError:
+        return None
+    return times[3] + times[4], sum(times)
 
 
 def is_busy(load_before: float) -> bool:

@@ -77,7 +77,8 @@ def _runs(measured: Sequence[Measured]) -> list[str]:
     for run, members in runs.items():
         loads = [found.taken.load for found in members]
         names = ", ".join(found.workload for found in members)
-        said.append(f"- {run}; load per core before each {min(loads):.1f} to {max(loads):.1f}: {names}.")
+        share = f"{min(loads):.0%} to {max(loads):.0%}"
+        said.append(f"- {run}; before each, others used {share} of the processors: {names}.")
     busy = [found.workload for found in measured if found.taken.busy]
     small = [found.workload for found in measured if found.taken.scale != "full"]
     packages = {name: version for found in measured for name, version in found.taken.packages.items()}
