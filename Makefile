@@ -41,7 +41,7 @@ types: $(SETUP) ## check types, strictly
 	$(BIN)/mypy
 
 pytest: $(SETUP) ## run the tests
-	$(BIN)/pytest -n $(WORKERS)
+	$(BIN)/pytest -n $(WORKERS) --dist worksteal
 
 soak: $(SETUP) ## look for crashes, faults and races that lose something, for MINUTES (default 120)
 	$(BIN)/python -m tests.faults.soak --minutes $(MINUTES) --processes $(WORKERS) --kept .soaked.npy
