@@ -35,9 +35,7 @@ from dnadesign.usr.operations.compact import Layout
 from dnadesign.usr.storage import parquet
 from dnadesign.usr.storage.filesystem import REAL
 from dnadesign.usr.storage.key_manifest import read_manifest
-from dnadesign.usr.storage.key_state import follow
 from dnadesign.usr.storage.placement import NotPlaced
-from dnadesign.usr.storage.store import Store
 from dnadesign.usr.storage.version import PinnedFile
 from tests.usr.operations.keyed_datasets import CHANGES, IDS, SEQUENCES, make_dataset, values
 from tests.usr.storage.cached_keys import cached_files, damage, eager, fresh_index, told
@@ -230,21 +228,6 @@ def test_a_part_that_has_more_rows_than_its_keys_is_left_to_the_join(cut: Datase
     pq.write_table(pa.concat_tables([table, values(IDS[8:9], 50).cast(table.schema)]), part)
     os.utime(part, ns=(times.st_atime_ns, times.st_mtime_ns))
     assert same_as_the_join(cut).column("lab__x").to_pylist()[8] == 50
-
-
-def test_keys_that_were_saved_as_of_an_older_file_are_not_taken_for_the_new_one(
-    made: Dataset, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    eager(Dataset(made.root, made.name)).tombstone(IDS[2:])
-    with (
-        monkeypatch.context() as patch
-    ):  # as an earlier version did: the new file's hash beside the old one's rows
-        patch.setattr(Store, "keys", lambda store: store._keys or follow(store.fs, store.dir, None))
-        writer = eager(Dataset(made.root, made.name))
-        writer._store._keys = follow(REAL, made.dir, None)
-        writer.tombstone(IDS[:1])
-    assert Dataset(made.root, made.name).head(20, columns=["id"]).column(0).to_pylist() == IDS[1:2]
-    same_in_all_ways(made)
 
 
 def test_the_keys_on_the_disk_are_as_of_the_last_change(made: Dataset, ways: list[str]) -> None:
