@@ -27,8 +27,6 @@ from dnadesign.usr.storage.parquet import ROW_GROUP_ROWS, Footer, reading
 from dnadesign.usr.storage.placement import NotPlaced, Placement, counted, place
 from dnadesign.usr.storage.version import PinnedFile
 
-__all__ = ["NotPlaced", "PieceReader", "Placement", "Plan", "batches_by_position", "open_plan", "plan_for"]
-
 _THREADS = 2
 _PIECE_BYTES = 1 << 26  # of row groups that are read together
 _MOST_BYTES = 1 << 28  # of the pieces and the overlay files beside them that are in memory at once, encoded

@@ -63,16 +63,24 @@ def check_condition(connection: duckdb.DuckDBPyConnection, condition: str) -> st
     return condition
 
 
-def _check_single(connection: duckdb.DuckDBPyConnection, condition: str) -> None:
+def parsed_condition(connection: duckdb.DuckDBPyConnection, condition: str) -> list[Any]:
+    """The condition as DuckDB parses it, as the only column of a query.
+
+    Raises:
+        ValidationError: It is nested too deep.
+    """
     parsed = connection.execute("SELECT json_serialize_sql(?)", [f"SELECT (\n{condition}\n)"]).fetchall()
     try:
-        trees = [json.loads(text) for (text,) in parsed]
+        return [json.loads(text) for (text,) in parsed]
     except RecursionError as error:
         raise ValidationError(
             f"where {condition!r:.{_SHOWN}}: is nested too deep",
             mend="write it flatter, or read more and filter the Arrow table",
         ) from error
-    for node in _nodes(trees):
+
+
+def _check_single(connection: duckdb.DuckDBPyConnection, condition: str) -> None:
+    for node in nodes_of(parsed_condition(connection, condition)):
         kind = "unnest" if node.get("function_name") == "unnest" else node.get("class")
         if kind in _SEVERAL:
             what, mend = _SEVERAL[kind]
@@ -81,16 +89,16 @@ def _check_single(connection: duckdb.DuckDBPyConnection, condition: str) -> None
             )
 
 
-def _nodes(tree: Any) -> Iterator[dict[str, Any]]:
-    """The parts of a parsed expression, without what stands in subqueries."""
+def nodes_of(tree: Any) -> Iterator[dict[str, Any]]:
+    """The parts of a parsed expression; of a subquery not what stands in it."""
     left = [tree]
     while left:
         part = left.pop()
         if isinstance(part, list):
             left += part
-        elif isinstance(part, dict) and part.get("class") != "SUBQUERY":
+        elif isinstance(part, dict):
             yield part
-            left += part.values()
+            left += part.values() if part.get("class") != "SUBQUERY" else ()
 
 
 @contextmanager

@@ -11,9 +11,10 @@ from collections.abc import Iterator
 
 import pyarrow as pa
 
-from dnadesign.usr.operations._by_position import NotPlaced, batches_by_position, open_plan
+from dnadesign.usr.operations._by_position import batches_by_position, open_plan
 from dnadesign.usr.operations._join import joined_batches
 from dnadesign.usr.operations._view import Query, View, check_fits
+from dnadesign.usr.storage.placement import NotPlaced
 
 
 def merged_batches(view: View, query: Query, *, batch_size: int) -> Iterator[pa.RecordBatch]:

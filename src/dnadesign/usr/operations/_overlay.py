@@ -256,11 +256,7 @@ def _reads_back_as(stored: pa.Schema, schema: pa.Schema) -> bool:
 
 def unpacked_bytes(overlay: Overlay) -> int:
     """About how much memory the rows of an overlay would take."""
-    return sum(
-        file.footer.metadata.row_group(i).total_byte_size
-        for file in overlay.files
-        for i in range(file.footer.metadata.num_row_groups)
-    )
+    return sum(sum(file.footer.group_bytes) for file in overlay.files)
 
 
 def event_count(event: Event, name: str) -> int:

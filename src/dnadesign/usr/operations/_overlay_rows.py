@@ -160,8 +160,7 @@ def rows_ahead(
 
 def _is_small(file: PinnedFile) -> bool:
     """Whether a file can be decoded ahead: a few of them fit into memory, and nothing else has to be read for it."""
-    metadata = file.footer.metadata
-    size = sum(metadata.row_group(i).total_byte_size for i in range(metadata.num_row_groups))
+    size = sum(file.footer.group_bytes)
     return file.footer.rows <= BATCH_ROWS and size <= _AHEAD_BYTES and key_kind(file) == "id"
 
 

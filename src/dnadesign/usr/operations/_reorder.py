@@ -41,8 +41,7 @@ def may_be_reordered(base: Footer) -> bool:
     rests = [rows % _CHUNK_ROWS for rows in base.group_rows[:-1]]
     if base.rows < LEAST_ROWS or any(0 < rest < _HELD_BACK for rest in rests):
         return False
-    groups = (base.metadata.row_group(i) for i in range(base.metadata.num_row_groups))
-    return max(group.total_byte_size for group in groups) <= _MOST_GROUP_BYTES
+    return max(base.group_bytes) <= _MOST_GROUP_BYTES
 
 
 def in_base_order(

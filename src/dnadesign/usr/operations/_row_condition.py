@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
-from dnadesign.usr.operations._condition import check_condition, told_with_condition
+from dnadesign.usr.operations._condition import (
+    check_condition,
+    nodes_of,
+    parsed_condition,
+    told_with_condition,
+)
 from dnadesign.usr.operations._duck import connect, identifier
 from dnadesign.usr.operations._placed_rows import Flags
 from dnadesign.usr.operations._view import Column, View
@@ -76,7 +80,8 @@ class RowCondition:
         named: dict[str, Column] = {}
         strange: set[str] = set()
         parameters: set[str] = set()
-        for node in _expressions(self._connection, self._condition):
+        trees = parsed_condition(self._connection, self._condition)
+        for node in _expressions([tree["statements"][0]["node"]["select_list"] for tree in trees]):
             if node["class"] not in _ONE_ROW_AT_A_TIME:
                 raise NotPlaced
             if node["class"] == "LAMBDA":
@@ -92,27 +97,12 @@ class RowCondition:
         return iter(named.values())
 
 
-def _expressions(connection: Any, condition: str) -> Iterator[dict[str, Any]]:
-    """The expressions that a condition is made of, as DuckDB parses it."""
-    asked = connection.execute("SELECT json_serialize_sql(?)", [f"SELECT (\n{condition}\n)"]).fetchall()
-    for (text,) in asked:
-        yield from _in(json.loads(text)["statements"][0]["node"]["select_list"])
-
-
-def _in(tree: Any) -> Iterator[dict[str, Any]]:
-    left = [tree]
-    while left:
-        part = left.pop()
-        if isinstance(part, list):
-            left += part
-        elif isinstance(part, dict):
-            if "class" in part:
-                yield part
-            left += part.values()
+def _expressions(tree: Any) -> Iterator[dict[str, Any]]:
+    return (node for node in nodes_of(tree) if "class" in node)
 
 
 def _columns_in(tree: Any) -> Iterator[dict[str, Any]]:
-    return (node for node in _in(tree) if node["class"] == "COLUMN_REF")
+    return (node for node in _expressions(tree) if node["class"] == "COLUMN_REF")
 
 
 def _is_stored_alike(view: View, column: Column) -> bool:

@@ -24,7 +24,7 @@ from dnadesign.usr.contract.layout import (
 from dnadesign.usr.contract.names import STATE_NAMESPACE, TOMBSTONE_NAMESPACE
 from dnadesign.usr.contract.records import KEY
 from dnadesign.usr.contract.registry import Registry
-from dnadesign.usr.operations._by_position import NotPlaced, PieceReader, plan_for
+from dnadesign.usr.operations._by_position import PieceReader, plan_for
 from dnadesign.usr.operations._keys import base_columns, ids_by
 from dnadesign.usr.operations._mutation import Draft, Mutation
 from dnadesign.usr.operations._overlay import (
@@ -54,7 +54,7 @@ from dnadesign.usr.operations._spill import BaseOrder, Buckets, plan_buckets
 from dnadesign.usr.operations._view import Column
 from dnadesign.usr.storage.filesystem import opened
 from dnadesign.usr.storage.journal import check_space
-from dnadesign.usr.storage.placement import placed_whole
+from dnadesign.usr.storage.placement import NotPlaced, placed_whole
 from dnadesign.usr.storage.staging import Staged, Staging
 from dnadesign.usr.storage.version import Overlay, PinnedFile
 
