@@ -2,6 +2,7 @@
 
 import os
 import signal
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -37,6 +38,17 @@ def pytest_configure() -> None:
     # A shell starts what is to run in the background with SIGINT ignored, which programs would inherit from here.
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def nothing_shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """No test leaves a file beside the folders of the others, where those would take it for their root's."""
+    yield
+    shared = tmp_path_factory.getbasetemp()
+    left = sorted(entry.name for entry in shared.iterdir() if entry.is_file() and not entry.is_symlink())
+    assert [name for name in left if name != ".lock"] == [], (
+        f"a test wrote into {shared}, outside of its folder"
+    )
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:

@@ -50,7 +50,9 @@ def targets() -> dict[str, Callable[..., Any]]:
 def test_no_value_of_a_wrong_kind_brings_up_an_error_of_something_else(
     name: str, dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.chdir(tmp_path)  # where a path that is taken literally would lead
+    here = tmp_path / "here"  # where a path that is taken literally would lead, ".." too
+    here.mkdir()
+    monkeypatch.chdir(here)
     ids = add(dataset, "ACGT", "CCCC")
     good, function = sensible(dataset, ids, tmp_path), targets()[name]
     takes_dataset = (
