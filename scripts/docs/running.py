@@ -13,6 +13,7 @@ import signal
 import struct
 import subprocess
 import sys
+import tempfile
 import termios
 from pathlib import Path
 from typing import Any
@@ -65,17 +66,17 @@ class Session:
         )
 
     def _run_shell(self, step: Step) -> str:
-        exported = self.folder.parent / f"{self.folder.name}.environment"
-        script = f"trap 'env -0 > {exported}' EXIT\n{step.code}"
-        status, seen = _on_terminal(
-            ["bash", "-euc", script], self.folder, self._environment, interrupt=step.interrupt
-        )
-        if status != step.status:
-            raise StepFailed(f"line {step.line}: exit status {status}, expected {step.status}\n{seen}")
-        if exported.exists():
-            pairs = (pair.partition("=") for pair in exported.read_text().split("\0") if pair)
-            self._environment = {name: value for name, _, value in pairs}
-            exported.unlink()
+        with tempfile.TemporaryDirectory() as apart:  # where no command of the page sees it
+            exported = Path(apart, "environment")
+            script = f"trap 'env -0 > {exported}' EXIT\n{step.code}"
+            status, seen = _on_terminal(
+                ["bash", "-euc", script], self.folder, self._environment, interrupt=step.interrupt
+            )
+            if status != step.status:
+                raise StepFailed(f"line {step.line}: exit status {status}, expected {step.status}\n{seen}")
+            if exported.exists():
+                pairs = (pair.partition("=") for pair in exported.read_text().split("\0") if pair)
+                self._environment = {name: value for name, _, value in pairs}
         return seen
 
     def _run_python(self, step: Step) -> str:
