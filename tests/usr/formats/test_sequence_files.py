@@ -52,7 +52,7 @@ def read(path: Path, content: bytes, *, format: str | None = None) -> list[tuple
     found = []
     for piece in read_sequences(path, format=format):
         assert isinstance(piece, RecordPiece)
-        found += [(n, r.name, r.sequence) for n, r in zip(piece.numbers, piece.records, strict=True)]
+        found += list(zip(piece.numbers, piece.titles, piece.sequences, strict=True))
     return found
 
 

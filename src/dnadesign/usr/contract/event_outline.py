@@ -106,7 +106,12 @@ class EventOutline:
 
 def outline_of(line: bytes) -> EventOutline | None:
     """The outline of a line in usr's own form, with or without the newline; None where the line must be parsed."""
+    match = match_of(line)
+    return EventOutline(match) if match is not None else None
+
+
+def match_of(line: bytes) -> re.Match[bytes] | None:
+    """What an :class:`EventOutline` of the line is made of, for those who only ask whether there is one."""
     if not line.isascii() or len(line) - len(line.translate(None, _NOT_PLAIN)) != line.endswith(b"\n"):
         return None
-    match = _form().fullmatch(line)
-    return EventOutline(match) if match is not None else None
+    return _form().fullmatch(line)

@@ -29,19 +29,15 @@ _BY_SUFFIX = {
 _EXTRA = "install the extra that reads sequence files: pip install 'dnadesign[formats]'"
 
 
-@dataclass(frozen=True, slots=True)
-class SequenceRecord:
-    """One record of a file: its name (empty where it has none) and its symbols, as they stand there."""
-
-    name: str
-    sequence: str
+type Record = tuple[str, str]  # its name (empty where it has none) and its symbols, as they stand there
 
 
 @dataclass(frozen=True, slots=True)
 class RecordPiece:
     """Some records of a sequence file; ``first`` is the number of the first one, counted from 1."""
 
-    records: Sequence[SequenceRecord]
+    titles: Sequence[str]
+    sequences: Sequence[str]
     first: int
 
     @property
@@ -62,15 +58,15 @@ class RecordPiece:
     @property
     def numbers(self) -> Sequence[int]:
         """The number of each record, from 1."""
-        return range(self.first, self.first + len(self.records))
+        return range(self.first, self.first + len(self.sequences))
 
     def column(self, name: str, kind: pa.DataType, *, what: str, parse_json: bool) -> pa.Array:
         """The sequences."""
-        return pa.array([record.sequence for record in self.records], kind)
+        return pa.array(self.sequences, kind)
 
     def part(self, start: int, stop: int) -> RecordPiece:
         """Some of the records."""
-        return RecordPiece(self.records[start:stop], self.first + start)
+        return RecordPiece(self.titles[start:stop], self.sequences[start:stop], self.first + start)
 
 
 def format_of(path: Path, *, given: str | None = None) -> str:
@@ -111,23 +107,25 @@ def read_sequences(path: Path, *, format: str | None = None, refuse: Refuse | No
     return _record_pieces(path, _genbank(path) if kind == "genbank" else _fasta(path, kind))
 
 
-def _record_pieces(path: Path, records: Iterator[SequenceRecord]) -> Iterator[Piece]:
-    held: list[SequenceRecord] = []
+def _record_pieces(path: Path, records: Iterator[Record]) -> Iterator[Piece]:
+    titles: list[str] = []
+    sequences: list[str] = []
     first, symbols = 1, 0
-    for record in records:
-        held.append(record)
-        symbols += len(record.sequence)
-        if len(held) == PIECE_ROWS or symbols >= PIECE_SYMBOLS:
-            yield RecordPiece(held, first)
-            first += len(held)
-            held, symbols = [], 0
-    if held:
-        yield RecordPiece(held, first)
+    for title, sequence in records:
+        titles.append(title)
+        sequences.append(sequence)
+        symbols += len(sequence)
+        if symbols >= PIECE_SYMBOLS or len(sequences) == PIECE_ROWS:
+            yield RecordPiece(titles, sequences, first)
+            first += len(sequences)
+            titles, sequences, symbols = [], [], 0
+    if sequences:
+        yield RecordPiece(titles, sequences, first)
     elif first == 1:
         raise SchemaError(f"{path}: has no record", mend="see that it is the right file, and whole")
 
 
-def _fasta(path: Path, kind: str) -> Iterator[SequenceRecord]:
+def _fasta(path: Path, kind: str) -> Iterator[Record]:
     try:
         import dnaio  # an extra
     except ImportError as error:
@@ -138,7 +136,7 @@ def _fasta(path: Path, kind: str) -> Iterator[SequenceRecord]:
             with dnaio.open(cast(BinaryIO, file), fileformat=kind) as reader:
                 for record in reader:
                     count += 1
-                    yield SequenceRecord(record.name, record.sequence)
+                    yield record.name, record.sequence
         except dnaio.FileFormatError as error:
             raise SchemaError(
                 f"{path}{_line_of(error)}, after {counted(count, 'record')}: {error.message}",
@@ -172,7 +170,7 @@ class _Watched:
         return data
 
 
-def _genbank(path: Path) -> Iterator[SequenceRecord]:
+def _genbank(path: Path) -> Iterator[Record]:
     try:
         import gb_io  # an extra
     except ImportError as error:
@@ -187,7 +185,7 @@ def _genbank(path: Path) -> Iterator[SequenceRecord]:
                 break
             count += 1
             name = record.version or record.accession or record.name or ""
-            yield SequenceRecord(name, bytes(record.sequence or b"").decode("ascii", "replace"))
+            yield name, bytes(record.sequence or b"").decode("ascii", "replace")
         if count and watched.end != b"//":
             raise CorruptFileError(
                 f"{path}: ends within the record after record {count}, without '//': the file was cut short",

@@ -45,7 +45,7 @@ class _Taken:
         """Note the first thing that is wrong with a row."""
         if row not in self.wrong:
             piece = self.piece
-            name = piece.records[row].name if isinstance(piece, RecordPiece) else None
+            name = piece.titles[row] if isinstance(piece, RecordPiece) else None
             self.wrong[row] = Refusal(
                 piece.unit, piece.numbers[row], name, column, error.message, error.mend, error.code
             )
@@ -89,9 +89,9 @@ def make_rows(
                 refuse=partial(taken.refuse_cell, name),
             )
     _fill(taken, defaults)
-    if isinstance(piece, RecordPiece):
-        for row, record in enumerate(piece.records):
-            if not record.name.strip():
+    if isinstance(piece, RecordPiece) and not all(map(str.strip, piece.titles)):
+        for row, title in enumerate(piece.titles):
+            if not title.strip():
                 fault = SchemaError("the record has no name", mend="name it, or see that the file is whole")
                 taken.refuse(row, None, fault)
     _check_kinds(taken)

@@ -67,7 +67,7 @@ def tail_events(
     with EventFollower(events_path, position=position, fs=fs) as follower:
         while True:
             new = follower.poll(_LINES_A_LOOK)
-            yield from filter(fits, new)
+            yield from filter(fits, new) if since is not None or actions else new
             if not new and (wait is None or not wait()):
                 return
 

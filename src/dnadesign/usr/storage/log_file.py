@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from dnadesign.usr.contract.errors import EventLogError
-from dnadesign.usr.contract.event_outline import EventOutline, outline_of
+from dnadesign.usr.contract.event_outline import EventOutline, match_of
 from dnadesign.usr.contract.events import MAX_LINE_BYTES, Event
 from dnadesign.usr.storage.filesystem import OpenFile
 from dnadesign.usr.storage.log_lines import SHOWN_OF_LONGER, RawLine, Run, last_line_end, read_lines_backward
@@ -71,7 +72,7 @@ class LogLine:
         end: Where the next one begins, in bytes.
     """
 
-    __slots__ = ("_error", "_event", "_file", "_outline", "_unread", "end", "offset", "raw")
+    __slots__ = ("_error", "_event", "_file", "_match", "_unread", "end", "offset", "raw")
 
     def __init__(  # noqa: PLR0917 - made for every line of a log, where keywords cost
         self,
@@ -87,7 +88,7 @@ class LogLine:
         self.end = end
         self._file = file
         self._unread = parse and error is None
-        self._outline: EventOutline | None = None
+        self._match: re.Match[bytes] | None = None
         self._event: Event | None = None
         self._error = error
 
@@ -112,16 +113,16 @@ class LogLine:
     @property
     def is_event(self) -> bool:
         """Whether the line is an event; a line in usr's own form need not be parsed for it."""
-        if self._unread and self._outline is None:
-            self._outline = outline_of(self.raw)
-        return self._outline is not None or self.event is not None
+        if self._unread and self._match is None:
+            self._match = match_of(self.raw)
+        return self._match is not None or self.event is not None
 
     @property
     def outline(self) -> EventOutline | Event | None:
         """The event, or of a line in usr's own form only what tells it from others; None if the line is no event."""
-        if self._outline is None and self._unread:
-            self._outline = outline_of(self.raw)
-        return self._outline if self._outline is not None else self.event
+        if self._match is None and self._unread:
+            self._match = match_of(self.raw)
+        return EventOutline(self._match) if self._match is not None else self.event
 
     @property
     def event(self) -> Event | None:
