@@ -10,9 +10,9 @@ from __future__ import annotations
 
 from binascii import Error as HexError
 from binascii import unhexlify
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -292,6 +292,20 @@ class Coverage:
         return not self.repeated and not len(self.strangers)
 
 
+class OverlayKeys(NamedTuple):
+    """The keys of the rows of one overlay file.
+
+    Attributes:
+        namespace: Whose rows they are.
+        path: The file, relative to the dataset.
+        digests: Shape (n, 20).
+    """
+
+    namespace: str
+    path: str
+    digests: Digests
+
+
 @dataclass
 class KeyIndex:
     """The keys of one dataset as of one committed end of its log; see :mod:`key_state` for how it follows.
@@ -318,12 +332,15 @@ class KeyIndex:
         for ids in id_pieces(file, footer, from_row=len(self.base)):
             self.base.add(digests_of(ids, where=str(file.path)))
 
-    def add_overlay_rows(
-        self, namespace: str, ids: pa.ChunkedArray | pa.Array, *, path: str, where: str
-    ) -> None:
-        """Note the rows of an overlay file; ``path`` is relative to the dataset."""
-        digests = digests_of(ids, where=where)
-        self.coverage(namespace).add(self.base.find(digests), digests, path=path)
+    def add_overlay_keys(self, files: Sequence[OverlayKeys]) -> None:
+        """Note the rows of overlay files."""
+        if not files:
+            return
+        ordinals, start = self.base.find(np.concatenate([file.digests for file in files])), 0
+        for file in files:
+            stop = start + len(file.digests)
+            self.coverage(file.namespace).add(ordinals[start:stop], file.digests, path=file.path)
+            start = stop
 
     def add_columns(self, namespace: str, schema: pa.Schema, *, arrow_schema: bool) -> None:
         """Note the columns of an overlay file, and whether it carries an Arrow schema."""

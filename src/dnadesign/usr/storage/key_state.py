@@ -6,6 +6,7 @@ The caller holds the dataset's lock and has recovered, so the files are those of
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -21,6 +22,7 @@ from dnadesign.usr.storage.key_index import (
     Coverage,
     KeyIndex,
     KeySet,
+    OverlayKeys,
     digests_of,
     id_pieces,
     keyed_by_id,
@@ -35,6 +37,9 @@ from dnadesign.usr.storage.stored_keys import Digests
 from dnadesign.usr.storage.version import stored_overlays
 
 _MOST_TAIL = 1 << 24  # bytes of the log; to parse more takes longer than to read all keys
+_KEYS_TOGETHER = (
+    1 << 17
+)  # that are looked up at once, each block of the stored keys being read once for all of them
 
 
 @dataclass
@@ -80,8 +85,7 @@ def _fill(fs: FileSystem, dataset: Path, end: tuple[int, int, int]) -> KeyState:
     """The keys as the files have them."""
     fresh = KeyState(*end)
     _fill_base(fs, dataset, fresh)
-    for namespace in stored_overlays(fs, dataset, None):
-        _fill_namespace(fs, dataset, fresh.index, namespace)
+    _fill_namespaces(fs, dataset, fresh.index)
     return fresh
 
 
@@ -213,12 +217,12 @@ def _apply(fs: FileSystem, dataset: Path, state: KeyState, tail: Tail) -> None:
 
 
 def _apply_overlays(fs: FileSystem, dataset: Path, index: KeyIndex, tail: Tail) -> None:
-    for path, namespace in tail.parts.items():
-        if namespace not in tail.refill:
-            _fill_file(fs, dataset, index, namespace, path)
+    parts = [(name, path) for path, name in tail.parts.items() if name not in tail.refill]
+    _fill_files(fs, dataset, index, parts)
     for namespace in sorted(tail.refill):
         index.forget_namespace(namespace)
-        _fill_namespace(fs, dataset, index, namespace)
+    if tail.refill:
+        _fill_namespaces(fs, dataset, index, tail.refill)
 
 
 def _fill_base(fs: FileSystem, dataset: Path, state: KeyState) -> None:
@@ -228,16 +232,29 @@ def _fill_base(fs: FileSystem, dataset: Path, state: KeyState) -> None:
         state.base = mark_of(footer)
 
 
-def _fill_namespace(fs: FileSystem, dataset: Path, index: KeyIndex, namespace: str) -> None:
-    for path in stored_overlays(fs, dataset, None).get(namespace, []):
-        _fill_file(fs, dataset, index, namespace, path)
+def _fill_namespaces(
+    fs: FileSystem, dataset: Path, index: KeyIndex, wanted: Collection[str] | None = None
+) -> None:
+    stored = stored_overlays(fs, dataset, None)
+    names = sorted(stored if wanted is None else stored.keys() & wanted)
+    _fill_files(fs, dataset, index, [(name, path) for name in names for path in stored[name]])
 
 
-def _fill_file(fs: FileSystem, dataset: Path, index: KeyIndex, namespace: str, path: str) -> None:
-    with opened(fs, dataset / path, "read") as file:
-        footer = read_footer(file)
-        index.add_columns(namespace, footer.schema, arrow_schema=footer.has_arrow_schema)
-        if not keyed_by_id(footer, str(file.path)):
-            index.other_keys.add(namespace)
-            return
-        index.add_overlay_rows(namespace, read_ids(file, footer=footer), path=path, where=str(file.path))
+def _fill_files(fs: FileSystem, dataset: Path, index: KeyIndex, files: Sequence[tuple[str, str]]) -> None:
+    """Note the rows of overlay files, by namespace and path; the keys of many are looked up together."""
+    held: list[OverlayKeys] = []
+    count = 0
+    for namespace, path in files:
+        with opened(fs, dataset / path, "read") as file:
+            footer = read_footer(file)
+            index.add_columns(namespace, footer.schema, arrow_schema=footer.has_arrow_schema)
+            if not keyed_by_id(footer, str(file.path)):
+                index.other_keys.add(namespace)
+                continue
+            digests = digests_of(read_ids(file, footer=footer), where=str(file.path))
+        held.append(OverlayKeys(namespace, path, digests))
+        count += len(digests)
+        if count >= _KEYS_TOGETHER:
+            index.add_overlay_keys(held)
+            held, count = [], 0
+    index.add_overlay_keys(held)

@@ -15,6 +15,7 @@ import numpy.typing as npt
 from dnadesign.usr.contract.errors import SchemaError
 from dnadesign.usr.storage.few_files import FewFiles
 from dnadesign.usr.storage.key_index import digests_of, id_pieces
+from dnadesign.usr.storage.stored_keys import DIGEST_BYTES, Ordinals
 from dnadesign.usr.storage.version import PinnedFile
 
 _COUNTED_AT_ONCE = 1 << 18
@@ -58,17 +59,26 @@ def place(known: FewFiles, namespace: str) -> Placement:
         numbers = coverage.all_numbers()
         files += [by_path[path] for path in coverage.files]
     numbers = _for_rows(numbers, rows)
-    for path in known.new[namespace]:
-        files.append(by_path[path])
-        for ids in id_pieces(by_path[path].file, by_path[path].footer):
-            try:
-                ordinals = known.ordinals(digests_of(ids, where=path))
-            except SchemaError as error:  # a key that is no id is told where that is promised
-                raise NotPlaced from error
-            if (ordinals < 0).any() or numbers[ordinals].any():
-                raise NotPlaced
-            numbers[ordinals] = len(files)
+    new = [by_path[path] for path in known.new[namespace]]
+    for file, ordinals in zip(new, _ordinals_of(known, new), strict=True):
+        files.append(file)
+        if (ordinals < 0).any() or numbers[ordinals].any():
+            raise NotPlaced
+        numbers[ordinals] = len(files)
     return placed_whole(numbers, files, rows)
+
+
+def _ordinals_of(known: FewFiles, files: Sequence[PinnedFile]) -> list[Ordinals]:
+    """The base row of each row of some files, few in all; -1 where there is none."""
+    digests = [np.zeros((0, DIGEST_BYTES), dtype=np.uint8)]
+    try:
+        for file in files:
+            pieces = [digests_of(ids, where=file.path) for ids in id_pieces(file.file, file.footer)]
+            digests.append(np.concatenate([digests[0], *pieces]))
+    except SchemaError as error:  # a key that is no id is told where that is promised
+        raise NotPlaced from error
+    ordinals = known.ordinals(np.concatenate(digests))
+    return np.split(ordinals, np.cumsum([len(found) for found in digests[1:-1]]))[: len(files)]
 
 
 def placed_whole(numbers: npt.NDArray[np.uint32], files: Sequence[PinnedFile], rows: int) -> Placement:
