@@ -43,13 +43,14 @@ class CountingFile(RealFile):
 
 
 class CountingFileSystem(RealFileSystem):
-    """Counts calls and bytes by kind of operation, and lists the paths that were synced or opened."""
+    """Counts calls and bytes by kind of operation, and lists the paths that were synced, opened or read from."""
 
     def __init__(self) -> None:
         self.calls: Counter[str] = Counter()
         self.bytes: Counter[str] = Counter()
         self.synced: list[Path] = []
         self.opened: list[Path] = []
+        self.read: list[Path] = []
 
     def forget(self) -> None:
         """Count from nothing again."""
@@ -57,6 +58,7 @@ class CountingFileSystem(RealFileSystem):
         self.bytes.clear()
         self.synced.clear()
         self.opened.clear()
+        self.read.clear()
 
     def note(self, kind: str, path: Path, size: int = 0) -> None:
         self.calls[kind] += 1
@@ -65,6 +67,8 @@ class CountingFileSystem(RealFileSystem):
             self.synced.append(path)
         if kind == "open":
             self.opened.append(path)
+        if kind == "read":
+            self.read.append(path)
 
     def open(self, path: Path, mode: Mode, *, like: FileStat | None = None) -> RealFile:
         self.note("open", path)

@@ -220,6 +220,23 @@ def test_a_process_that_begins_reads_about_as_much_whatever_the_base_has(tmp_pat
     )  # twenty keys, each in a block of 4 KiB and some around it; all keys are 960,000
 
 
+def test_the_keys_of_many_new_parts_are_looked_up_in_one_go_through_the_cached_ones(tmp_path: Path) -> None:
+    def reads(root: Path, new: int) -> int:
+        tables = itertools.islice(new_parts(cached(root, 40_000, 3), 40_000, 3, 20), 1, None)
+        other = Dataset(root, NAME)
+        for table in itertools.islice(tables, new):
+            other.write_overlay_part(NAMESPACE, table)
+        fs = CountingFileSystem()
+        Dataset(root, NAME, fs=fs).write_overlay_part(NAMESPACE, next(tables))
+        return sum(KEYS in path.as_posix() for path in fs.read)
+
+    one, many = reads(tmp_path / "one", 1), reads(tmp_path / "many", 30)
+    assert 4 < one < 60  # some 20 blocks for each of two parts
+    assert (
+        many < 2 * one
+    )  # not 30 times as many: there are 236 blocks, and those near to one another are read at once
+
+
 def test_a_cache_is_good_in_a_copy_of_the_dataset(tmp_path: Path) -> None:
     made = cached(tmp_path / "root", 500, 3)
     (tmp_path / "copy").mkdir()
