@@ -29,7 +29,7 @@ MOST_KEYS = (1 << 32) - 1
 _PREFIX_BYTES = 8
 _ROW = np.dtype([("prefix", "<u8"), ("rest", "u1", (DIGEST_BYTES - _PREFIX_BYTES,)), ("ordinal", "<u4")])
 _ROWS_PER_BLOCK = 170  # just below 4 KiB
-_HALVINGS = _ROWS_PER_BLOCK.bit_length()
+_STEPS = [1 << bit for bit in reversed(range(_ROWS_PER_BLOCK.bit_length()))]
 
 
 class KeyTwice(Exception):
@@ -92,15 +92,13 @@ class StoredKeys:
     def _first_places(self, prefixes: Prefixes) -> Ordinals:
         """Where the first key that begins so, or with more, stands or would stand."""
         blocks = np.maximum(np.searchsorted(self._firsts, prefixes) - 1, 0)
-        low = blocks * _ROWS_PER_BLOCK
-        high = np.minimum(low + _ROWS_PER_BLOCK, len(self))
-        self._array.load(low)
-        stored, last = self._array.values["prefix"], high - 1
-        for _ in range(_HALVINGS):
-            middle = np.minimum((low + high) >> 1, last)  # within the block also where low is at its end
-            smaller = (stored[middle] < prefixes) & (low < high)
-            low, high = np.where(smaller, middle + 1, low), np.where(smaller, high, np.maximum(low, middle))
-        return low
+        place = blocks * _ROWS_PER_BLOCK
+        self._array.load(place)
+        stored = self._array.values["prefix"]
+        last = np.minimum(place + _ROWS_PER_BLOCK, len(self)) - 1
+        for step in _STEPS:  # over rows that are all smaller; beyond the block if its last one is, which is put right
+            place += step * (stored[np.minimum(place + (step - 1), last)] < prefixes)
+        return np.minimum(place, last + 1)
 
     def _find_behind(self, place: int, digest: Digests) -> int:
         prefix = int(prefixes_of(digest.reshape(1, -1))[0])
