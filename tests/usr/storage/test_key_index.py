@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dnadesign.usr import CorruptFileError
+from dnadesign.usr import CorruptFileError, SchemaError
 from dnadesign.usr.storage import key_index
 from dnadesign.usr.storage.filesystem import REAL, opened
-from dnadesign.usr.storage.key_index import KeySet, read_ids, repeated
+from dnadesign.usr.storage.key_index import KeySet, digests_of, read_ids, repeated
 from dnadesign.usr.storage.parquet import read_footer
 
 # Few distinct beginnings, so that many keys share their first 64 bits and the rest has to tell them apart.
@@ -41,6 +41,29 @@ def test_a_key_set_finds_what_a_dictionary_would(
 @given(st.lists(KEYS))
 def test_repeated_keys_are_those_seen_before(keys: list[bytes]) -> None:
     assert repeated(digests(keys)) == [row for row, key in enumerate(keys) if key in keys[:row]]
+
+
+TYPES = [pa.string(), pa.large_string(), pa.string_view(), pa.dictionary(pa.int8(), pa.string())]
+
+
+@given(
+    st.lists(KEYS, max_size=20), st.sampled_from(TYPES), st.integers(0, 20), st.integers(0, 20), st.booleans()
+)
+def test_the_bytes_of_ids_are_read_whatever_array_they_come_in(
+    keys: list[bytes], kind: pa.DataType, first: int, cut: int, chunked: bool
+) -> None:
+    ids = pa.array([key.hex() for key in keys], kind).slice(first)
+    if chunked:
+        ids = pa.chunked_array([ids.slice(0, cut), ids.slice(cut)], kind)
+    assert list(map(bytes, digests_of(ids, where="here"))) == keys[first:]
+
+
+@pytest.mark.parametrize("kind", TYPES)
+@pytest.mark.parametrize("wrong", [None, "", "a" * 39, "a" * 41, "A" * 40, "g" * 40, "é" * 20, "a" * 80])
+def test_what_is_no_id_is_named_with_its_row(wrong: str | None, kind: pa.DataType) -> None:
+    ids = pa.array(["0" * 40, "1" * 40, wrong, "a" * 40], kind).slice(1)
+    with pytest.raises(SchemaError, match="here: row 1, column 'id'"):
+        digests_of(ids, where="here")
 
 
 @pytest.mark.parametrize("from_row", [0, 1, 299, 300, 301, 899, 900])

@@ -40,6 +40,10 @@ Digests = npt.NDArray[np.uint8]
 ID_DIGITS = 40
 _RUN_FAN = 8
 _PIECE_ROWS = 1 << 20
+_OFFSETS: dict[pa.DataType, type[np.signedinteger[Any]]] = {
+    pa.string(): np.int32,
+    pa.large_string(): np.int64,
+}
 _CHUNK_ROWS = 1 << 16  # rows that are looked at together, which bounds the memory of a look
 
 
@@ -53,16 +57,19 @@ def digests_of(ids: pa.ChunkedArray | pa.Array, *, where: str) -> Digests:
     Raises:
         SchemaError: A value is not such an id; the message gives its row (0-based).
     """
-    text = pc.cast(ids, pa.large_string())
+    several = (
+        isinstance(ids, pa.ChunkedArray) and ids.num_chunks != 1
+    )  # together they may not fit into a string array
+    text = pc.cast(ids, pa.large_string()) if several or ids.type not in _OFFSETS else ids
     text = text.combine_chunks() if isinstance(text, pa.ChunkedArray) else text
     digests = np.empty((len(text), DIGEST_BYTES), dtype=np.uint8)
     if len(text) == 0:
         return digests
-    sizes = pc.min_max(pc.binary_length(text)).as_py()
-    if text.null_count or sizes["min"] != ID_DIGITS or sizes["max"] != ID_DIGITS:
+    _, offsets, data = text.buffers()
+    ends = np.frombuffer(offsets, dtype=_OFFSETS[text.type])[text.offset : text.offset + len(text) + 1]
+    if text.null_count or (np.diff(ends) != ID_DIGITS).any():
         raise _not_an_id(text, where)
-    offsets, data = text.buffers()[1:3]
-    start = int(np.frombuffer(offsets, dtype=np.int64)[text.offset])
+    start = int(ends[0])
     digits = memoryview(data)[start : start + len(text) * ID_DIGITS]
     for row in range(0, len(text), _CHUNK_ROWS):
         chunk = bytes(digits[row * ID_DIGITS : (row + _CHUNK_ROWS) * ID_DIGITS])
@@ -262,7 +269,7 @@ class Coverage:
             grown[: len(self.numbers)] = self.numbers
             self.numbers = grown
         inside = ordinals[ordinals >= 0]
-        self.repeated |= bool(self.numbers[inside].any()) or len(np.unique(inside)) < len(inside)
+        self.repeated |= bool(self.numbers[inside].any()) or not np.diff(np.sort(inside)).all()
         self.files.append(path)
         self.numbers[inside] = len(self.files)
         self.strangers.add(digests[ordinals < 0])

@@ -96,7 +96,9 @@ class StoredKeys:
         self._array.load(place)
         stored = self._array.values["prefix"]
         last = np.minimum(place + _ROWS_PER_BLOCK, len(self)) - 1
-        for step in _STEPS:  # over rows that are all smaller; beyond the block if its last one is, which is put right
+        for step in (
+            _STEPS
+        ):  # over rows that are all smaller; beyond the block if its last one is, which is put right
             place += step * (stored[np.minimum(place + (step - 1), last)] < prefixes)
         return np.minimum(place, last + 1)
 
