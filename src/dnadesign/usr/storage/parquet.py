@@ -8,7 +8,8 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from itertools import chain
@@ -184,14 +185,30 @@ def write_stream(
     target: OpenFile, schema: pa.Schema, tables: Iterable[pa.Table], key_values: Mapping[bytes, bytes]
 ) -> int:
     """Write tables one after the other into an open file, small ones put together, and return the number of rows."""
-    rows = 0
     with (
         pa.OSFile(descriptor_path(target), "w") as sink,
         pq.ParquetWriter(sink, schema.with_metadata(dict(key_values)), **_options(schema)) as writer,
     ):
-        for table in in_groups(tables, schema):
-            writer.write_table(table, row_group_size=ROW_GROUP_ROWS)
+        return _write_groups(writer, in_groups(tables, schema))
+
+
+def _write_groups(writer: pq.ParquetWriter, groups: Iterable[pa.Table]) -> int:
+    """Write tables, a large one by a thread of its own while the next is being made; the number of their rows."""
+    rows = 0
+    begun: Future[None] | None = None
+    with ThreadPoolExecutor(1, thread_name_prefix="usr-write") as pool:
+        for table in groups:
             rows += table.num_rows
+            if begun is not None:
+                begun.result()
+            begun = None
+            if is_full(table.num_rows, table.nbytes):
+                with suppress(RuntimeError):  # the interpreter ends, and begins no threads any more
+                    begun = pool.submit(writer.write_table, table, row_group_size=ROW_GROUP_ROWS)
+            if begun is None:
+                writer.write_table(table, row_group_size=ROW_GROUP_ROWS)
+        if begun is not None:
+            begun.result()
     return rows
 
 
@@ -284,8 +301,7 @@ def _append_groups(
     ):
         copy_range(source, target, offset=4, count=prefix_end - 4)  # Arrow has written the first four bytes
         os.lseek(sink.fileno(), prefix_end, os.SEEK_SET)  # Arrow asks its descriptor where it stands
-        for table in in_groups(tables, schema):
-            writer.write_table(table, row_group_size=ROW_GROUP_ROWS)
+        _write_groups(writer, in_groups(tables, schema))
     return read_footer(target)
 
 
@@ -307,11 +323,16 @@ def in_groups(tables: Iterable[pa.Table], schema: pa.Schema) -> Iterator[pa.Tabl
             continue
         held.append(table.cast(schema) if table.schema != schema else table)
         rows, size = rows + table.num_rows, size + table.nbytes
-        if rows >= ROW_GROUP_ROWS or size >= ROW_GROUP_BYTES:
+        if is_full(rows, size):
             yield pa.concat_tables(held)
             held, rows, size = [], 0, 0
     if held:
         yield pa.concat_tables(held)
+
+
+def is_full(rows: int, size: int) -> bool:
+    """Whether so many rows, or bytes in memory, make a row group."""
+    return rows >= ROW_GROUP_ROWS or size >= ROW_GROUP_BYTES
 
 
 def _empty_metadata(schema: pa.Schema, key_values: Mapping[bytes, bytes]) -> pq.FileMetaData:
