@@ -1,6 +1,7 @@
 """The real file system and the simulated one do the same, and the simulated one loses what POSIX lets it lose."""
 
 import errno
+import os
 from pathlib import Path
 from random import Random
 
@@ -10,6 +11,7 @@ from dnadesign.usr.storage.filesystem import REAL, make_dirs, opened, replace_fi
 from dnadesign.usr.testing.conformance import FILESYSTEM_CHECKS, FileSystemCheck
 from dnadesign.usr.testing.disk import os_error
 from dnadesign.usr.testing.simulated import Fault, Operation, SimulatedFileSystem
+from tests.faults.mutants import rewritten
 
 ROOT = Path("/data")
 EIO = os_error(errno.EIO, "somewhere")
@@ -91,19 +93,87 @@ def test_a_folder_made_with_its_ancestors_is_safe() -> None:
     assert left(fs) == [{"x": None, "x/y": None}]
 
 
-def test_a_replaced_file_is_the_old_or_the_new_one_at_every_moment() -> None:
+def problems_of_replacing() -> list[str]:
+    """What power cuts during and after the replacement of a file leave that is neither the old one nor the new one."""
     found: set[bytes | None] = set()
+    there: set[bytes | None] = set()
 
     def note(operation: Operation) -> None:
-        found.update(state["a"] for state in left(fs))
+        found.update(state.get("a") for state in left(fs))
+        there.add(fs.files(ROOT).get("a"))
 
     fs = SimulatedFileSystem(folders=[ROOT])
     write_file(fs, ROOT / "a", b"old content")
     fs.sync_dir(ROOT)
     fs.before = note
     replace_file(fs, ROOT / "a", b"new content", suffix="x")
-    assert found == {b"old content", b"new content"}
-    assert {state["a"] for state in left(fs)} == {b"new content"}
+    fs.before = None
+    after = {frozenset(state.items()) for state in left(fs)}
+    problems = [] if found == {b"old content", b"new content"} else [f"a power cut in it leaves {found}"]
+    problems += [] if there <= {b"old content", b"new content"} else [f"a kill in it leaves {there}"]
+    return problems + ([] if after == {frozenset({("a", b"new content")})} else [f"one after it: {after}"])
+
+
+def test_a_replaced_file_is_the_old_or_the_new_one_at_every_moment() -> None:
+    assert problems_of_replacing() == []
+
+
+HIDDEN = "write_file(fs, hidden, data, like=fs.stat(path))"
+RENAMED = "    fs.rename(hidden, path)\n"
+REPLACED_WITHOUT = {
+    "syncing the hidden file": [
+        (HIDDEN, 'with opened(fs, hidden, "create") as file:\n        write_all(file, 0, data)')
+    ],
+    "syncing the folder": [("fs.sync_dir(path.parent)", "pass")],
+    "syncing before the rename": [
+        (RENAMED, ""),
+        (
+            HIDDEN,
+            'with opened(fs, hidden, "create") as file:\n        write_all(file, 0, data)\n'
+            "        fs.rename(hidden, path)\n        file.sync()",
+        ),
+    ],
+    "syncing the folder after the rename": [
+        (RENAMED + "    fs.sync_dir(path.parent)", "    fs.sync_dir(path.parent)\n" + RENAMED)
+    ],
+    "another name": [
+        (RENAMED, ""),
+        (
+            HIDDEN,
+            'with opened(fs, path, "write") as file:\n        file.truncate(0)\n'
+            "        write_all(file, 0, data)\n        file.sync()",
+        ),
+    ],
+}
+
+
+@pytest.mark.parametrize("changes", REPLACED_WITHOUT.values(), ids=REPLACED_WITHOUT)
+def test_power_cuts_show_that_a_file_is_replaced_without(changes: list[tuple[str, str]]) -> None:
+    with rewritten(replace_file, *changes):
+        assert problems_of_replacing()
+
+
+def test_a_file_on_a_real_disk_gets_its_name_when_its_bytes_are_synced_and_then_its_folder_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, calls = tmp_path / "a", list[tuple[str, str]]()
+    path.write_bytes(b"old content")
+
+    def synced(fd: int) -> None:
+        calls.append(("sync", str(Path(f"/proc/self/fd/{fd}").readlink())))
+        fsync(fd)
+
+    def renamed(source: Path, target: Path) -> None:
+        calls.append(("rename", str(source)))
+        replace(source, target)
+
+    fsync, replace = os.fsync, os.replace
+    monkeypatch.setattr(os, "fsync", synced)
+    monkeypatch.setattr(os, "replace", renamed)
+    replace_file(REAL, path, b"new content", suffix="x")
+    hidden = str(tmp_path / ".a.x")
+    assert calls == [("sync", hidden), ("rename", hidden), ("sync", str(tmp_path))]
+    assert path.read_bytes() == b"new content"
 
 
 def test_after_a_failed_sync_bytes_count_as_written_but_are_not() -> None:
