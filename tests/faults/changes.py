@@ -94,7 +94,9 @@ def first_part(files: Files, n: int) -> Plan:
 
 def transaction(files: Files, n: int) -> Plan:
     parts = {part(namespace, n): text(n, namespace) for namespace in ("alpha", f"beta{n}")}
-    return Plan({BASE: files[BASE] + text(n, "rows"), **parts}, events=3)
+    return Plan(
+        {**parts, BASE: files[BASE] + text(n, "rows")}, events=3
+    )  # in the order in which they are staged
 
 
 def attach(files: Files, n: int) -> Plan:
@@ -140,8 +142,8 @@ def dedupe(files: Files, n: int) -> Plan:
     old = tuple(p for p in sorted(files) if p.startswith("_snapshots/"))[:1]
     return Plan(
         {
-            BASE: text(n, "fewer rows"),
             "_derived/single.parquet": text(n, "fewer rows"),
+            BASE: text(n, "fewer rows"),
             f"_snapshots/records-{stamp(n)}.auto.parquet": files[BASE],
         },
         moves=(("_derived/single.parquet", archived),),

@@ -10,11 +10,13 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from dnadesign.usr import Dataset, compute_id, register_namespace
 from dnadesign.usr.contract.errors import DatasetNotFound
+from dnadesign.usr.storage.version import overlay_of
 from dnadesign.usr.testing.simulated import SimulatedFileSystem
-from tests.faults.changes import DATASET, NAME, ROOT, empty_disk
+from tests.faults.changes import BASE, DATASET, NAME, ROOT, empty_disk
 
 SEQUENCES = ["ACGTACGTAA", "ACGTACGTCC", "ACGTACGTGG", "ACGTACGTTT", "acgtacgtaa", "GGGGCCCCAA"]
 DATA = Path(__file__).with_name("data")
@@ -80,7 +82,7 @@ def with_arrays(found: Dataset, key: str, *, size: int = 4) -> None:
 def transact(found: Dataset) -> None:
     with found.transaction(batch_id="run:1") as tx:
         tx.add_sequences(["CCCCCCCCCC"], bio_type="dna", alphabet="dna_4")
-        tx.write_overlay_part("alpha", rows_of("alpha", slice(4, 6), 30))
+        tx.write_overlay_part("alpha", rows_with("alpha", [*IDS[4:6], compute_id("dna", "CCCCCCCCCC")], 30))
         tx.write_overlay_part("beta", rows_of("beta", slice(0, 6), 40))
 
 
@@ -139,6 +141,18 @@ def seen(fs: SimulatedFileSystem) -> Seen | None:
         for row in table.to_pylist()
     )
     return Seen(rows, tuple(event.action for event in found.events()))
+
+
+def problems_of_names(fs: SimulatedFileSystem) -> list[str]:
+    """Overlay rows without a record, for a program that reads the files by their names and knows nothing of usr."""
+    files = fs.files(DATASET)
+    ids = {
+        path: set(pq.read_table(pa.BufferReader(content), columns=["id"]).column(0).to_pylist())
+        for path, content in files.items()
+        if content is not None and (path == BASE or overlay_of(path) is not None)
+    }
+    base = ids.get(BASE, set())
+    return [f"{path} has rows of no record in {BASE}" for path, found in ids.items() if found - base]
 
 
 def problems_of(fs: SimulatedFileSystem) -> list[str]:

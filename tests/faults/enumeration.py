@@ -10,7 +10,6 @@ and recovering depend on the files as processes see them, a power cut also on wh
 """
 
 import contextlib
-import errno
 import logging
 import zlib
 from collections.abc import Callable, Iterator
@@ -25,12 +24,10 @@ from dnadesign.usr.contract.errors import (
 )
 from dnadesign.usr.storage.journal import recover
 from dnadesign.usr.storage.lock import exclusive_lock
-from dnadesign.usr.testing.disk import os_error
 from dnadesign.usr.testing.simulated import Fault, Operation, SimulatedFileSystem
 from tests.faults.changes import (
     CHANGES,
     DATASET,
-    ROOT,
     Files,
     Plan,
     empty_disk,
@@ -42,14 +39,13 @@ from tests.faults.changes import (
 from tests.faults.invariants import (
     Expected,
     problems_of_following,
+    problems_of_names,
     problems_of_reading,
     problems_of_settled,
 )
+from tests.faults.ways_to_fail import Interrupted, shown, ways_to_fail
 
-ALLOCATES = frozenset({"create", "mkdir", "rename", "write", "copy", "sync", "sync_dir"})
-WRITES = frozenset({"write", "copy"})
 AFTER_NEXT = 2  # how many states of a power cut after the change that follows
-ABOVE = f"{ROOT}/"
 NEXT = 900_000  # the number of the change that is made after a recovery
 
 logging.getLogger("dnadesign.usr").setLevel(
@@ -58,10 +54,6 @@ logging.getLogger("dnadesign.usr").setLevel(
 
 
 Look = Callable[[SimulatedFileSystem, Expected], list[str]]
-
-
-class Interrupted(BaseException):
-    """Stands for Ctrl-C."""
 
 
 @dataclass
@@ -233,6 +225,7 @@ class Search:
 
     def cut(self, where: str, fs: SimulatedFileSystem, expected: Expected, *, most: int = 0) -> None:
         """The writer is killed now, or the power fails."""
+        self.tally.note(where, self.looked_at(self.names, fs, expected, fs.fingerprint()))
         self.settle(f"{where}, killed", fs.clone(), expected)
         for number, state in enumerate(self.power_cuts(fs, expected, most=most or self.effort.crashes)):
             self.settle(f"{where}, power cut {number}", state, expected)
@@ -338,6 +331,10 @@ class Search:
             problems += self.looked_at(problems_of_settled, state, after, state.fingerprint())
         return [f"after the next change: {p}" for p in problems]
 
+    def names(self, fs: SimulatedFileSystem, _expected: Expected) -> list[str]:
+        """What a program that knows nothing of intents finds wrong, while nothing but a kill went before."""
+        return problems_of_names(fs, self.world.files, self.plan.apply(self.world.files))
+
     def recover_in_pieces(self, where: str, fs: SimulatedFileSystem, expected: Expected) -> None:
         """Recovery is itself cut short, and fails, at each of its operations."""
         start, moments = fs.clone(), list[tuple[Operation, SimulatedFileSystem]]()
@@ -350,7 +347,13 @@ class Search:
 
         fs.before = before
         recover_now(fs)
+        in_order = not self.names(start, expected)  # a power cut keeps some names and loses others
         for operation, moment in moments:
+            if in_order:
+                self.tally.note(
+                    f"{where}, recovery before {shown(operation)}",
+                    self.looked_at(self.names, moment, expected, moment.fingerprint()),
+                )
             self.settle(
                 f"{where}, recovery killed before {shown(operation)}", moment.clone(), expected, nested=True
             )
@@ -384,44 +387,3 @@ def recovering_again(fs: SimulatedFileSystem, _expected: Expected) -> list[str]:
     return (
         [] if again.fingerprint() == once else ["recovering twice does not give what recovering once gives"]
     )
-
-
-def shown(operation: Operation) -> str:
-    name = str(operation.path).removeprefix(ABOVE)
-    to = f" -> {str(operation.target).removeprefix(ABOVE)}" if operation.target is not None else ""
-    return f"operation {operation.index} ({operation.kind} {name}{to})"
-
-
-def ways_to_fail(operation: Operation) -> Iterator[tuple[str, Callable[[Operation], Fault | None]]]:
-    """The faults of one operation: each error once and for good, before or after it took effect, and Ctrl-C."""
-    at = operation.index
-
-    def once(fault: Fault) -> Callable[[Operation], Fault | None]:
-        return lambda now: fault if now.index == at else None
-
-    def for_good(fault: Fault, kinds: frozenset[str] | None) -> Callable[[Operation], Fault | None]:
-        return lambda now: fault if now.index >= at and (kinds is None or now.kind in kinds) else None
-
-    where = shown(operation)
-    eio = os_error(errno.EIO, operation.path)
-    yield f"EIO at {where}", once(Fault(eio))
-    yield f"EIO from {where} on", for_good(Fault(eio), None)
-    if not operation.changes:
-        return
-    yield f"EIO after {where}", once(Fault(eio, "whole"))
-    yield f"Ctrl-C at {where}", once(Fault(Interrupted()))
-    yield f"Ctrl-C after {where}", once(Fault(Interrupted(), "whole"))
-    if operation.kind in ALLOCATES:
-        for code in (errno.ENOSPC, errno.EDQUOT):
-            full = os_error(code, operation.path)
-            yield f"{errno.errorcode[code]} at {where}", once(Fault(full))
-            yield f"{errno.errorcode[code]} from {where} on", for_good(Fault(full), ALLOCATES)
-    if operation.kind in WRITES:
-        yield f"half a write at {where}", once(Fault(eio, "half"))
-        yield f"short write at {where}", once(Fault(None, "half"))
-    if operation.kind == "sync":
-        yield f"lost sync at {where}", once(Fault(eio, "lost"))
-        yield (
-            f"lost syncs from {where} on",
-            lambda now: Fault(eio, "lost") if now.index >= at and now.kind == "sync" else None,
-        )

@@ -1,7 +1,7 @@
 """What has to hold of a dataset after any crash, fault or race."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -171,3 +171,32 @@ def problems_of_following(fs: SimulatedFileSystem, expected: Expected, dataset: 
         while lines := follower.poll():
             events += [json.loads(line.raw) for line in lines]
     return [f"a follower: {p}" for p in problems_of_log(events, expected)]
+
+
+def problems_of_names(
+    fs: SimulatedFileSystem, before: Mapping[str, bytes], after: Mapping[str, bytes], dataset: Path = DATASET
+) -> list[str]:
+    """What a program that opens files by their names, and knows nothing of intents, finds wrong while a change is made.
+
+    An overlay that the change writes may have rows of records that it adds, and one that it replaces may have rows of
+    records that it takes away. So none of the first may have its name before the new base has its own, and none of the
+    others after that.
+
+    Args:
+        fs: The files.
+        before: The files before the change.
+        after: Those after it.
+        dataset: Where they are.
+    """
+    old, new = before.get(BASE), after.get(BASE)
+    if old is None or new is None or old == new:
+        return []
+    there = fs.files(dataset)
+    shrinks = not new.startswith(old)
+    ahead, behind = [], []
+    for path, content in there.items():
+        if overlay_of(path) is not None and before.get(path) != after.get(path):
+            ahead += [path] if there[BASE] == old and content == after.get(path) else []
+            behind += [path] if there[BASE] == new and shrinks and content == before.get(path) else []
+    problems = [f"{path} has its name before the base of the same change" for path in ahead]
+    return problems + [f"{path} keeps its name after the base that its rows are of" for path in behind]

@@ -5,10 +5,12 @@ from collections.abc import Callable
 import pytest
 
 from dnadesign.usr import Dataset, register_namespace
+from dnadesign.usr.storage import journal
 from dnadesign.usr.storage.registry_file import load_registry
 from dnadesign.usr.testing.simulated import Operation, SimulatedFileSystem
 from tests.faults.changes import ROOT, empty_disk, repeatable_ids
-from tests.faults.datasets import VERBS, Verb, dataset, with_dataset, with_registry
+from tests.faults.datasets import VERBS, Verb, dataset, problems_of_names, with_dataset, with_registry
+from tests.faults.mutants import rewritten
 from tests.faults.verb_search import Search, errors_at
 
 
@@ -35,6 +37,35 @@ def test_a_verb_is_done_whole_or_not_at_all(
 ) -> None:
     with repeatable_ids():
         look(with_files, verb, note)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "name"),
+    [
+        ("sorted(intent.publishes, key=_base_first)", "intent.publishes", "transaction"),
+        ("key=_base_first", "key=_base_first, reverse=True", "transaction"),
+        ("for move in intent.moves:", "for move in ():", "materialize without deleted"),
+    ],
+)
+def test_a_program_that_reads_files_by_their_names_shows_that_they_got_them_in_another_order(
+    old: str, new: str, name: str, with_files: SimulatedFileSystem, note: Callable[[str, int], None]
+) -> None:
+    fs, problems = with_files.clone(), list[str]()
+
+    def before(operation: Operation) -> None:
+        if operation.kind == "rename":
+            problems.extend(problems_of_names(fs.clone()))
+
+    fs.before = before
+    VERBS[name](dataset(fs))
+    assert problems == []
+    fs = with_files.clone()
+    fs.before = before
+    with rewritten(journal.apply, (old, new)):
+        VERBS[name](dataset(fs))
+    fs.before = None
+    assert problems + problems_of_names(fs)
+    note("mutants caught", 1)
 
 
 def test_an_init_is_done_whole_or_not_at_all(note: Callable[[str, int], None]) -> None:

@@ -15,9 +15,9 @@ from dnadesign.usr.testing.disk import os_error
 from dnadesign.usr.testing.simulated import Fault, Operation, SimulatedFileSystem
 from tests.faults.changes import DATASET, repeatable_ids
 from tests.faults.datasets import IDS, VERBS, dataset, seen, with_dataset
-from tests.faults.enumeration import shown
 from tests.faults.mutants import rewritten
 from tests.faults.refusals import problems_of_refusals
+from tests.faults.ways_to_fail import shown
 from tests.usr.storage.cached_keys import eager, fresh_index, index_of_files, told
 
 LOOKED_AT = ["add_sequences", "write_overlay_part", "transaction", "promotion", "write_overlay"]

@@ -167,6 +167,14 @@ IN_ORDER: dict[str, tuple[Mutation, tuple[str, ...]]] = {
         ),
         ("attach", "dedupe"),
     ),
+    "the base gets its name before overlays get theirs": (
+        code(journal.apply, "sorted(intent.publishes, key=_base_first)", "intent.publishes"),
+        ("transaction",),
+    ),
+    "recovery gives the base its name first": (
+        code(journal.apply, "key=_base_first", "key=_base_first, reverse=again"),
+        ("transaction",),
+    ),
     "the folder that a file gets its name in is synced": (
         code(journal.apply, "        touched[target.parent] = None\n", ""),
         ("write_part",),

@@ -13,8 +13,9 @@ from dnadesign.usr.storage.filesystem import opened
 from dnadesign.usr.testing.disk import os_error
 from dnadesign.usr.testing.simulated import Fault, Operation, SimulatedFileSystem
 from tests.faults.changes import DATASET, repeatable_ids
-from tests.faults.enumeration import prepared, recover_now, shown
+from tests.faults.enumeration import prepared, recover_now
 from tests.faults.mutants import leaving_out, rewritten
+from tests.faults.ways_to_fail import shown
 
 TAIL = b'{"event_version":1,"half of an event'
 CRASHES = 12  # states of each power cut

@@ -11,9 +11,19 @@ from dnadesign.usr.contract.errors import CommitOutcomeUnknown, SequencesError
 from dnadesign.usr.testing.disk import os_error
 from dnadesign.usr.testing.simulated import Fault, Operation, SimulatedFileSystem
 from tests.faults.damage import INTENT_NAME
-from tests.faults.datasets import VERBS, Seen, Verb, dataset, problems_of, seen, with_dataset
-from tests.faults.enumeration import Interrupted, Stopped, shown, ways_to_fail
+from tests.faults.datasets import (
+    VERBS,
+    Seen,
+    Verb,
+    dataset,
+    problems_of,
+    problems_of_names,
+    seen,
+    with_dataset,
+)
+from tests.faults.enumeration import Stopped
 from tests.faults.refusals import problems_of_refusals
+from tests.faults.ways_to_fail import Interrupted, shown, ways_to_fail
 from tests.usr.storage.cached_keys import eager
 
 CRASHES = 1  # states of each power cut
@@ -47,6 +57,7 @@ class Search:
         self.after = seen(fs)
         committed = [m for o, m in moments if o.kind == "rename" and o.path.name == INTENT_NAME][-1].clone()
         for operation, moment in moments:
+            self.problems += [f"before {shown(operation)}: {found}" for found in problems_of_names(moment)]
             for state in [moment, *moment.crashes(most=CRASHES, random=Random(operation.index))]:
                 self.settle(f"before {shown(operation)}", state, (self.before, self.after))
         for state in [fs, *fs.crashes(most=CRASHES)]:
@@ -110,6 +121,7 @@ class Search:
         fs.before = before
         dataset(fs).recover()
         for operation, moment in operations:
+            self.problems += [f"recovery, {shown(operation)}: {found}" for found in problems_of_names(moment)]
             where = f"recovery, before {shown(operation)}"
             for state in [moment, *moment.crashes(most=CRASHES, random=Random(operation.index))]:
                 self.settle(where, state, (self.before, self.after))
