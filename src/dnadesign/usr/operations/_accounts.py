@@ -131,9 +131,10 @@ def _entries(listed: object) -> list[Mapping[str, Any]]:
 def _ranges(entry: Mapping[str, Any], before: Account | None, event_id: str | None) -> tuple[Range, ...]:
     """The hashed bytes of a file after an event wrote it: what it kept of the file before, what it wrote, the footer."""
     size, whole, footer = entry.get("bytes"), entry.get("sha256"), entry.get("footer_sha256")
-    kept, pieces = entry.get("prefix_bytes", 0), _pieces(entry)
+    kept = entry.get("prefix_bytes", 0)
     if not isinstance(size, int) or not isinstance(kept, int):
         return ()
+    pieces = _pieces(entry, kept, size)
     if isinstance(footer, str) and pieces is not None:
         ranges = [r for r in before.ranges if r.end <= kept] if before is not None else []
         for end, sha256 in [*pieces, (size, footer)]:
@@ -143,7 +144,7 @@ def _ranges(entry: Mapping[str, Any], before: Account | None, event_id: str | No
     return (Range(0, size, whole, event_id),) if isinstance(whole, str) else ()
 
 
-def _pieces(entry: Mapping[str, Any]) -> list[tuple[int, str]] | None:
+def _pieces(entry: Mapping[str, Any], kept: int, size: int) -> list[tuple[int, str]] | None:
     """Where each piece of a base that the event wrote ends, and its hash; None where it does not say."""
     found, footer_bytes = entry.get("pieces"), entry.get("footer_bytes")
     if isinstance(found, list):
@@ -152,8 +153,8 @@ def _pieces(entry: Mapping[str, Any]) -> list[tuple[int, str]] | None:
     appended = entry.get("appended_sha256")
     if not (isinstance(appended, str) and isinstance(footer_bytes, int)):
         return None
-    end = entry["bytes"] - footer_bytes
-    return [(end, appended)] if end > entry.get("prefix_bytes", 0) else []
+    end = size - footer_bytes
+    return [(end, appended)] if end > kept else []
 
 
 def fold(events: Iterable[Event | EventOutline]) -> Accounts:
