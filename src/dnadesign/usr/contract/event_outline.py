@@ -51,7 +51,7 @@ def _form() -> re.Pattern[bytes]:
                 rb'"dataset":\{"name":%b,"root":%b\},' % (_TEXT_OR_NULL, _TEXT_OR_NULL),
                 rb'"actor":\{"tool":%b,"run_id":%b,' % (_TEXT_OR_NULL, _TEXT_OR_NULL),
                 rb'"host":%b,"pid":%b\},' % (_TEXT_OR_NULL, _INTEGER_OR_NULL),
-                rb'"args":%b,"metrics":%b,"artifacts":(%b),' % (_object(2), _object(2), _object(4)),
+                rb'"args":%b,"metrics":(%b),"artifacts":(%b),' % (_object(2), _object(2), _object(4)),
                 rb'"maintenance":%b,' % _object(0),
                 rb'"fingerprint":\{"rows":%b,"cols":%b,' % (_INTEGER_OR_NULL, _INTEGER_OR_NULL),
                 rb'"size_bytes":%b\},' % _INTEGER_OR_NULL,
@@ -94,9 +94,17 @@ class EventOutline:
         return self._match[4].decode("ascii")
 
     @property
+    def metrics(self) -> dict[str, Json]:
+        """As in the event; parsed at each call."""
+        return self._object(5)
+
+    @property
     def artifacts(self) -> dict[str, Json]:
         """As in the event; parsed at each call."""
-        found: dict[str, Json] = json.loads(self._match[5])
+        return self._object(6)
+
+    def _object(self, group: int) -> dict[str, Json]:
+        found: dict[str, Json] = json.loads(self._match[group])
         return found
 
     def _text(self, group: int) -> str | None:

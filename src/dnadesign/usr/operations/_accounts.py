@@ -9,7 +9,8 @@ from typing import Any
 from dnadesign.usr.contract.artifacts import listing_sha256
 from dnadesign.usr.contract.event_outline import EventOutline
 from dnadesign.usr.contract.events import LIBRARY_ACTIONS, Event
-from dnadesign.usr.contract.layout import ARTIFACTS
+from dnadesign.usr.contract.layout import ARTIFACTS, RECORDS
+from dnadesign.usr.operations._base_history import BaseHistory, tells_nothing_of_base
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,12 +58,14 @@ class Accounts:
         folders: Folded lists by folder: how many files, and the hash of their names and sizes.
         older: How many events are of older tools, which do not say what they wrote.
         events: How many events there are.
+        base: What they say of the base, one after the other.
     """
 
     files: dict[str, Account] = field(default_factory=dict)
     folders: dict[str, Mapping[str, Any]] = field(default_factory=dict)
     older: int = 0
     events: int = 0
+    base: BaseHistory = field(default_factory=BaseHistory)
 
     def add(self, event: Event | EventOutline) -> None:
         """Fold one event in."""
@@ -73,7 +76,9 @@ class Accounts:
         added, removed = artifacts.get("added"), artifacts.get("removed")
         if added is None or removed is None:
             self.older += 1
+            self.base.forget()
             return
+        self._note_base(event, _entries(added), _entries(removed))
         moved: dict[str, Account] = {}
         for entry in _entries(added):
             source = entry.get("moved_from")
@@ -84,6 +89,19 @@ class Accounts:
             gone |= self._remove(entry)
         for entry in _entries(added):
             self._add(entry, moved.get(str(entry.get("moved_from"))), gone, event)
+
+    def _note_base(
+        self, event: Event | EventOutline, added: list[Mapping[str, Any]], removed: list[Mapping[str, Any]]
+    ) -> None:
+        if event.action == "snapshot":
+            self.base.copied(event, self.events)
+        for entry in added:
+            if entry.get("path") == RECORDS and "files" not in entry:
+                self.base.add(entry, event, self.events)
+            elif not tells_nothing_of_base(entry):
+                self.base.forget()
+        if not all(map(tells_nothing_of_base, removed)):
+            self.base.forget()
 
     def _remove(self, entry: Mapping[str, Any]) -> dict[str, Account]:
         """Forget what was removed, and give what was known of it."""

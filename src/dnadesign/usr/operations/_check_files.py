@@ -50,6 +50,7 @@ def check_files(store: Store, report: Report, *, deep: bool) -> None:
 def check_accounts(store: Store, accounts: Accounts, files: FilesNow, report: Report, *, deep: bool) -> None:
     """Check that every file is accounted for and every account has its file, with its size (and hash if deep)."""
     problems, found = len(report.problems), files.sizes
+    _check_base_history(accounts, report)
     for account in accounts.files.values():
         _check_file(store, account, files, report, deep=deep)
     for path, entry in accounts.folders.items():
@@ -78,6 +79,18 @@ def check_accounts(store: Store, accounts: Accounts, files: FilesNow, report: Re
             "events.files",
             EVENTS,
             f"{counted(accounts.events, 'event')}, {counted(len(accounts.files), 'file')}: {checked}",
+        )
+
+
+def _check_base_history(accounts: Accounts, report: Report) -> None:
+    """Check that each change of the base began with the base that the event before it left."""
+    for found in accounts.base.breaks()[:_SHOWN]:
+        report.failed(
+            "events.base",
+            f"{EVENTS}, event {found.number}",
+            f"event {found.event_id} {found.message}",
+            "lines of the log are missing, changed or in another order there: restore .events.log and _events/ from a "
+            "backup; without one, import the records, which 'usr validate --deep' checks, into a new dataset",
         )
 
 
