@@ -10,7 +10,8 @@ import pyarrow as pa
 from dnadesign.usr import Dataset
 from dnadesign.usr.contract.layout import KEYS
 from dnadesign.usr.storage.filesystem import FileSystem, opened
-from dnadesign.usr.storage.key_index import KeyIndex, digests_of
+from dnadesign.usr.storage.id_digests import digests_of
+from dnadesign.usr.storage.key_index import KeyIndex
 from dnadesign.usr.storage.key_state import follow
 from dnadesign.usr.storage.save_rule import SaveRule
 from dnadesign.usr.testing.simulated import SimulatedFileSystem

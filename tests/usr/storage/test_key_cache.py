@@ -19,8 +19,9 @@ from dnadesign.usr.contract.errors import SequencesError
 from dnadesign.usr.contract.layout import KEYS
 from dnadesign.usr.storage.checked_blocks import DamagedCache
 from dnadesign.usr.storage.filesystem import REAL, opened
+from dnadesign.usr.storage.id_digests import digests_of
 from dnadesign.usr.storage.key_cache import open_key_cache
-from dnadesign.usr.storage.key_index import KeySet, digests_of
+from dnadesign.usr.storage.key_index import KeySet
 from dnadesign.usr.storage.key_state import follow
 from dnadesign.usr.storage.stored_keys import StoredKeys, write_keys
 from dnadesign.usr.testing.simulated import SimulatedFileSystem

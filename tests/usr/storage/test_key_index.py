@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from dnadesign.usr import CorruptFileError, SchemaError
 from dnadesign.usr.storage import key_index
 from dnadesign.usr.storage.filesystem import REAL, opened
-from dnadesign.usr.storage.key_index import KeySet, digests_of, read_ids, repeated
+from dnadesign.usr.storage.id_digests import digests_of, repeated
+from dnadesign.usr.storage.key_index import KeySet, read_ids
 from dnadesign.usr.storage.parquet import read_footer
 
 # Few distinct beginnings, so that many keys share their first 64 bits and the rest has to tell them apart.

@@ -27,9 +27,10 @@ from dnadesign.usr.operations._overlay import (
 )
 from dnadesign.usr.operations._overlay_rows import stored_columns, stored_rows
 from dnadesign.usr.storage.filesystem import OpenFile
+from dnadesign.usr.storage.id_digests import digests_of
 from dnadesign.usr.storage.intent import Remove
 from dnadesign.usr.storage.journal import check_space
-from dnadesign.usr.storage.key_index import KeySet, digests_of
+from dnadesign.usr.storage.key_index import KeySet
 from dnadesign.usr.storage.parquet import Footer, reading
 from dnadesign.usr.storage.version import Overlay, PinnedFile, Version
 

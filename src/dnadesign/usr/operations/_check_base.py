@@ -21,7 +21,8 @@ from dnadesign.usr.contract.records import CORE_COLUMNS, CORE_SCHEMA, compute_id
 from dnadesign.usr.contract.types import same_logical_type
 from dnadesign.usr.contract.wording import counted
 from dnadesign.usr.operations._report import Report
-from dnadesign.usr.storage.key_index import KeySet, digests_of, repeated
+from dnadesign.usr.storage.id_digests import digests_of, repeated
+from dnadesign.usr.storage.key_index import KeySet
 from dnadesign.usr.storage.parquet import reading
 from dnadesign.usr.storage.version import Version
 

@@ -17,7 +17,8 @@ from dnadesign.usr.contract.types import same_logical_type
 from dnadesign.usr.contract.wording import counted
 from dnadesign.usr.operations._report import Report
 from dnadesign.usr.operations._view import TOMBSTONE_TYPES, file_key, key_kind, overlay_columns
-from dnadesign.usr.storage.key_index import KeySet, digests_of, read_ids, repeated
+from dnadesign.usr.storage.id_digests import digests_of, repeated
+from dnadesign.usr.storage.key_index import KeySet, read_ids
 from dnadesign.usr.storage.version import Overlay, PinnedFile, Version, layout_conflict
 
 _SHOWN = 5

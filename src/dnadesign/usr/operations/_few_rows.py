@@ -24,7 +24,8 @@ from dnadesign.usr.operations._placed_rows import PlacedRows, alive, merged_colu
 from dnadesign.usr.operations._view import DELETED, Column, View, can_be, registered_columns, view_of
 from dnadesign.usr.storage.checked_blocks import DamagedCache
 from dnadesign.usr.storage.few_files import FewFiles
-from dnadesign.usr.storage.key_index import Ordinals, digests_of
+from dnadesign.usr.storage.id_digests import digests_of
+from dnadesign.usr.storage.key_index import Ordinals
 from dnadesign.usr.storage.parquet import reading
 from dnadesign.usr.storage.registry_file import load_registry
 from dnadesign.usr.storage.store import Store

@@ -10,7 +10,8 @@ import pyarrow.compute as pc
 
 from dnadesign.usr.contract.mends import Mend, spelled
 from dnadesign.usr.contract.records import compute_ids
-from dnadesign.usr.storage.key_index import Digests, KeySet, digests_of
+from dnadesign.usr.storage.id_digests import digests_of
+from dnadesign.usr.storage.key_index import Digests, KeySet
 
 _TWINS = spelled(
     "see {}", ("dedupe(key='sequence_ci')", "usr maintenance dedupe --key sequence_ci --dry-run")

@@ -20,7 +20,8 @@ from dnadesign.usr.operations._overlay import OverlayContract
 from dnadesign.usr.operations._overlay_rows import SHOWN, Seen
 from dnadesign.usr.operations._refusals import Refusal, Refusals, readable_cells
 from dnadesign.usr.operations._spill import Spool
-from dnadesign.usr.storage.key_index import KeySet, Ordinals, digests_of
+from dnadesign.usr.storage.id_digests import digests_of
+from dnadesign.usr.storage.key_index import KeySet, Ordinals
 from dnadesign.usr.storage.store import Store
 
 KEY = pa.field("__usr_key", pa.string())

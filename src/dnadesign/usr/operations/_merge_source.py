@@ -21,7 +21,8 @@ from dnadesign.usr.operations._keys import IdsOf, Key, ids_by
 from dnadesign.usr.operations._overlay import OverlayContract, overlay_contract, unpacked_bytes
 from dnadesign.usr.operations._overlay_rows import stored_rows
 from dnadesign.usr.operations._view import View, make_view
-from dnadesign.usr.storage.key_index import Digests, KeySet, digests_of, read_ids
+from dnadesign.usr.storage.id_digests import digests_of
+from dnadesign.usr.storage.key_index import Digests, KeySet, read_ids
 from dnadesign.usr.storage.parquet import reading
 from dnadesign.usr.storage.registry_file import load_registry
 from dnadesign.usr.storage.store import Store

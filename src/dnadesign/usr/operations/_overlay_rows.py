@@ -19,7 +19,8 @@ from dnadesign.usr.contract.type_values import cast_column
 from dnadesign.usr.operations._keys import IdsOf, Key, check_key
 from dnadesign.usr.operations._overlay import OverlayContract
 from dnadesign.usr.operations._view import file_key
-from dnadesign.usr.storage.key_index import Digests, KeySet, Ordinals, digests_of
+from dnadesign.usr.storage.id_digests import digests_of
+from dnadesign.usr.storage.key_index import Digests, KeySet, Ordinals
 from dnadesign.usr.storage.parquet import reading
 from dnadesign.usr.storage.version import Overlay, PinnedFile
 

@@ -20,7 +20,8 @@ from dnadesign.usr.operations._keys import shown_keys
 from dnadesign.usr.operations._mutation import Draft, Mutation
 from dnadesign.usr.operations._overlay import OverlayContract, event_count, overlay_contract
 from dnadesign.usr.operations._overlay_merge import MergedOverlay, merge_rows
-from dnadesign.usr.storage.key_index import Ordinals, digests_of
+from dnadesign.usr.storage.id_digests import digests_of
+from dnadesign.usr.storage.key_index import Ordinals
 from dnadesign.usr.storage.staging import Staged, Staging
 
 

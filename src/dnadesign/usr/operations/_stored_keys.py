@@ -9,7 +9,8 @@ import pyarrow as pa
 from dnadesign.usr.operations._keys import ids_by
 from dnadesign.usr.operations._overlay_rows import BATCH_ROWS, key_kind, stored_keys
 from dnadesign.usr.operations._view import file_key
-from dnadesign.usr.storage.key_index import Digests, digests_of
+from dnadesign.usr.storage.id_digests import digests_of
+from dnadesign.usr.storage.key_index import Digests
 from dnadesign.usr.storage.parquet import read_columns, reading
 from dnadesign.usr.storage.version import Version
 

@@ -37,7 +37,8 @@ from dnadesign.usr.operations._refusals import Refusal, Refusals
 from dnadesign.usr.operations._rows import arrow_stream, unique_names
 from dnadesign.usr.operations._spill import HELD_BYTES, Spool
 from dnadesign.usr.operations._stored_keys import stored_digests
-from dnadesign.usr.storage.key_index import KeySet, digests_of, read_ids
+from dnadesign.usr.storage.id_digests import digests_of
+from dnadesign.usr.storage.key_index import KeySet, read_ids
 from dnadesign.usr.storage.parquet import Footer, read_columns
 from dnadesign.usr.storage.registry_file import load_registry
 from dnadesign.usr.storage.staging import Staging

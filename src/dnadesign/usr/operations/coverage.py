@@ -14,7 +14,8 @@ from dnadesign.usr.contract.names import TOMBSTONE_NAMESPACE, check_namespace
 from dnadesign.usr.operations._overlay_rows import BATCH_ROWS
 from dnadesign.usr.operations._stored_keys import stored_digests
 from dnadesign.usr.operations._view import DELETED
-from dnadesign.usr.storage.key_index import Digests, KeySet, digests_of
+from dnadesign.usr.storage.id_digests import digests_of
+from dnadesign.usr.storage.key_index import Digests, KeySet
 from dnadesign.usr.storage.parquet import reading
 from dnadesign.usr.storage.registry_file import load_registry
 from dnadesign.usr.storage.store import Store

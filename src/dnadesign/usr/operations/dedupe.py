@@ -21,7 +21,8 @@ from dnadesign.usr.operations._deleted import deleted_rows
 from dnadesign.usr.operations._mutation import Draft, Mutation
 from dnadesign.usr.operations._overlay import event_count
 from dnadesign.usr.operations._snapshots import snapshot_before
-from dnadesign.usr.storage.key_index import Digests, digests_of
+from dnadesign.usr.storage.id_digests import digests_of
+from dnadesign.usr.storage.key_index import Digests
 from dnadesign.usr.storage.registry_file import load_registry
 from dnadesign.usr.storage.staging import Staging
 from dnadesign.usr.storage.store import Store

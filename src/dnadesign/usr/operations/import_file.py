@@ -30,7 +30,8 @@ from dnadesign.usr.operations._import_rows import Defaults, make_rows
 from dnadesign.usr.operations._mutation import Draft, Mutation, RowStream, run
 from dnadesign.usr.operations._refusals import MAX_LISTED, SHOWN, Refusal, Refusals
 from dnadesign.usr.operations._spill import HELD_BYTES, Spool
-from dnadesign.usr.storage.key_index import Digests, KeySet, digests_of, read_ids, repeated
+from dnadesign.usr.storage.id_digests import digests_of, repeated
+from dnadesign.usr.storage.key_index import Digests, KeySet, read_ids
 from dnadesign.usr.storage.registry_file import load_registry
 from dnadesign.usr.storage.staging import Staging
 from dnadesign.usr.storage.store import Store

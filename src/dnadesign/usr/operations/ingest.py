@@ -30,7 +30,8 @@ from dnadesign.usr.operations._rows import (
     typed_column,
     unique_columns,
 )
-from dnadesign.usr.storage.key_index import Digests, digests_of, repeated
+from dnadesign.usr.storage.id_digests import digests_of, repeated
+from dnadesign.usr.storage.key_index import Digests
 from dnadesign.usr.storage.staging import Staging
 
 OnConflict = Literal["error", "ignore"]

@@ -32,7 +32,8 @@ from dnadesign.usr.operations._overlay import (
 )
 from dnadesign.usr.operations._overlay_merge import merge_rows
 from dnadesign.usr.operations._snapshots import snapshot_before
-from dnadesign.usr.storage.key_index import Coverage, KeySet, Ordinals, digests_of, read_ids
+from dnadesign.usr.storage.id_digests import digests_of
+from dnadesign.usr.storage.key_index import Coverage, KeySet, Ordinals, read_ids
 from dnadesign.usr.storage.registry_file import load_registry
 from dnadesign.usr.storage.staging import Staging
 from dnadesign.usr.storage.store import Store

@@ -48,8 +48,9 @@ from dnadesign.usr.operations._overlay import (
 )
 from dnadesign.usr.operations._rows import arrow_table, unique_columns
 from dnadesign.usr.storage.filesystem import opened
+from dnadesign.usr.storage.id_digests import digests_of, repeated
 from dnadesign.usr.storage.intent import Move
-from dnadesign.usr.storage.key_index import Digests, Ordinals, digests_of, keyed_by_id, repeated
+from dnadesign.usr.storage.key_index import Digests, Ordinals, keyed_by_id
 from dnadesign.usr.storage.parquet import encode, read_footer
 from dnadesign.usr.storage.registry_file import registry_hash_of
 from dnadesign.usr.storage.staging import Staged, Staging

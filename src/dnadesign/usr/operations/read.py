@@ -21,7 +21,7 @@ from dnadesign.usr.operations._merge import merged_batches
 from dnadesign.usr.operations._scan import BATCH_ROWS, open_view, scan
 from dnadesign.usr.operations._view import Query, View, check_fits
 from dnadesign.usr.storage.event_log import read_all_events
-from dnadesign.usr.storage.key_index import digests_of
+from dnadesign.usr.storage.id_digests import digests_of
 from dnadesign.usr.storage.store import Store
 from dnadesign.usr.storage.version import Version
 

@@ -16,7 +16,7 @@ from dnadesign.usr.contract.wording import part_of
 from dnadesign.usr.operations._merge import merged_batches
 from dnadesign.usr.operations._record_values import SetValues, unique_ids
 from dnadesign.usr.operations._view import Query, make_view
-from dnadesign.usr.storage.key_index import digests_of
+from dnadesign.usr.storage.id_digests import digests_of
 from dnadesign.usr.storage.registry_file import load_registry
 from dnadesign.usr.storage.store import Store
 

@@ -21,8 +21,9 @@ from dnadesign.usr.contract.layout import META_KEY, RECORDS, overlay_file
 from dnadesign.usr.contract.records import KEY
 from dnadesign.usr.storage.checked_blocks import DamagedCache
 from dnadesign.usr.storage.filesystem import FileSystem
+from dnadesign.usr.storage.id_digests import digests_of
 from dnadesign.usr.storage.key_cache import KeyCache, open_key_cache
-from dnadesign.usr.storage.key_index import KeySet, Ordinals, digests_of, id_pieces
+from dnadesign.usr.storage.key_index import KeySet, Ordinals, id_pieces
 from dnadesign.usr.storage.key_manifest import INDEX, NamespaceEntry, mark_of
 from dnadesign.usr.storage.key_tail import Tail, read_tail
 from dnadesign.usr.storage.known_footers import KnownFooters

@@ -8,8 +8,6 @@ follows the log's tail from then on, and is filled anew whenever the log tells o
 
 from __future__ import annotations
 
-from binascii import Error as HexError
-from binascii import unhexlify
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -17,7 +15,6 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from dnadesign.usr.contract.errors import CorruptFileError, SchemaError
 from dnadesign.usr.contract.layout import META_KEY, RECORDS
@@ -25,6 +22,7 @@ from dnadesign.usr.contract.records import KEY
 from dnadesign.usr.contract.wording import counted
 from dnadesign.usr.storage.checked_blocks import DamagedCache
 from dnadesign.usr.storage.filesystem import OpenFile
+from dnadesign.usr.storage.id_digests import digests_of
 from dnadesign.usr.storage.parquet import Footer, read_footer, reading
 from dnadesign.usr.storage.stored_keys import (
     DIGEST_BYTES,
@@ -37,65 +35,9 @@ from dnadesign.usr.storage.stored_keys import (
 Ordinals = npt.NDArray[np.int64]
 Digests = npt.NDArray[np.uint8]
 
-ID_DIGITS = 40
 _RUN_FAN = 8
 _PIECE_ROWS = 1 << 20
-_OFFSETS: dict[pa.DataType, type[np.signedinteger[Any]]] = {
-    pa.string(): np.int32,
-    pa.large_string(): np.int64,
-}
 _CHUNK_ROWS = 1 << 16  # rows that are looked at together, which bounds the memory of a look
-
-
-def digests_of(ids: pa.ChunkedArray | pa.Array, *, where: str) -> Digests:
-    """Ids as an array of shape (n, 20), uint8.
-
-    Args:
-        ids: string column of 40 lower-case hex digits each, no nulls.
-        where: File or argument that errors name.
-
-    Raises:
-        SchemaError: A value is not such an id; the message gives its row (0-based).
-    """
-    several = (
-        isinstance(ids, pa.ChunkedArray) and ids.num_chunks != 1
-    )  # together they may not fit into a string array
-    text = pc.cast(ids, pa.large_string()) if several or ids.type not in _OFFSETS else ids
-    text = text.combine_chunks() if isinstance(text, pa.ChunkedArray) else text
-    digests = np.empty((len(text), DIGEST_BYTES), dtype=np.uint8)
-    if len(text) == 0:
-        return digests
-    _, offsets, data = text.buffers()
-    ends = np.frombuffer(offsets, dtype=_OFFSETS[text.type])[text.offset : text.offset + len(text) + 1]
-    if text.null_count or (np.diff(ends) != ID_DIGITS).any():
-        raise _not_an_id(text, where)
-    start = int(ends[0])
-    digits = memoryview(data)[start : start + len(text) * ID_DIGITS]
-    for row in range(0, len(text), _CHUNK_ROWS):
-        chunk = bytes(digits[row * ID_DIGITS : (row + _CHUNK_ROWS) * ID_DIGITS])
-        values = _from_hex(chunk)
-        if values is None:
-            raise _not_an_id(text, where)
-        digests[row : row + _CHUNK_ROWS] = np.frombuffer(values, dtype=np.uint8).reshape(-1, DIGEST_BYTES)
-    return digests
-
-
-def _from_hex(digits: bytes) -> bytes | None:
-    """The bytes of lower-case hex digits, None if there is any other symbol among them."""
-    try:
-        values = unhexlify(digits)
-    except HexError:
-        return None
-    return values if values.hex().encode() == digits else None  # unhexlify takes upper case too
-
-
-def _not_an_id(text: pa.Array, where: str) -> SchemaError:
-    right = pc.match_substring_regex(text.cast(pa.large_binary()), f"^[0-9a-f]{{{ID_DIGITS}}}\\z")
-    row = int(pc.indices_nonzero(pc.invert(pc.fill_null(right, fill_value=False)))[0].as_py())
-    return SchemaError(
-        f"{where}: row {row}, column 'id': {text[row].as_py()!r} is not an id (40 lower-case hex digits)",
-        mend="ids are computed by usr from bio_type and sequence; see compute_id",
-    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,22 +165,6 @@ class KeySet:
             for ordinal in run.ordinals[low[row] + 1 : high].tolist():
                 if bytes(self._digests[ordinal]) == bytes(digests[row]):
                     found[row] = ordinal
-
-
-def repeated(digests: Digests) -> list[int]:
-    """Rows (0-based) whose key stands in an earlier row of the same input."""
-    if len(digests) < 2:
-        return []
-    prefixes = np.sort(prefixes_of(digests))
-    if not (prefixes[1:] == prefixes[:-1]).any():
-        return []
-    seen: set[bytes] = set()
-    rows = []
-    for row, digest in enumerate(map(bytes, digests)):
-        if digest in seen:
-            rows.append(row)
-        seen.add(digest)
-    return rows
 
 
 @dataclass

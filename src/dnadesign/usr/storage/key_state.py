@@ -17,13 +17,13 @@ from dnadesign.usr.contract.errors import ConcurrentChangeError, EventLogError
 from dnadesign.usr.contract.layout import EVENTS, RECORDS, overlay_file
 from dnadesign.usr.storage.checked_blocks import DamagedCache
 from dnadesign.usr.storage.filesystem import FileSystem, opened
+from dnadesign.usr.storage.id_digests import digests_of
 from dnadesign.usr.storage.key_cache import KeyCache, StoredCoverage, open_key_cache
 from dnadesign.usr.storage.key_index import (
     Coverage,
     KeyIndex,
     KeySet,
     OverlayKeys,
-    digests_of,
     id_pieces,
     keyed_by_id,
     read_ids,

@@ -14,7 +14,8 @@ import numpy.typing as npt
 
 from dnadesign.usr.contract.errors import SchemaError
 from dnadesign.usr.storage.few_files import FewFiles
-from dnadesign.usr.storage.key_index import digests_of, id_pieces
+from dnadesign.usr.storage.id_digests import digests_of
+from dnadesign.usr.storage.key_index import id_pieces
 from dnadesign.usr.storage.stored_keys import DIGEST_BYTES, Ordinals
 from dnadesign.usr.storage.version import PinnedFile
 
