@@ -55,10 +55,9 @@ class UsrEventSource:
 
     def place(self, line: SourceLine) -> Mapping[str, object]:
         """The place behind a line, as JSON values to go on from later."""
-        after = line.after
-        if not isinstance(after, LogPosition):
+        if not isinstance(line.behind, LogLine):
             raise TypeError("the line is not one of this source")
-        return after.to_dict()
+        return line.behind.after.to_dict()
 
     def close(self) -> None:
         """Close the log."""
@@ -95,7 +94,7 @@ def _source_line(line: LogLine, *, dataset: str, path: str) -> SourceLine:
     # event for usr may be one for us, that of a later version.
     event = skim_line(line.raw) if line.error is None else None
     if event is not None:
-        return SourceLine(event, None, path, line.offset, line.after)
+        return SourceLine(event, None, path, line.offset, line)
     event = event_from_line(line.raw, dataset=dataset, event_id=_made_up_id(line))
     problem = (
         line.error.message
@@ -107,7 +106,7 @@ def _source_line(line: LogLine, *, dataset: str, path: str) -> SourceLine:
         problem=None if event is not None else problem,
         path=path,
         offset=line.offset,
-        after=line.after,
+        behind=line,
     )
 
 

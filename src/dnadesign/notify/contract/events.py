@@ -89,14 +89,14 @@ class SourceLine(NamedTuple):
         problem: Why it is not one.
         path: The file that the line stands in, as text.
         offset: Where in that file the line begins.
-        after: The place behind the line, in the form that its source gave it.
+        behind: What the source tells the place behind the line by.
     """
 
     event: RunEvent | None
     problem: str | None
     path: str
     offset: int
-    after: object
+    behind: object
 
 
 # A tool names its own events; the last word says what kind they are.
@@ -143,6 +143,8 @@ def parse_time(text: object) -> datetime | None:
         moment = datetime.fromisoformat(text)
     except ValueError:
         return None
+    if moment.tzinfo is UTC:
+        return moment
     return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
@@ -192,18 +194,18 @@ def skim_line(line: bytes) -> RunEvent | None:
     match = _BEGINNING.match(line)
     if match is None or not line.endswith(b"}\n"):
         return None
-    event_id, time, action, dataset, tool, run_id = match.groups()
-    moment = parse_time(time.decode("ascii", "replace"))
-    if moment is None or not dataset:
-        return None
+    event_id, time, action, dataset, tool, run_id = match.groups(b"")
     try:
+        moment = parse_time(time.decode())
+        if moment is None or not dataset:
+            return None
         return RunEvent(
-            event_id=event_id.decode("ascii"),
-            action=action.decode("ascii"),
+            event_id=event_id.decode(),
+            action=action.decode(),
             time=moment,
-            dataset=dataset.decode("utf-8"),
-            tool=tool.decode("utf-8") if tool else None,
-            run_id=run_id.decode("utf-8") if run_id else None,
+            dataset=dataset.decode(),
+            tool=tool.decode() or None,
+            run_id=run_id.decode() or None,
             version=KNOWN_VERSION,
             line=line,
         )
