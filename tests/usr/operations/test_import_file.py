@@ -307,7 +307,7 @@ def test_a_long_file_comes_in_whole_in_its_order_and_in_large_row_groups(
     assert dataset.import_file(path, alphabet="dna_4").accepted == len(wanted)
     assert sequences(dataset) == wanted
     with opened(REAL, dataset.records_path, "read") as file:
-        assert read_footer(file).group_rows == [len(wanted)]
+        assert read_footer(file).group_rows == (len(wanted),)
 
 
 def test_after_an_import_parts_and_rows_find_their_keys(dataset: Dataset, tmp_path: Path) -> None:

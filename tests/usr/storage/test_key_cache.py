@@ -83,6 +83,18 @@ def test_stored_keys_find_each_of_theirs_and_no_other(place: Path, count: int) -
     found.close()
 
 
+@pytest.mark.parametrize("count", [100, 5_000, 9_000])
+def test_keys_that_are_looked_for_once_are_found_without_holding_the_file(place: Path, count: int) -> None:
+    digests = random_digests(10_000)
+    found = stored(digests, place)
+    order = np.random.default_rng(count).permutation(10_000)[:count]
+    wanted = np.concatenate([digests[order], random_digests(50, seed=2)])
+    assert found.find_once(wanted).tolist() == [*order.tolist(), *[-1] * 50]
+    assert found._array._loaded.any() == (count < 4096)  # of few keys the blocks may stay
+    assert found.find(wanted).tolist() == [*order.tolist(), *[-1] * 50]
+    found.close()
+
+
 def test_keys_added_behind_stored_ones_have_the_ordinals_behind_theirs(place: Path) -> None:
     digests = random_digests(3_000)
     keys = KeySet(stored=stored(digests[:1_000], place))

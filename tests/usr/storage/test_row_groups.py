@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from dnadesign.usr import Dataset
+from dnadesign.usr import Dataset, register_namespace
 from dnadesign.usr.storage import parquet
 from dnadesign.usr.storage.parquet import FOLD_FAN, ROW_GROUP_BYTES, ROW_GROUP_ROWS, encode, fold_from
 
@@ -58,3 +58,17 @@ def test_only_what_may_come_again_gets_a_dictionary() -> None:
     leaves = [group.column(i) for i in range(group.num_columns)]
     coded = {leaf.path_in_schema.split(".")[0] for leaf in leaves if leaf.has_dictionary_page}
     assert coded == {"n__text", "n__count"}
+
+
+def test_what_is_remembered_of_many_parts_is_small(tmp_path: Path) -> None:
+    register_namespace(tmp_path, namespace="n", columns="n__x:float64")
+    dataset = Dataset(tmp_path, "parts").init()
+    sequences = [f"{i:08b}".replace("0", "A").replace("1", "C") for i in range(40)]
+    ids = dataset.add_sequences(sequences, bio_type="dna", alphabet="dna_4").ids
+    for key in ids:
+        dataset.write_overlay_part("n", pa.table({"id": [key], "n__x": [1.0]}))
+    assert dataset.to_arrow(["n__x"]).num_rows == 40
+    footers = list(dataset._store._footers._found.values())
+    assert len(footers) == 40
+    assert not any("metadata" in footer.__dict__ for footer in footers)  # that is ten times the footer itself
+    assert len({id(footer.schema) for footer in footers}) == 1

@@ -115,13 +115,17 @@ class StoredArray:
             raise DamagedCache(f"{file.path}: its table is not what was written")
         self.checksums = np.frombuffer(table, dtype="<u4", count=form.blocks)
         self.beside = table[4 * form.blocks :]
-        self.values: npt.NDArray[Any] = np.empty(form.rows, dtype=form.dtype)
-        self._bytes = self.values.view(np.uint8)
-        self._loaded = np.zeros(form.blocks, dtype=np.bool_)
+        self.forget()
 
     def close(self) -> None:
         """Let go of the file; what was loaded stays."""
         self._close()
+
+    def forget(self) -> None:
+        """Let go of what was loaded, and of its memory; whoever has ``values`` keeps those."""
+        self.values: npt.NDArray[Any] = np.empty(self.form.rows, dtype=self.form.dtype)
+        self._bytes = self.values.view(np.uint8)
+        self._loaded = np.zeros(self.form.blocks, dtype=np.bool_)
 
     def load(self, rows: npt.NDArray[np.int64]) -> None:
         """Have these rows in ``values``.

@@ -105,7 +105,7 @@ class KeyCache:
         Raises:
             DamagedCache: The file is not what was written.
         """
-        return self.keys.find(digests)
+        return self.keys.find_once(digests)
 
     def coverage(self, namespace: str) -> StoredCoverage:
         """The coverage of one of ``namespaces``, opened when first asked for.

@@ -13,7 +13,7 @@ from dnadesign.usr.storage.filesystem import OpenFile
 if TYPE_CHECKING:  # only a name in signatures
     from dnadesign.usr.storage.parquet import Footer
 
-_MOST_BYTES = 1 << 23  # of footers as they are stored; parsed they take a few times as much
+_MOST_BYTES = 1 << 23  # of footers as they are stored; what is kept of each takes about twice as much
 
 _Identity = tuple[Path, int, int, int, int]
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
@@ -35,6 +36,8 @@ ROW_GROUP_ROWS = 122_880
 ROW_GROUP_BYTES = 1 << 27  # in memory; long sequences make groups of fewer rows
 FOLD_FAN = 16
 
+_SCHEMAS_SEEN: deque[pa.Schema] = deque(maxlen=8)
+
 _PLAIN_COLUMNS = frozenset({"id", "sequence"})  # all values differ, so a dictionary would only cost
 _PLAIN_TYPES = frozenset(
     {"FLOAT", "DOUBLE"}
@@ -44,49 +47,64 @@ _READ_ERRORS = (pa.ArrowInvalid, pa.ArrowNotImplementedError, pa.ArrowKeyError, 
 
 @dataclass(frozen=True)
 class Footer:
-    """What the end of a Parquet file says of it; ``data_end`` is where row data stops, in bytes."""
+    """What the end of a Parquet file says of it; sizes and offsets in bytes.
 
-    metadata: pq.FileMetaData
-    data_end: int
-    size: int
+    Attributes:
+        thrift: The footer as it stands in the file.
+        size: Of the file.
+        rows: How many rows it has.
+        group_rows: The number of rows of each row group.
+        group_bytes: The size of each row group, decompressed.
+        schema: The Arrow schema, without metadata.
+        key_values: The file's metadata, less Arrow's own schema.
+        has_arrow_schema: Whether the writer kept the Arrow schema; without it Parquet forgets zones and list sizes.
+    """
+
     thrift: bytes
+    size: int
+    rows: int
+    group_rows: tuple[int, ...]
+    group_bytes: tuple[int, ...]
+    schema: pa.Schema
+    key_values: dict[bytes, bytes]
+    has_arrow_schema: bool
+
+    @classmethod
+    def parse(cls, thrift: bytes, size: int) -> Footer:
+        """The footer of a file of that size, from its bytes."""
+        metadata = _parse_footer(thrift)
+        groups = [metadata.row_group(i) for i in range(metadata.num_row_groups)]
+        found: Mapping[bytes, bytes] = metadata.metadata or {}
+        return cls(
+            thrift=thrift,
+            size=size,
+            rows=int(metadata.num_rows),
+            group_rows=tuple(group.num_rows for group in groups),
+            group_bytes=tuple(group.total_byte_size for group in groups),
+            schema=_shared(metadata.schema.to_arrow_schema().remove_metadata()),
+            key_values={k: v for k, v in found.items() if k != ARROW_SCHEMA},
+            has_arrow_schema=ARROW_SCHEMA in found,
+        )
 
     @cached_property
-    def schema(self) -> pa.Schema:
-        """The Arrow schema, without metadata."""
-        return self.metadata.schema.to_arrow_schema().remove_metadata()
+    def metadata(self) -> pq.FileMetaData:
+        """All of it as Arrow has it, which takes ten times the memory."""
+        return self.parsed()
 
-    @cached_property
-    def key_values(self) -> dict[bytes, bytes]:
-        """The file's metadata, less Arrow's own schema."""
-        found: Mapping[bytes, bytes] = self.metadata.metadata or {}
-        return {k: v for k, v in found.items() if k != ARROW_SCHEMA}
+    def parsed(self) -> pq.FileMetaData:
+        """The same, not kept: for those of thousands of files."""
+        return self.__dict__.get("metadata") or _parse_footer(self.thrift)
 
     @property
-    def has_arrow_schema(self) -> bool:
-        """Whether the writer kept the Arrow schema; without it Parquet forgets zones and list sizes."""
-        return ARROW_SCHEMA in (self.metadata.metadata or {})
-
-    @property
-    def rows(self) -> int:
-        """The number of rows."""
-        return int(self.metadata.num_rows)
-
-    @cached_property
-    def group_rows(self) -> list[int]:
-        """The number of rows of each row group."""
-        return [self.metadata.row_group(i).num_rows for i in range(self.metadata.num_row_groups)]
-
-    @cached_property
-    def group_bytes(self) -> list[int]:
-        """The size of each row group, decompressed."""
-        return [self.metadata.row_group(i).total_byte_size for i in range(self.metadata.num_row_groups)]
+    def data_end(self) -> int:
+        """Where row data stops."""
+        return self.size - 8 - len(self.thrift)
 
     def group_start(self, group: int) -> int:
         """Where a row group's data begins, in bytes; the end of the data for the group after the last."""
-        while group < self.metadata.num_row_groups and self.group_rows[group] == 0:
+        while group < len(self.group_rows) and self.group_rows[group] == 0:
             group += 1  # an empty row group has no data and no place
-        if group == self.metadata.num_row_groups:
+        if group == len(self.group_rows):
             return self.data_end
         found = self.metadata.row_group(group)
         columns = [found.column(i) for i in range(found.num_columns)]
@@ -94,10 +112,18 @@ class Footer:
 
     def group_ends(self, *, after: int) -> list[int]:
         """Where the row groups that lie behind an offset end, in bytes."""
-        groups = range(self.metadata.num_row_groups)
-        starts = sorted({self.group_start(group) for group in groups if self.group_rows[group]})
+        starts = sorted({self.group_start(group) for group, rows in enumerate(self.group_rows) if rows})
         ends = [*starts[1:], self.data_end]  # the first one stands behind the mark at the file's start
         return [end for end in ends if end > after]
+
+
+def _shared(schema: pa.Schema) -> pa.Schema:
+    """An equal schema that was seen before, if there is one: thousands of parts have the same few."""
+    for known in tuple(_SCHEMAS_SEEN):
+        if known.equals(schema, check_metadata=True):
+            return known
+    _SCHEMAS_SEEN.append(schema)
+    return schema
 
 
 def read_footer(file: OpenFile) -> Footer:
@@ -109,8 +135,7 @@ def read_footer(file: OpenFile) -> Footer:
     try:
         with _in_use(file):
             thrift, size = read_footer_bytes(file)
-        data_end = size - 8 - len(thrift)
-        return Footer(metadata=_parse_footer(thrift), data_end=data_end, size=size, thrift=thrift)
+        return Footer.parse(thrift, size)
     except _READ_ERRORS as error:
         raise corrupt(file.path, error) from error
 
@@ -129,11 +154,16 @@ def reading(file: OpenFile, *, footer: Footer | None = None) -> Iterator[pq.Parq
     """
     try:
         with _in_use(file), pa.OSFile(descriptor_path(file), "r") as source:
-            yield pq.ParquetFile(
-                source, metadata=footer.metadata if footer else None, page_checksum_verification=True
-            )
+            yield pq.ParquetFile(source, metadata=_metadata_of(footer), page_checksum_verification=True)
     except _READ_ERRORS as error:
         raise corrupt(file.path, error) from error
+
+
+def _metadata_of(footer: Footer | None) -> pq.FileMetaData | None:
+    """What Arrow need not parse again; kept where a file has several row groups, which are read one after the other."""
+    if footer is None:
+        return None
+    return footer.metadata if len(footer.group_rows) > 1 else footer.parsed()
 
 
 def _in_use(file: OpenFile) -> AbstractContextManager[None]:
@@ -252,7 +282,7 @@ def splice(
     footer = read_footer(source)
     keep = fold_from(footer.group_rows, footer.group_bytes, incoming)
     prefix_end = footer.group_start(keep)
-    folded = keep < footer.metadata.num_row_groups
+    folded = keep < len(footer.group_rows)
     if folded:
         tables = chain(_groups(source, footer, keep), tables)
     appended = None
@@ -287,7 +317,7 @@ def splice(
 def _groups(source: OpenFile, footer: Footer, first: int) -> Iterator[pa.Table]:
     """The row groups of a file from one on, each when its turn comes."""
     with reading(source, footer=footer) as parquet:
-        for group in range(first, footer.metadata.num_row_groups):
+        for group in range(first, len(footer.group_rows)):
             yield parquet.read_row_group(group)
 
 

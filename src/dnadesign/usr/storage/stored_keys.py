@@ -28,6 +28,7 @@ DIGEST_BYTES = 20
 MOST_KEYS = (1 << 32) - 1
 _PREFIX_BYTES = 8
 _ROW = np.dtype([("prefix", "<u8"), ("rest", "u1", (DIGEST_BYTES - _PREFIX_BYTES,)), ("ordinal", "<u4")])
+_KEYS_AT_ONCE = 4096  # each may need a block of its own
 _ROWS_PER_BLOCK = 170  # just below 4 KiB
 _STEPS = [1 << bit for bit in reversed(range(_ROWS_PER_BLOCK.bit_length()))]
 
@@ -87,6 +88,22 @@ class StoredKeys:
         found[hits[same]] = rows["ordinal"][places[hits[same]]]
         for hit in hits[~same].tolist():  # another key begins alike: the ones behind it may be this one
             found[hit] = self._find_behind(int(places[hit]) + 1, digests[hit])
+        return found
+
+    def find_once(self, digests: Digests) -> Ordinals:
+        """The same for keys that are not looked for again: only some blocks at a time are in memory.
+
+        Raises:
+            DamagedCache: A block that had to be read is not what was written.
+        """
+        if len(digests) <= _KEYS_AT_ONCE:
+            return self.find(digests)
+        found = np.empty(len(digests), dtype=np.int64)
+        order = np.argsort(prefixes_of(digests))
+        for start in range(0, len(order), _KEYS_AT_ONCE):
+            some = order[start : start + _KEYS_AT_ONCE]  # near to one another in the file
+            found[some] = self.find(digests[some])
+            self._array.forget()
         return found
 
     def _first_places(self, prefixes: Prefixes) -> Ordinals:
