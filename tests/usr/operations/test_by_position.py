@@ -32,7 +32,7 @@ from dnadesign.usr.operations._join import joined_batches
 from dnadesign.usr.operations._scan import open_view
 from dnadesign.usr.operations._view import Query
 from dnadesign.usr.operations.compact import Layout
-from dnadesign.usr.storage import parquet
+from dnadesign.usr.storage import row_groups
 from dnadesign.usr.storage.filesystem import REAL
 from dnadesign.usr.storage.key_manifest import read_manifest
 from dnadesign.usr.storage.placement import NotPlaced
@@ -127,7 +127,7 @@ def pieces(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> i
     """How many rows of the base are read together."""
     rows: int = request.param
     monkeypatch.setattr(_by_position, "ROW_GROUP_ROWS", rows)
-    monkeypatch.setattr(parquet, "ROW_GROUP_ROWS", rows)
+    monkeypatch.setattr(row_groups, "ROW_GROUP_ROWS", rows)
     return rows
 
 
@@ -167,7 +167,7 @@ def test_a_file_of_several_row_groups_is_read_on_from_piece_to_piece(
     made: Dataset, ways: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(_by_position, "ROW_GROUP_ROWS", 3)
-    monkeypatch.setattr(parquet, "ROW_GROUP_ROWS", 2)
+    monkeypatch.setattr(row_groups, "ROW_GROUP_ROWS", 2)
     made.write_overlay_part("lab", values(IDS[7:]))
     made.compact_overlay("lab", layout="part", maintenance=True)
     base = pq.read_table(made.dir / "records.parquet")
@@ -351,7 +351,7 @@ def test_the_first_rows_need_only_the_files_that_belong_to_them_and_each_is_read
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(_by_position, "ROW_GROUP_ROWS", 2)
-    monkeypatch.setattr(parquet, "ROW_GROUP_ROWS", 2)
+    monkeypatch.setattr(row_groups, "ROW_GROUP_ROWS", 2)
     made = make_dataset(tmp_path)  # with parts for the first three pieces
     for start in (6, 8, 10):
         made.write_overlay_part("lab", values(IDS[start : start + 2], start))

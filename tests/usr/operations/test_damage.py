@@ -12,7 +12,7 @@ import pytest
 from dnadesign.usr import ConcurrentChangeError, Dataset, compute_id, register_namespace
 from dnadesign.usr.operations import _check_files
 from dnadesign.usr.operations._accounts import fold
-from dnadesign.usr.storage import parquet
+from dnadesign.usr.storage import row_groups
 from tests.usr.conftest import add, scores
 from tests.usr.operations.maintained import events
 from tests.usr.operations.test_artifacts import COLUMNS as TRACE_COLUMNS
@@ -81,7 +81,9 @@ def test_a_deep_validation_finds_every_bit_that_flips_and_names_the_file(grown: 
 def test_hashes_cover_all_bytes_of_the_base_whatever_is_appended_folded_or_rewritten(
     dataset: Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(parquet, "ROW_GROUP_ROWS", 8)  # imports of several row groups, folded in the middle
+    monkeypatch.setattr(
+        row_groups, "ROW_GROUP_ROWS", 8
+    )  # imports of several row groups, folded in the middle
     rng, numbers = Random(3), count()
     for _ in range(60):
         rows = rng.choice([1, 1, 1, 2, 5, 19])

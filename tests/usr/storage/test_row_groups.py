@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import threading
 from pathlib import Path
 
 import pyarrow as pa
@@ -10,8 +11,12 @@ import pyarrow.parquet as pq
 import pytest
 
 from dnadesign.usr import Dataset, register_namespace
-from dnadesign.usr.storage import parquet
-from dnadesign.usr.storage.parquet import FOLD_FAN, ROW_GROUP_BYTES, ROW_GROUP_ROWS, encode, fold_from
+from dnadesign.usr.storage import row_groups
+from dnadesign.usr.storage.filesystem import REAL, opened
+from dnadesign.usr.storage.parquet import encode, write_stream
+from dnadesign.usr.storage.row_groups import FOLD_FAN, ROW_GROUP_BYTES, ROW_GROUP_ROWS, fold_from
+
+FULL_AND_SMALL = [(0, 10), (10, 20), (30, 10), (40, 3), (43, 15), (58, 7)]  # first number, and how many
 
 
 def test_groups_of_about_one_size_are_folded_once_there_are_many() -> None:
@@ -31,7 +36,7 @@ def test_a_group_that_is_large_in_bytes_stays_as_it_is() -> None:
 def test_long_sequences_that_come_one_by_one_are_not_folded_into_groups_beyond_the_bound(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(parquet, "ROW_GROUP_BYTES", 60_000)
+    monkeypatch.setattr(row_groups, "ROW_GROUP_BYTES", 60_000)
     dataset, rng, added = Dataset(tmp_path, "long").init(), random.Random(7), []
     for _ in range(3 * FOLD_FAN):
         added.append("".join(rng.choices("ACGT", k=9_000)))
@@ -42,6 +47,52 @@ def test_long_sequences_that_come_one_by_one_are_not_folded_into_groups_beyond_t
     assert max(sizes) <= 80_000  # a group closes once it is past the bound
     assert len(sizes) < len(added) // 2
     dataset.validate()
+
+
+@pytest.mark.parametrize("failing", [range(1), range(1, 2), range(2, 3), range(99)])
+def test_rows_are_written_once_also_where_threads_cannot_be_begun(
+    failing: range, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(row_groups, "ROW_GROUP_ROWS", 10)
+    begin, begun = threading.Thread.start, iter(range(1_000))
+
+    def start(thread: threading.Thread) -> None:
+        if thread.name.startswith("usr-write") and next(begun) in failing:
+            raise RuntimeError("can't start new thread")
+        begin(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", start)
+    schema = pa.schema([("n", pa.int64())])
+    tables = [pa.table({"n": range(first, first + size)}, schema) for first, size in FULL_AND_SMALL]
+    for _ in range(3):  # each with a thread of its own
+        with opened(REAL, tmp_path / "written", "create") as file:
+            assert write_stream(file, schema, tables, {}) == 65
+        assert pq.read_table(tmp_path / "written").column("n").to_pylist() == list(range(65))
+        (tmp_path / "written").unlink()
+    assert next(begun) > 0
+
+
+def test_an_error_of_the_writing_thread_reaches_the_caller(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(row_groups, "ROW_GROUP_ROWS", 10)
+    schema = pa.schema([("n", pa.int64())])
+    writers = []
+
+    def write(writer: pq.ParquetWriter, table: pa.Table, **_: int) -> None:
+        writers.append(threading.current_thread().name)
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(pq.ParquetWriter, "write_table", write)
+    tables = [pa.table({"n": range(first, first + 10)}, schema) for first in (0, 10)]
+    with (
+        opened(REAL, tmp_path / "written", "create") as file,
+        pytest.raises(OSError, match="No space left"),
+    ):
+        write_stream(file, schema, tables, {})
+    assert len(writers) == 1
+    assert writers[0].startswith("usr-write")
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("usr-write")]
 
 
 def test_only_what_may_come_again_gets_a_dictionary() -> None:

@@ -23,8 +23,9 @@ from dnadesign.usr.operations._row_condition import RowCondition
 from dnadesign.usr.operations._view import DELETED, Column, Query, View
 from dnadesign.usr.storage.checked_blocks import DamagedCache
 from dnadesign.usr.storage.few_files import open_known_files
-from dnadesign.usr.storage.parquet import ROW_GROUP_ROWS, Footer, reading
+from dnadesign.usr.storage.parquet import Footer, reading
 from dnadesign.usr.storage.placement import NotPlaced, Placement, counted, place
+from dnadesign.usr.storage.row_groups import ROW_GROUP_ROWS
 from dnadesign.usr.storage.version import PinnedFile
 
 _THREADS = 2

@@ -9,8 +9,7 @@ import hashlib
 import os
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from itertools import chain
@@ -19,7 +18,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from dnadesign.usr.contract.errors import SchemaError
+from dnadesign.usr.contract.wording import counted
 from dnadesign.usr.storage.base_pieces import Piece, hash_pieces
 from dnadesign.usr.storage.files_in_turn import FileInTurn
 from dnadesign.usr.storage.filesystem import OpenFile, copy_range, descriptor_path, write_all
@@ -30,11 +29,8 @@ from dnadesign.usr.storage.parquet_footer import (
     keep_row_groups,
     read_footer_bytes,
 )
+from dnadesign.usr.storage.row_groups import fold_from, in_groups, write_groups
 from dnadesign.usr.storage.staging import hash_range
-
-ROW_GROUP_ROWS = 122_880
-ROW_GROUP_BYTES = 1 << 27  # in memory; long sequences make groups of fewer rows
-FOLD_FAN = 16
 
 _SCHEMAS_SEEN: deque[pa.Schema] = deque(maxlen=8)
 
@@ -206,7 +202,7 @@ def encode(table: pa.Table, key_values: Mapping[bytes, bytes]) -> bytes:
     schema = table.schema.with_metadata(dict(key_values))
     with pq.ParquetWriter(sink, schema, **_options(table.schema)) as writer:
         if table.num_rows:  # an empty table would leave an empty row group behind
-            writer.write_table(table, row_group_size=ROW_GROUP_ROWS)
+            write_groups(writer, [table])
     data: bytes = sink.getvalue().to_pybytes()
     return data
 
@@ -219,27 +215,7 @@ def write_stream(
         pa.OSFile(descriptor_path(target), "w") as sink,
         pq.ParquetWriter(sink, schema.with_metadata(dict(key_values)), **_options(schema)) as writer,
     ):
-        return _write_groups(writer, in_groups(tables, schema))
-
-
-def _write_groups(writer: pq.ParquetWriter, groups: Iterable[pa.Table]) -> int:
-    """Write tables, a large one by a thread of its own while the next is being made; the number of their rows."""
-    rows = 0
-    begun: Future[None] | None = None
-    with ThreadPoolExecutor(1, thread_name_prefix="usr-write") as pool:
-        for table in groups:
-            rows += table.num_rows
-            if begun is not None:
-                begun.result()
-            begun = None
-            if is_full(table.num_rows, table.nbytes):
-                with suppress(RuntimeError):  # the interpreter ends, and begins no threads any more
-                    begun = pool.submit(writer.write_table, table, row_group_size=ROW_GROUP_ROWS)
-            if begun is None:
-                writer.write_table(table, row_group_size=ROW_GROUP_ROWS)
-        if begun is not None:
-            begun.result()
-    return rows
+        return write_groups(writer, in_groups(tables, schema))
 
 
 @dataclass(frozen=True, slots=True)
@@ -331,38 +307,11 @@ def _append_groups(
     ):
         copy_range(source, target, offset=4, count=prefix_end - 4)  # Arrow has written the first four bytes
         os.lseek(sink.fileno(), prefix_end, os.SEEK_SET)  # Arrow asks its descriptor where it stands
-        _write_groups(writer, in_groups(tables, schema))
-    return read_footer(target)
-
-
-def in_groups(tables: Iterable[pa.Table], schema: pa.Schema) -> Iterator[pa.Table]:
-    """Tables as few row groups: small ones are put together, large ones pass as they are, empty ones vanish.
-
-    Raises:
-        SchemaError: A table's columns are not the schema's.
-    """
-    held: list[pa.Table] = []
-    rows = size = 0
-    for table in tables:
-        if table.schema.names != schema.names:
-            raise SchemaError(
-                f"expected columns {schema.names}, found {table.schema.names}",
-                mend="this is a fault of the library: please report it",
-            )
-        if not table.num_rows:
-            continue
-        held.append(table.cast(schema) if table.schema != schema else table)
-        rows, size = rows + table.num_rows, size + table.nbytes
-        if is_full(rows, size):
-            yield pa.concat_tables(held)
-            held, rows, size = [], 0, 0
-    if held:
-        yield pa.concat_tables(held)
-
-
-def is_full(rows: int, size: int) -> bool:
-    """Whether so many rows, or bytes in memory, make a row group."""
-    return rows >= ROW_GROUP_ROWS or size >= ROW_GROUP_BYTES
+        rows = write_groups(writer, in_groups(tables, schema))
+    footer = read_footer(target)
+    if footer.rows != rows:
+        raise corrupt(target.path, f"{counted(footer.rows, 'row')} read back where {rows:,} were written")
+    return footer
 
 
 def _empty_metadata(schema: pa.Schema, key_values: Mapping[bytes, bytes]) -> pq.FileMetaData:
@@ -377,32 +326,3 @@ def _footer_bytes(metadata: pq.FileMetaData) -> bytes:
     metadata.write_metadata_file(sink)
     data: bytes = sink.getvalue().to_pybytes()
     return data[len(MAGIC) :]
-
-
-def fold_from(group_rows: Sequence[int], group_bytes: Sequence[int], incoming: int) -> int:
-    """From which row group on the tail is folded together with ``incoming`` rows; their number if not at all.
-
-    Works like carrying in base ``FOLD_FAN``: once that many groups of about one size stand at the tail they become
-    one, so that every row is folded a few times at most and the number of groups stays logarithmic. A group that is
-    large, by rows or by bytes, stays as it is.
-
-    Args:
-        group_rows: How many rows each group has.
-        group_bytes: How large each is in memory, about.
-        incoming: How many rows come behind them.
-    """
-    keep, total = len(group_rows), incoming
-    if incoming == 0:
-        return keep
-    while True:
-        run = 0
-        while run < keep and _is_folded(group_rows[keep - 1 - run], group_bytes[keep - 1 - run], total):
-            run += 1
-        if run < FOLD_FAN - 1:
-            return keep
-        total += sum(group_rows[keep - run : keep])
-        keep -= run
-
-
-def _is_folded(rows: int, size: int, total: int) -> bool:
-    return rows <= min(2 * total, ROW_GROUP_ROWS // 2) and size <= ROW_GROUP_BYTES // 2
