@@ -228,6 +228,7 @@ def run[Result](
     registry = load_registry(store.root, fs=store.fs)
     if must_exist and not store.exists():
         raise not_found(store.dir)
+    store.check_locks()
     try:
         store.keep_registry(registry_hash_of(registry))
         with open_staging(store.fs, store.dir) as staging:

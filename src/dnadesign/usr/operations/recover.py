@@ -9,7 +9,6 @@ from dnadesign.usr.contract.errors import SequencesError
 from dnadesign.usr.contract.layout import EVENTS
 from dnadesign.usr.storage.event_log import read_all_lines
 from dnadesign.usr.storage.journal import recover as recover_journal
-from dnadesign.usr.storage.lock import exclusive_lock
 from dnadesign.usr.storage.staging import make_staging_folder
 from dnadesign.usr.storage.store import Store
 from dnadesign.usr.storage.version import not_found
@@ -44,13 +43,15 @@ def recover(store: Store) -> RecoveryReport:
     Raises:
         DatasetNotFound: There is no such folder.
         LockTimeout: A live writer holds the lock; its work needs no recovery.
+        UnsupportedFilesystem: Another host may be writing, and no lock here would tell.
     """
     if store.fs.stat(store.dir) is None:
         raise not_found(store.dir)
+    store.check_locks()
     make_staging_folder(store.fs, store.dir)
     done: list[str] = []
     damage: list[str] = []
-    with exclusive_lock(store.fs, store.dir, timeout=store.lock_timeout, tool="usr maintenance recover"):
+    with store.exclusive(tool="usr maintenance recover"):
         try:
             done += recover_journal(store.fs, store.dir)
         except SequencesError as error:

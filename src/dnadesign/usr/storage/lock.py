@@ -40,6 +40,16 @@ def _forget_in_child() -> None:
 os.register_at_fork(after_in_child=_forget_in_child)
 
 
+def hold_here(file: OpenFile) -> None:
+    """Have a child that is forked later let go of its copy of a locked file, which would keep the lock."""
+    _held.add(file)
+
+
+def no_longer_hold(file: OpenFile) -> None:
+    """The opposite, before the file is closed."""
+    _held.discard(file)
+
+
 @contextlib.contextmanager
 def exclusive_lock(
     fs: FileSystem, folder: Path, *, timeout: float = DEFAULT_TIMEOUT, tool: str | None = None
@@ -65,7 +75,7 @@ def exclusive_lock(
             mend="writing needs write permission in the dataset's folder; reading does not",
         ) from error
     try:
-        _held.add(file)  # before it is locked: a child forked at any later moment lets go of it
+        hold_here(file)  # before it is locked: a child forked at any later moment lets go of it
         try:
             _wait_for(file, path, timeout)
         except OSError as error:
@@ -76,7 +86,7 @@ def exclusive_lock(
         _name_owner(file, tool)
         yield
     finally:
-        _held.discard(file)
+        no_longer_hold(file)
         with contextlib.suppress(OSError):
             file.unlock()
         file.close()

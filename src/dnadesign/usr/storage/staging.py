@@ -8,14 +8,17 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from uuid import uuid4
 
+from dnadesign.usr.contract.errors import StorageError
 from dnadesign.usr.contract.layout import STAGING, lease_file, staged_file, staging_owner
 from dnadesign.usr.storage.filesystem import FileSystem, OpenFile, make_dirs, opened, write_all
 from dnadesign.usr.storage.intent import Publish
+from dnadesign.usr.storage.lock import hold_here, no_longer_hold
 
 _HASH_CHUNK = 1 << 22
 
@@ -41,6 +44,7 @@ class Staging:
         self.dataset = dataset
         self.txid = txid
         self._lease = lease
+        self._process = os.getpid()
         self._count = 0
         self._unsealed = False
         self._kept: frozenset[str] = frozenset()
@@ -71,6 +75,7 @@ class Staging:
             file.close()
 
     def _create(self, *, like: Path | None = None) -> tuple[str, OpenFile]:
+        self._check_process()
         path = staged_file(self.txid, self._count)
         self._count += 1
         self._names.append(path)
@@ -80,7 +85,12 @@ class Staging:
         )
 
     def seal(self) -> None:
-        """Make the names of all staged files durable."""
+        """Make the names of all staged files durable.
+
+        Raises:
+            StorageError: They are another process's: this one was forked from it.
+        """
+        self._check_process()
         if self._unsealed:
             self.fs.sync_dir(self.dataset / STAGING)
             self._unsealed = False
@@ -89,8 +99,19 @@ class Staging:
         """Leave the staged files that an intent names now to that intent."""
         self._kept = frozenset(publish.staged for publish in publishes)
 
+    def _check_process(self) -> None:
+        if os.getpid() != self._process:
+            raise StorageError(
+                f"{self.dataset}: the change was begun by process {self._process}, of which this one was forked; "
+                "nothing was changed",
+                mend="make the whole change in one process, and end a forked child with os._exit",
+            )
+
     def close(self) -> None:
-        """Drop what was not committed, and the lease."""
+        """Drop what was not committed, and the lease; all of it is the parent's in a child that was forked meanwhile."""
+        if os.getpid() != self._process:
+            return
+        no_longer_hold(self._lease)
         for name in self._names:
             if name not in self._kept:
                 with contextlib.suppress(OSError):  # what stays has no live owner and is dropped by recovery
@@ -129,6 +150,7 @@ def _take_lease(fs: FileSystem, dataset: Path, txid: str) -> OpenFile:
         if lease.try_lock():
             there, here = fs.stat(path), lease.stat()
             if there is not None and (there.device, there.inode) == (here.device, here.inode):
+                hold_here(lease)
                 return lease
         lease.close()  # a clean-up saw the file before it was locked and took it for a dead writer's
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,6 +11,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
+from weakref import WeakValueDictionary
 
 from dnadesign.usr import storage as _storage  # the keys are loaded when they are asked for
 from dnadesign.usr.contract.errors import LockTimeout, SequencesError
@@ -39,6 +41,15 @@ if TYPE_CHECKING:  # only names in signatures
     from dnadesign.usr.storage.key_state import KeyState
 
 _log = logging.getLogger("dnadesign.usr")
+_of_this_process: WeakValueDictionary[int, Store] = WeakValueDictionary()
+
+
+def _forget_in_child() -> None:
+    for store in list(_of_this_process.values()):
+        store.forget()
+
+
+os.register_at_fork(after_in_child=_forget_in_child)
 
 
 @dataclass
@@ -61,6 +72,12 @@ class Store:
     def __post_init__(self) -> None:
         """Refuse names outside the grammar before any path is built from them."""
         check_dataset_id(self.name)
+        _of_this_process[id(self)] = self
+
+    def forget(self) -> None:
+        """Remember nothing: in a forked child, in which a thread that was just changing what is remembered is no more."""
+        self._keys, self._batches, self._footers = None, BatchIndex(), KnownFooters()
+        self._guard = threading.Lock()
 
     @cached_property
     def dir(self) -> Path:
@@ -137,19 +154,39 @@ class Store:
             LockTimeout: Another writer held the lock all the time.
             DatasetNotFound: There is no dataset.
         """
-        if self.fs.stat(self.dir) is None:
-            raise not_found(self.dir)
-        if not self._locks_checked:
-            check_locks_exclude(self.dir)
-            self._locks_checked = True
-        with (
-            self._guard_of_threads(),
-            exclusive_lock(self.fs, self.dir, timeout=self.lock_timeout, tool=tool),
-        ):
+        with self.exclusive(tool=tool):
             recover(self.fs, self.dir)
             if must_exist and not self.exists():
                 raise not_found(self.dir)
             yield
+
+    @contextmanager
+    def exclusive(self, *, tool: str | None = None) -> Iterator[None]:
+        """Hold the dataset's lock, nothing being settled.
+
+        Raises:
+            LockTimeout: Another writer held the lock all the time.
+            DatasetNotFound: There is no such folder.
+            UnsupportedFilesystem: Locks there do not keep other hosts out.
+        """
+        if self.fs.stat(self.dir) is None:
+            raise not_found(self.dir)
+        self.check_locks()
+        with (
+            self._guard_of_threads(),
+            exclusive_lock(self.fs, self.dir, timeout=self.lock_timeout, tool=tool),
+        ):
+            yield
+
+    def check_locks(self) -> None:
+        """Refuse a file system on which a lock does not keep other hosts out; the folder need not be there yet.
+
+        Raises:
+            UnsupportedFilesystem: It is one.
+        """
+        if not self._locks_checked:
+            check_locks_exclude(self.dir)
+            self._locks_checked = True
 
     def check_writable(self) -> None:
         """Refuse to write to what is damaged at its end, or was written by a newer library; the lock is held.
@@ -172,7 +209,8 @@ class Store:
     @contextmanager
     def _guard_of_threads(self) -> Iterator[None]:
         """Keep threads that share this object apart: they share its caches."""
-        if not self._guard.acquire(timeout=self.lock_timeout):
+        guard = self._guard  # the one to let go of, also in a child that was forked meanwhile
+        if not guard.acquire(timeout=self.lock_timeout):
             raise LockTimeout(
                 f"{self.dir}: another thread of this process has been changing it for {self.lock_timeout:g} s",
                 mend="wait for that thread; inside a transaction use the transaction's own methods",
@@ -180,7 +218,7 @@ class Store:
         try:
             yield
         finally:
-            self._guard.release()
+            guard.release()
 
     def keep_registry(self, registry_hash: str) -> None:
         """Have the registry in force on the disk before a change relies on it: its writer may not have come to that."""
