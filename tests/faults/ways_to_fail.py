@@ -42,6 +42,8 @@ def ways_to_fail(operation: Operation) -> Iterator[tuple[str, Callable[[Operatio
     yield f"Ctrl-C at {where}", once(Fault(Interrupted()))
     yield f"Ctrl-C after {where}", once(Fault(Interrupted(), "whole"))
     if operation.kind in ALLOCATES:
+        interrupted = os_error(errno.EINTR, operation.path)
+        yield f"EINTR at {where}", once(Fault(interrupted))
         for code in (errno.ENOSPC, errno.EDQUOT):
             full = os_error(code, operation.path)
             yield f"{errno.errorcode[code]} at {where}", once(Fault(full))
@@ -49,6 +51,7 @@ def ways_to_fail(operation: Operation) -> Iterator[tuple[str, Callable[[Operatio
     if operation.kind in WRITES:
         yield f"half a write at {where}", once(Fault(eio, "half"))
         yield f"short write at {where}", once(Fault(None, "half"))
+        yield f"short writes from {where} on", for_good(Fault(None, "half"), WRITES)
     if operation.kind == "sync":
         yield f"lost sync at {where}", once(Fault(eio, "lost"))
         yield (

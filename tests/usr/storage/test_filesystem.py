@@ -208,8 +208,9 @@ def test_a_failed_write_leaves_nothing_half_or_all(fault: Fault, content: bytes)
         assert file.read_at(0, 9) == content
 
 
-def test_a_short_write_is_written_to_its_end() -> None:
-    faults = iter([Fault(None, "half"), Fault(None, "half")])
+@pytest.mark.parametrize("times", [1, 2, 99])  # the last of them takes one byte
+def test_a_short_write_is_written_to_its_end(times: int) -> None:
+    faults = iter([Fault(None, "half")] * times)
     fs = SimulatedFileSystem(folders=[ROOT])
     with opened(fs, ROOT / "a", "create") as file:
         fs.before = lambda operation: next(faults, None) if operation.kind == "write" else None

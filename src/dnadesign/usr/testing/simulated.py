@@ -388,10 +388,9 @@ class SimulatedFile:
     def _put(self, kind: Literal["write", "copy"], offset: int, data: bytes) -> int:
         fault = self._fs._step(kind, self._path)
         self._node(writing=True)
-        taken = data
-        if fault is not None and fault.effect == "half":
-            taken = data[: (len(data) + 1) // 2]
-        if taken and (_happens(fault) or taken is not data):
+        half = fault is not None and fault.effect == "half"
+        taken = data[: (len(data) + 1) // 2] if half else data
+        if taken and (half or _happens(fault)):
             self._fs._disk.write(self._number, Write(offset, bytes(taken)))
             self._fs._write_through(self._number)
         _raise(fault)
