@@ -5,9 +5,9 @@
 
 Each process goes round the same circle until the time is up, somebody stops it, or something does not hold: a random
 history of changes, one more change broken in every way, the same with the real verbs of a real dataset, readers between
-the writers of another random history, real writers that are really killed, now and then a crowd of them. The totals are
-printed every minute and in the end, also after Ctrl-C or SIGTERM; the exit status is 1 if anything did not hold.
-``--only`` takes turns of one kind; ``--kept`` adds up the states of several soaks; ``--again`` repeats one turn by what a
+the writers of another random history, real writers that are really killed, now and then a crowd of them, or bits of a
+dataset's files flipped. The totals are printed every minute and in the end, also after Ctrl-C or SIGTERM; the exit
+status is 1 if anything did not hold. ``--only`` takes turns of one kind; ``--kept`` adds up the states of several soaks; ``--again`` repeats one turn by what a
 violation says of it.
 """
 
@@ -34,16 +34,20 @@ from random import Random
 
 import numpy as np
 
+from dnadesign.usr import register_namespace
 from tests.architecture.source_tree import ROOT
 from tests.faults.changes import CHANGES, possible, repeatable_ids
 from tests.faults.enumeration import Effort, Search, Stopped, Tally, TooManyViolations, random_world
 from tests.faults.interleavings import look_at_all
 from tests.faults.test_readers import write_one_after_the_other
 from tests.faults.verb_search import random_search
+from tests.usr.conftest import COLUMNS
+from tests.usr.operations.bit_flips import grow, unseen_flips
 
 EFFORT = Effort(crashes=96, nested_every=25, nested_crashes=12, after_faults=8)
 KILLED_ROUNDS = 10
 READ_SECONDS = 60
+FLIPS = 2500  # about a minute
 TELL_EVERY = 60.0  # seconds
 
 Counts = dict[str, int]
@@ -143,6 +147,16 @@ def read_beside(turn: Turn) -> list[str]:
     return play(turn, command, counted="seconds of reads beside changes", count=READ_SECONDS)
 
 
+def flip_bits(turn: Turn) -> list[str]:
+    """Bits of the files of a dataset, flipped one after the other: a deep check finds each and names the file."""
+    with tempfile.TemporaryDirectory(prefix="usr-soak-") as folder:
+        root = Path(folder) / "root"
+        register_namespace(root, namespace="score", columns=COLUMNS)
+        flipped, unseen = unseen_flips(grow(root), turn.rng, flips=FLIPS, stopped=turn.stopped)
+    turn.counts["bits flipped"] = flipped
+    return unseen
+
+
 def play(turn: Turn, command: list[str], *, counted: str, count: int) -> list[str]:
     """Run a module that makes real processes, in a folder of its own, and count what it did."""
     with tempfile.TemporaryDirectory(prefix="usr-soak-") as folder:
@@ -171,6 +185,7 @@ TURNS = (
     *[*[*[enumerate_once] * 4, break_a_verb] * 2, read_once, kill_once] * 3,
     write_at_once,
     read_beside,
+    flip_bits,
 )
 
 

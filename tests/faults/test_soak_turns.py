@@ -3,9 +3,12 @@
 from collections.abc import Callable
 from random import Random
 
+import pytest
+
 from dnadesign.usr.storage import staging
+from tests.faults import soak
 from tests.faults.mutants import rewritten
-from tests.faults.soak import TURNS, Turn, break_a_verb, take
+from tests.faults.soak import TURNS, Turn, break_a_verb, flip_bits, take
 
 Note = Callable[[str, int], None]
 
@@ -33,3 +36,11 @@ def test_what_a_turn_finds_is_told_with_how_to_take_it_again() -> None:
                 break
     assert problems[0].startswith(f"--again break_a_verb {seed}: ")
     assert "Traceback" not in problems[0]
+
+
+def test_a_turn_of_flipped_bits_finds_each(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(soak, "FLIPS", 30)
+    turn = Turn(Random(7), lambda: False, set())
+    assert take(flip_bits, turn, 7) == []
+    assert turn.counts["bits flipped"] == 30
+    assert flip_bits in TURNS

@@ -5,77 +5,38 @@ from itertools import count
 from pathlib import Path
 from random import Random
 
-import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from dnadesign.usr import ConcurrentChangeError, Dataset, compute_id, register_namespace
+from dnadesign.usr import ConcurrentChangeError, Dataset, compute_id
 from dnadesign.usr.operations import _check_files
 from dnadesign.usr.operations._accounts import fold
 from dnadesign.usr.storage import row_groups
+from tests.conftest import OURS
 from tests.usr.conftest import add, scores
+from tests.usr.operations.bit_flips import FLIPS_VARIABLE, grow, held_files, sequences, unseen_flips
 from tests.usr.operations.maintained import events
-from tests.usr.operations.test_artifacts import COLUMNS as TRACE_COLUMNS
-from tests.usr.operations.test_artifacts import write
 
-FLIPS = int(os.environ.get("USR_TEST_FLIPS", "300"))
-PRIVATE = (".events.log", ".usr", ".usr.lock", "meta.md", "_events")  # the log itself, notes, what is rebuilt
-
-
-def sequences(numbers: range) -> list[str]:
-    return ["".join("ACGT"[n >> shift & 3] for shift in range(0, 16, 2)) for n in numbers]
+FLIPS = int(os.environ.get(FLIPS_VARIABLE, "300"))
 
 
 @pytest.fixture
 def grown(root: Path) -> Dataset:
-    """A dataset that has been through everything that leaves bytes of an earlier base, or files, behind."""
-    register_namespace(root, namespace="trace", columns=TRACE_COLUMNS)
-    register_namespace(root, namespace="note", columns="note__text:string")
-    dataset = Dataset(root, "lab/grown").init(source="tests")
-    ids = add(dataset, *sequences(range(40)))
-    dataset.write_overlay("note", pa.table({"id": ids[:9], "note__text": [f"n{i}" for i in range(9)]}))
-    write(dataset, sequences(range(40, 44)), [{"x": [float(n)]} for n in range(4)])
-    for n in range(3):
-        dataset.write_overlay_part("score", scores(ids[n * 5 : n * 5 + 5], [n + 0.5] * 5))
-    dataset.tombstone([ids[30]], reason="mistaken")
-    with dataset.maintenance(reason="a test"):
-        dataset.freeze_registry()
-        dataset.compact_overlay("score")
-        dataset.materialize(namespaces=["note"], overlays="archive")
-    for n in range(44, 62):  # enough for the small row groups at the tail to be folded, more than once
-        add(dataset, *sequences(range(n, n + 1)))
-    dataset.write_overlay_part("score", scores(ids[20:25], [7.5] * 5))
-    dataset.snapshot()
-    return dataset
-
-
-def held_files(dataset: Dataset) -> list[Path]:
-    found = sorted(p for p in dataset.dir.rglob("*") if p.is_file())
-    return [p for p in found if p.relative_to(dataset.dir).parts[0] not in PRIVATE]
+    return grow(root)
 
 
 def test_a_deep_validation_finds_every_bit_that_flips_and_names_the_file(grown: Dataset) -> None:
     assert grown.validate(deep=True).ok
     assert not [f for f in grown.verify_events(deep=True).findings if f.result == "note"]
-    rng, files = Random(20), held_files(grown)
-    assert {p.relative_to(grown.dir).parts[0] for p in files} == {
+    assert {p.relative_to(grown.dir).parts[0] for p in held_files(grown)} == {
         "records.parquet", "_derived", "_artifacts", "_registry", "_snapshots"
     }  # fmt: skip
-    unseen = []
-    for number in range(FLIPS):
-        path = files[number % len(files)]
-        data = path.read_bytes()
-        ends = [0, 3, len(data) - 1, len(data) - 5, len(data) - 8]
-        place = ends[number // len(files)] if number // len(files) < len(ends) else rng.randrange(len(data))
-        bit = rng.randrange(8)
-        path.write_bytes(data[:place] + bytes([data[place] ^ 1 << bit]) + data[place + 1 :])
-        wheres = {problem.where for problem in grown.check(deep=True).problems}
-        path.write_bytes(data)
-        name = path.relative_to(grown.dir).as_posix()
-        if name not in wheres:
-            unseen.append(f"bit {bit} of byte {place} of {len(data)} in {name}: {wheres}")
-    assert unseen == []
+    assert unseen_flips(grown, Random(20), flips=FLIPS) == (FLIPS, [])
     assert grown.validate(deep=True).ok
+
+
+def test_the_number_of_flips_can_be_given_by_the_environment() -> None:
+    assert not FLIPS_VARIABLE.startswith(OURS)  # those are taken away before a test is loaded
 
 
 def test_hashes_cover_all_bytes_of_the_base_whatever_is_appended_folded_or_rewritten(
