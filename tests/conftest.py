@@ -9,12 +9,13 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from tests import budgets
+from tests.examples import REPEATABLE
 from tests.faults.strace import NO_STRACE
 
 # A test that fails must fail again, so examples are derived from the test alone. To look further afield:
-# HYPOTHESIS_PROFILE=explore make pytest
+# HYPOTHESIS_PROFILE=explore make pytest (tests that say max_examples ask tests/examples.py)
 settings.register_profile(
-    "repeatable",
+    REPEATABLE,
     derandomize=True,
     database=None,
     deadline=None,  # the machine may be busy; no test asserts seconds
@@ -23,7 +24,7 @@ settings.register_profile(
 settings.register_profile(
     "explore", deadline=None, max_examples=2_000, suppress_health_check=[HealthCheck.too_slow]
 )
-settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "repeatable"))
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", REPEATABLE))
 
 OURS = ("USR_", "DENSE_", "DENSEGEN_", "NOTIFY_", "DNADESIGN_")
 COLOURS = frozenset({"NO_COLOR", "FORCE_COLOR", "CLICOLOR_FORCE", "COLUMNS", "LINES"})

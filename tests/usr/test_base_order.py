@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from dnadesign.usr import Dataset, DuplicateKeyError, compute_id, register_namespace
 from dnadesign.usr.operations import _reorder
+from tests.examples import examples
 
 ROWS = 150_000  # large enough that an optimizer's freedom shows: several row groups, several vectors out of place
 
@@ -76,7 +77,7 @@ def test_a_shard_keeps_base_order(shuffled: Dataset) -> None:
     ),
     ids=st.sampled_from([1, 20, 300]),
 )
-@settings(max_examples=10, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(10, share=0.02), suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_appends_of_any_size_come_in_the_order_in_which_they_were_made(appends: list[int], ids: int) -> None:
     with TemporaryDirectory() as folder:
         register_namespace(Path(folder), namespace="n", columns="n__row:int64")

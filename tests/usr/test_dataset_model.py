@@ -19,6 +19,7 @@ from dnadesign.usr import (
     compute_id,
     register_namespace,
 )
+from tests.examples import examples
 from tests.usr.storage.cached_keys import eager
 
 SEQUENCES = [a + b + c for a in "ACGT" for b in "AC" for c in "AG"]
@@ -221,5 +222,5 @@ class DatasetAgainstModel(RuleBasedStateMachine):
         self.handles[1].validate()
 
 
-DatasetAgainstModel.TestCase.settings = settings(max_examples=5, stateful_step_count=20)
+DatasetAgainstModel.TestCase.settings = settings(max_examples=examples(5, share=0.02), stateful_step_count=20)
 test_a_dataset_does_what_the_model_does = DatasetAgainstModel.TestCase

@@ -28,6 +28,7 @@ from dnadesign.usr.storage.intent import Intent, Move, Publish, parse_intent
 from dnadesign.usr.storage.parquet import encode, read_columns, read_footer
 from dnadesign.usr.storage.parquet_footer import keep_row_groups, read_outline
 from dnadesign.usr.storage.registry_file import parse_registry
+from tests.examples import examples
 
 TABLE = pa.table({"id": ["a", "b"], "m__x": [[1, 2], None], "m__s": [{"n": 1.5}, None]})
 REGISTRY = b"""namespaces:
@@ -151,7 +152,9 @@ def test_mangled_files_are_read_or_refused_and_nothing_else(kind: str, tmp_path:
     whole, read = READERS[kind]
     read(whole, tmp_path)
 
-    @settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck), database=None)
+    @settings(
+        max_examples=examples(30), deadline=None, suppress_health_check=list(HealthCheck), database=None
+    )
     @given(EDITS)
     @example([(0.0, 12, b"")])
     @example([(1.0, 0, b"\0")])

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from dnadesign.usr.contract.redaction import REDACTED, redact, redact_text
 from dnadesign.usr.contract.secret_names import is_secret_name
+from tests.examples import examples
 
 SECRET = "s3cr3tValue"
 
@@ -261,7 +262,7 @@ def test_a_secret_pair_is_found_in_any_surroundings(
     assert REDACTED in shown
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=examples(30), deadline=None)
 @given(piece=st.lists(FRAGMENTS, min_size=1, max_size=4).map("".join))
 def test_the_time_taken_grows_with_the_length_only(piece: str) -> None:
     def seconds(length: int) -> float:

@@ -23,6 +23,7 @@ from dnadesign.usr import (
     register_namespace,
 )
 from dnadesign.usr.storage.artifact_file import decode_arrays, encode_arrays
+from tests.examples import examples
 from tests.usr.conftest import add
 
 COLUMNS = (
@@ -58,7 +59,7 @@ def write(dataset: Dataset, sequences: list[str], arrays: list[dict]) -> list:
     return refs
 
 
-@settings(max_examples=60)
+@settings(max_examples=examples(60))
 @given(st.dictionaries(st.from_regex(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,5}", fullmatch=True), ARRAYS, min_size=1))
 def test_arrays_come_back_as_they_were_from_bytes_that_depend_on_nothing_else(arrays: dict) -> None:
     encoded = encode_arrays(arrays)

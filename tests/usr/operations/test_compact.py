@@ -33,6 +33,7 @@ from dnadesign.usr.operations.compact import Layout
 from dnadesign.usr.operations.remove import RemoveMode
 from dnadesign.usr.storage.parquet import read_columns
 from dnadesign.usr.storage.version import PinnedFile
+from tests.examples import examples
 from tests.usr.conftest import add, scores
 
 OLDER = {"usr:overlay_namespace": "score", "usr:overlay_created_at": "2026-01-01T00:00:00Z"}
@@ -369,7 +370,7 @@ def test_coverage_sees_sequence_keys_and_materialized_values(dataset: Dataset, i
     assert dataset.coverage("score").missing_ids == (ids[1], ids[2])
 
 
-@settings(max_examples=25)
+@settings(max_examples=examples(25))
 @given(data=st.data())
 def test_rows_dealt_into_buckets_and_onto_disk_come_out_in_base_order(data: st.DataObject) -> None:
     places = data.draw(st.lists(st.integers(0, 50), unique=True, max_size=40))

@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from dnadesign.usr import Dataset, SchemaError, StorageError, ValidationError, register_namespace
 from dnadesign.usr.contract.type_grammar import TypeTree
 from dnadesign.usr.contract.types import arrow_type_str, to_arrow
+from tests.examples import examples
 from tests.usr.conftest import add, scores
 from tests.usr.contract.type_examples import shown, type_trees, values_of
 from tests.usr.operations.maintained import TYPES, contents, names, rows
@@ -120,7 +121,9 @@ def test_what_is_exported_can_be_imported_again(filled: Dataset, tmp_path: Path,
     assert again.to_arrow(columns) == filled.to_arrow(columns)
 
 
-@settings(max_examples=8, phases=(Phase.explicit, Phase.generate))  # each example takes long
+@settings(
+    max_examples=examples(8, share=0.02), phases=(Phase.explicit, Phase.generate)
+)  # each example takes long
 @given(data=st.data(), trees=st.lists(type_trees, min_size=4, max_size=4))
 def test_values_of_any_type_come_back_from_every_format(
     tmp_path_factory: pytest.TempPathFactory, data: st.DataObject, trees: list[TypeTree]

@@ -21,6 +21,7 @@ from dnadesign.usr import (
 from dnadesign.usr.contract.type_grammar import TypeTree
 from dnadesign.usr.contract.types import arrow_type_str, same_stored_type, to_arrow
 from dnadesign.usr.operations.materialize import OverlaysAfter
+from tests.examples import examples
 from tests.usr.conftest import COLUMNS, add, scores
 from tests.usr.contract.type_examples import shown, type_trees, values_of
 from tests.usr.operations.maintained import TYPES, assert_sound, contents, events, names, rows
@@ -55,7 +56,9 @@ def test_the_base_has_the_merged_values_in_exactly_the_registered_types(
     assert_sound(filled)
 
 
-@settings(max_examples=8, phases=(Phase.explicit, Phase.generate))  # each example takes long
+@settings(
+    max_examples=examples(8, share=0.02), phases=(Phase.explicit, Phase.generate)
+)  # each example takes long
 @given(data=st.data(), trees=st.lists(type_trees, min_size=6, max_size=6))
 def test_any_type_comes_through_materializing_as_it_is(
     tmp_path_factory: pytest.TempPathFactory, data: st.DataObject, trees: list[TypeTree]

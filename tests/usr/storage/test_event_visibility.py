@@ -15,6 +15,7 @@ from dnadesign.usr.storage.filesystem import REAL, FileStat, Mode, RealFile, Rea
 from dnadesign.usr.storage.intent import Intent
 from dnadesign.usr.storage.log_file import LogPosition
 from dnadesign.usr.storage.visibility import CommittedLog, committed_log_end
+from tests.examples import examples
 from tests.usr.storage.stepped_log import FATES, Fate, SteppedFileSystem, SteppedWriter, event_line
 
 FATE = st.sampled_from(FATES)
@@ -55,7 +56,7 @@ class Race:
         self.over = True
 
 
-@settings(max_examples=150)
+@settings(max_examples=examples(150))
 @given(
     changes=CHANGES,
     pace=PACE,
@@ -84,7 +85,7 @@ def test_a_follower_sees_each_committed_line_once_in_order_and_never_another_one
         assert seen == race.writer.committed
 
 
-@settings(max_examples=150)
+@settings(max_examples=examples(150))
 @given(changes=CHANGES, pace=PACE)
 def test_what_lies_below_the_committed_end_stays_for_good(changes: list, pace: list[int]) -> None:
     with tempfile.TemporaryDirectory() as folder:
@@ -104,7 +105,7 @@ def test_what_lies_below_the_committed_end_stays_for_good(changes: list, pace: l
         assert len(list(read_all_events(REAL, race.dataset, end=end))) == len(race.writer.committed)
 
 
-@settings(max_examples=75)
+@settings(max_examples=examples(75))
 @given(changes=CHANGES, pace=PACE, count=st.none() | st.integers(0, 5))
 def test_the_last_lines_at_any_moment_are_committed_ones_without_a_gap(
     changes: list, pace: list[int], count: int | None

@@ -26,6 +26,7 @@ from dnadesign.usr.storage.key_state import follow
 from dnadesign.usr.storage.stored_keys import StoredKeys, write_keys
 from dnadesign.usr.testing.simulated import SimulatedFileSystem
 from tests.benchmarks.counting import CountingFileSystem
+from tests.examples import examples
 from tests.faults.changes import DATASET
 from tests.faults.datasets import IDS, VERBS, dataset, problems_of, rows_of, with_dataset
 from tests.usr.storage.cached_keys import (
@@ -155,7 +156,7 @@ def start() -> SimulatedFileSystem:
     return with_dataset()
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=examples(25), deadline=None)
 @given(st.integers(0, 1 << 32))
 def test_the_index_of_a_process_that_begins_is_that_of_the_files_after_any_history(
     start: SimulatedFileSystem, seed: int
