@@ -24,6 +24,7 @@ from dnadesign.usr.state_methods import StateMethods
 from dnadesign.usr.storage.batch_index import BatchRecord
 from dnadesign.usr.storage.filesystem import REAL, FileSystem
 from dnadesign.usr.storage.lock import DEFAULT_TIMEOUT
+from dnadesign.usr.storage.lost_log import lost_log
 from dnadesign.usr.storage.maintenance import maintenance as _maintenance
 from dnadesign.usr.storage.maintenance import require
 from dnadesign.usr.storage.paths import path_of
@@ -78,6 +79,7 @@ class Dataset(BaseMethods, OverlayMethods, StateMethods, ReadingMethods, EventMe
 
         Raises:
             DatasetNotFound: There is none; the nearest name is shown.
+            EventLogError: Its files are there and its log is gone.
             NamespaceError: The name is outside the grammar, or the path not under the root.
         """
         base = path_of(root, what="root").absolute()
@@ -87,6 +89,8 @@ class Dataset(BaseMethods, OverlayMethods, StateMethods, ReadingMethods, EventMe
             name = given.resolve().relative_to(base.resolve()).as_posix()
         dataset = cls(base, name, lock_timeout=lock_timeout)
         if not dataset.exists():
+            if (lost := lost_log(dataset._store.fs, dataset.dir)) is not None:
+                raise lost
             known = list_datasets(base)
             meant = nearest(name, known)
             raise DatasetNotFound(

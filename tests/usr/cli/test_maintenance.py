@@ -4,6 +4,7 @@ import pytest
 
 from dnadesign.usr import Dataset
 from tests.usr.cli.console import Usr
+from tests.usr.conftest import add, scores
 
 DATASET = "lab/promoters"
 
@@ -62,8 +63,9 @@ def test_recovery_says_what_it_saved_and_that_nothing_is_left(filled: Dataset, p
     with filled.events_path.open("ab") as log:
         log.write(b'{"half a li')
     told = program.run("maintenance", "recover", DATASET)
-    assert "torn" in told.err
-    assert "nothing is left to settle" in told.err
+    assert told.err.count(".usr/torn/") == 1
+    assert "usr events verify" in told.err
+    assert f"nothing is left to settle; usr validate {DATASET} --deep" in told.err
     assert program.run("validate", DATASET).status == 0
 
 
@@ -80,6 +82,27 @@ def test_recovery_works_on_a_folder_whose_init_died(program: Usr, dataset: Datas
     half.mkdir()
     (half / ".events.log").touch()
     assert "repeat it" in program.run("maintenance", "recover", "half", status=1).err
+
+
+def test_recovery_names_every_damaged_file_up_to_a_few_and_then_how_many_more(
+    filled: Dataset, program: Usr
+) -> None:
+    ids = add(filled, *(f"ACGT{'A' * n}" for n in range(7)))
+    for key in ids:
+        filled.write_overlay_part("score", scores((key,), [1.0]))
+    parts = sorted((filled.dir / "_derived" / "score").iterdir())[-len(ids) :]
+    for part in parts[:2]:
+        part.write_bytes(b"no table")
+    told = program.run("maintenance", "recover", DATASET, status=1).err
+    assert all(part.name in told for part in parts[:2])
+    assert "2 damaged" in told
+    assert "more" not in told
+    for part in parts:
+        part.write_bytes(b"no table")
+    told = program.run("maintenance", "recover", DATASET, status=1).err
+    assert [part.name in told for part in parts] == [True] * 5 + [False] * 2
+    assert f"and 2 more; usr validate {DATASET} names all" in told
+    assert len(program.run("maintenance", "recover", DATASET, "-f", "json", status=1).json["damage"]) == 7
 
 
 def test_verifying_events_finds_the_file_that_nobody_wrote(filled: Dataset, program: Usr) -> None:

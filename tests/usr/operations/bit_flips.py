@@ -50,7 +50,7 @@ def unseen_flips(
     dataset: Dataset, rng: Random, *, flips: int, stopped: Callable[[], bool] = lambda: False
 ) -> tuple[int, list[str]]:
     """Flip one bit after the other, in each file in turn: how many, and those that a deep check does not find."""
-    files, unseen = held_files(dataset), []
+    files, unseen = held_files(dataset), list[str]()
     for number in range(flips):
         if stopped():
             return number, unseen

@@ -23,6 +23,8 @@ app = typer.Typer(
     epilog=examples('usr maintenance registry-freeze lab/promoters --reason "before the March release"'),
 )
 
+_SHOWN = 5  # damaged files
+_CHECK = "usr validate {} --deep holds every file against the log"
 
 app.add_typer(rare)
 
@@ -202,8 +204,14 @@ def recover(dataset: DatasetName = None, root: Root = None, format: DataFormat =
     report = found.recover()
     out = Output(format)
     if out.for_people:
-        for line in (*report.done, *report.damage):
+        for line in (*report.done, *report.damage[:_SHOWN]):
             out.say(line)
-    told = "nothing is left to settle" if report.ok else f"{len(report.damage)} damaged"
+        if len(report.damage) > _SHOWN:
+            out.say(f"and {len(report.damage) - _SHOWN} more; usr validate {found.name} names all")
+    told = (
+        f"nothing is left to settle; {_CHECK.format(found.name)}"
+        if report.ok
+        else f"{len(report.damage)} damaged"
+    )
     out.done(f"{found.name}: {told}", report.to_dict())
     return 0 if report.ok else CHECK_FAILED

@@ -15,6 +15,7 @@ from dnadesign.usr.operations._accounts import Accounts, fold
 from dnadesign.usr.storage.event_log import outline_in, read_all_lines
 from dnadesign.usr.storage.filesystem import FileSystem, OpenFile, opened, told_unreadable
 from dnadesign.usr.storage.intent import Intent, Publish
+from dnadesign.usr.storage.lost_log import lost_log
 from dnadesign.usr.storage.store import Store
 from dnadesign.usr.storage.version import not_found, overlay_of
 from dnadesign.usr.storage.visibility import CommittedLog, committed_log_end
@@ -95,7 +96,7 @@ def _consistent_files(store: Store, hold: ExitStack | None) -> tuple[Accounts, F
         time.sleep(min(0.05, 0.001 * attempt) * random.random())  # noqa: S311 - spreads readers, no secret
         before = committed_log_end(store.fs, store.dir)
         if before.end == 0:
-            raise not_found(store.dir)
+            raise lost_log(store.fs, store.dir) or not_found(store.dir)
         intent = before.intent if before.intent is not None and before.intent.synced else None
         # A file that is still staged now is published by the intent; one that is not has its name when files are listed.
         staged = (

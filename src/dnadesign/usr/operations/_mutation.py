@@ -37,6 +37,7 @@ from dnadesign.usr.storage.filesystem import opened
 from dnadesign.usr.storage.intent import Intent, Move, Publish, Remove
 from dnadesign.usr.storage.journal import check_space, commit, events_of, log_length, storage_error
 from dnadesign.usr.storage.key_index import Digests, KeyIndex, Ordinals
+from dnadesign.usr.storage.lost_log import lost_log
 from dnadesign.usr.storage.parquet import Footer, read_footer, splice
 from dnadesign.usr.storage.registry_file import load_registry, registry_hash_of
 from dnadesign.usr.storage.staging import Staged, Staging, hash_range, open_staging
@@ -227,7 +228,7 @@ def run[Result](
     who = resolve_actor(actor)
     registry = load_registry(store.root, fs=store.fs)
     if must_exist and not store.exists():
-        raise not_found(store.dir)
+        raise lost_log(store.fs, store.dir) or not_found(store.dir)
     store.check_locks()
     try:
         store.keep_registry(registry_hash_of(registry))

@@ -26,6 +26,7 @@ from dnadesign.usr.contract.registry import Registry
 from dnadesign.usr.operations._mutation import Draft, Mutation, whole_base
 from dnadesign.usr.storage.filesystem import make_dirs, opened
 from dnadesign.usr.storage.journal import storage_error
+from dnadesign.usr.storage.lost_log import mend_of_lost_log
 from dnadesign.usr.storage.parquet import encode
 from dnadesign.usr.storage.staging import Staging
 from dnadesign.usr.storage.store import Store
@@ -62,7 +63,7 @@ class Init:
         store = mutation.store
         if store.exists():
             raise there_already(store)
-        _check_nothing_there(store)
+        check_nothing_there(store)
         created = isoformat(mutation.moment)
         metadata = {
             META_SCHEMA_VERSION: SCHEMA_VERSION.encode(),
@@ -102,14 +103,18 @@ class Init:
         return ("\n".join(lines) + "\n").encode()
 
 
-def _check_nothing_there(store: Store) -> None:
-    """Refuse to write over a dataset that has lost its log; an init that was cut short leaves none of these files."""
+def check_nothing_there(store: Store) -> None:
+    """Refuse to write over a dataset that has lost its log; an init that was cut short leaves none of these files.
+
+    Raises:
+        CorruptFileError: There is such a file.
+    """
     found = [RECORDS] if store.fs.stat(store.path(RECORDS)) is not None else []
     found += [path for paths in stored_overlays(store.fs, store.dir, None).values() for path in paths]
     if found:
         raise CorruptFileError(
             f"{store.path(found[0])}: is there, but {EVENTS} has no event, so a new dataset would replace it",
-            mend=f"restore {EVENTS} from a backup, or move the old files away",
+            mend=mend_of_lost_log(store.dir),
         )
 
 

@@ -7,11 +7,13 @@ from typing import Any
 
 from dnadesign.usr.contract.errors import SequencesError
 from dnadesign.usr.contract.layout import EVENTS
+from dnadesign.usr.operations.init import check_nothing_there
 from dnadesign.usr.storage.event_log import read_all_lines
 from dnadesign.usr.storage.journal import recover as recover_journal
+from dnadesign.usr.storage.lost_log import lost_log
 from dnadesign.usr.storage.staging import make_staging_folder
 from dnadesign.usr.storage.store import Store
-from dnadesign.usr.storage.version import not_found
+from dnadesign.usr.storage.version import Version, not_found
 from dnadesign.usr.storage.visibility import committed_log_end
 
 
@@ -53,7 +55,7 @@ def recover(store: Store) -> RecoveryReport:
     damage: list[str] = []
     with store.exclusive(tool="usr maintenance recover"):
         try:
-            done += recover_journal(store.fs, store.dir)
+            done += recover_journal(store.fs, store.dir, warn=False)  # what is done is shown
         except SequencesError as error:
             damage.append(str(error))
         else:
@@ -62,18 +64,38 @@ def recover(store: Store) -> RecoveryReport:
 
 
 def _damage(store: Store) -> list[str]:
-    """What keeps the log or the files from being read."""
+    """What keeps the log or the files from being read: each of them."""
     log = committed_log_end(store.fs, store.dir)
     if log.end == 0:
-        return [
-            f"{store.dir / EVENTS}: has no event; init was not finished: repeat it (usr init {store.name})"
-        ]
+        return [_without_event(store)]
+    found: list[str] = []
     try:
         for _ in read_all_lines(store.fs, store.dir, end=log.end, log=log):
             pass
-        with store.pin(known_only=False) as version:
-            for file in version.files():
-                _ = file.footer
     except SequencesError as error:
-        return [str(error)]
-    return []
+        found.append(str(error))
+    try:
+        with store.pin(known_only=False) as version:
+            found += _unreadable(version)
+    except SequencesError as error:
+        found.append(str(error))
+    return found
+
+
+def _without_event(store: Store) -> str:
+    """What is wrong with a folder that has no event: an init that was cut short, or files whose log is gone."""
+    try:
+        check_nothing_there(store)
+    except SequencesError as error:
+        return str(lost_log(store.fs, store.dir) or error)
+    return f"{store.dir / EVENTS}: has no event; init was not finished: repeat it (usr init {store.name})"
+
+
+def _unreadable(version: Version) -> list[str]:
+    found = []
+    for file in version.files():
+        try:
+            _ = file.footer
+        except SequencesError as error:
+            found.append(str(error))
+    return found

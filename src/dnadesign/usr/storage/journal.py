@@ -233,10 +233,15 @@ def _described(intent: Intent, target: str) -> str:
     return f"{publish.bytes} bytes" + (f", sha256 {publish.sha256}" if publish.sha256 is not None else "")
 
 
-def recover(fs: FileSystem, dataset: Path) -> list[str]:
+def recover(fs: FileSystem, dataset: Path, *, warn: bool = True) -> list[str]:
     """Finish or undo what a writer that died left behind; the caller holds the lock.
 
     Idempotent, appends no event, and never guesses: the log's bytes at the intent's offset decide.
+
+    Args:
+        fs: The file system.
+        dataset: The dataset's folder.
+        warn: Log a warning where bytes are cut off the log; not for those who show what is returned.
 
     Returns:
         What was found and done, a sentence each; nothing where nothing was left behind.
@@ -253,6 +258,8 @@ def recover(fs: FileSystem, dataset: Path) -> list[str]:
     torn = _cut_torn_tail(fs, dataset)
     if torn is not None:
         done.append(torn)
+        if warn:
+            _log.warning("%s: %s", dataset, torn)
     for entry in fs.list(dataset / PRIVATE):
         if entry.name.startswith(".intent-"):
             fs.unlink(dataset / PRIVATE / entry.name)
@@ -331,8 +338,10 @@ def _cut_torn_tail(fs: FileSystem, dataset: Path) -> str | None:
         fs.sync_dir(torn.parent)
         log.truncate(end)
         log.sync()
-        _log.warning("%s: cut %d bytes after the last whole event; saved in %s", log.path, size - end, torn)
-        return f"cut {counted(size - end, 'byte')} after the last whole event off the log, saved in {torn}"
+        return (
+            f"cut {counted(size - end, 'byte')} after the last whole event off the log, saved in {torn}; "
+            "'usr events verify' tells whether the log and the files are in order"
+        )
     finally:
         log.close()
 

@@ -52,6 +52,7 @@ from dnadesign.usr.contract.names import check_namespace, nearest
 from dnadesign.usr.storage.filesystem import FileSystem, OpenFile
 from dnadesign.usr.storage.intent import Intent
 from dnadesign.usr.storage.known_footers import KnownFooters
+from dnadesign.usr.storage.lost_log import lost_log
 from dnadesign.usr.storage.visibility import CommittedLog, committed_log_end
 
 if TYPE_CHECKING:  # only a name in signatures
@@ -227,6 +228,7 @@ def open_version(fs: FileSystem, dataset: Path, footers: KnownFooters | None = N
 
     Raises:
         DatasetNotFound: There is no dataset, or its first event is not committed.
+        EventLogError: Its files are there and its log is gone.
         ConcurrentChangeError: Writers were too quick for it all the time.
         StorageError: Too many parts for the descriptors that the process may have.
     """
@@ -236,7 +238,7 @@ def open_version(fs: FileSystem, dataset: Path, footers: KnownFooters | None = N
         for attempt in range(_ATTEMPTS):
             log = committed_log_end(fs, dataset)
             if log.end == 0:
-                raise not_found(dataset)
+                raise lost_log(fs, dataset) or not_found(dataset)
             version = _try_pin(fs, dataset, log, kept)
             unchanged = _same(log, committed_log_end(fs, dataset))
             if version is not None and unchanged:
