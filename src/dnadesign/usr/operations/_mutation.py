@@ -31,6 +31,7 @@ from dnadesign.usr.contract.layout import (
 )
 from dnadesign.usr.contract.names import check_batch_id
 from dnadesign.usr.contract.registry import Registry
+from dnadesign.usr.operations._rows import with_callers_errors
 from dnadesign.usr.storage.base_pieces import hash_pieces
 from dnadesign.usr.storage.batch_index import BatchRecord
 from dnadesign.usr.storage.filesystem import opened
@@ -197,6 +198,7 @@ class Mutation:
         self.drafts.append(draft)
 
 
+@with_callers_errors
 def run[Result](
     store: Store,
     steps: Sequence[Step[Result]],

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import traceback
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import datetime
+from functools import wraps
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 
-from dnadesign.usr.contract.errors import SchemaError, ValidationError
+from dnadesign.usr.contract.errors import SchemaError, SequencesError, ValidationError
 from dnadesign.usr.contract.names import nearest
+
+_ARROWS = ("pyarrow/", str(Path(pa.__file__).parent))  # files of its compiled and its other modules
+_REFUSED = (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError, TypeError)
 
 
 def is_tabular(data: object) -> bool:
@@ -34,15 +41,73 @@ def arrow_table(data: object, *, what: str) -> pa.Table:
             f"{what}: a {type(data).__name__} cannot be read as a table",
             mend="pass a pyarrow Table, or a polars, pandas or DuckDB object",
         )
-    try:
+    with _told_of(data, what=what):
         if hasattr(data, "__arrow_c_stream__"):
-            return _sound(pa.RecordBatchReader.from_stream(data).read_all(), what=what)
+            return _sound(_reader_of(data).read_all(), what=what)
         return _sound(pa.Table.from_batches([pa.record_batch(data)]), what=what)
-    except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError, TypeError) as error:
+
+
+class SourceFailed(Exception):
+    """Wraps what a caller's own iterator raised, so that nothing on its way takes it for an error of the library."""
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__(str(error))
+        self.error = error
+
+
+def with_callers_errors[**P, R](function: Callable[P, R]) -> Callable[P, R]:
+    """Let what a caller's own iterator raised reach the caller as it is."""
+
+    @wraps(function)
+    def call(*args: P.args, **options: P.kwargs) -> R:
+        try:
+            return function(*args, **options)
+        except SourceFailed as failed:
+            error = failed.error
+        raise error  # here, so that it gets no context that it did not have
+
+    return call
+
+
+def listed(rows: Iterable[Any]) -> list[Any]:
+    """What a caller's iterable gives.
+
+    Raises:
+        SourceFailed: It raised.
+    """
+    try:
+        return list(rows)
+    except Exception as error:
+        raise SourceFailed(error) from error
+
+
+def _reader_of(data: Any) -> pa.RecordBatchReader:
+    """A reader itself: an exception of the generator that feeds it does not come through Arrow's C interface."""
+    return data if isinstance(data, pa.RecordBatchReader) else pa.RecordBatchReader.from_stream(data)
+
+
+@contextmanager
+def _told_of(data: object, *, what: str) -> Iterator[None]:
+    """Tell what Arrow refuses as an error of the library, unless it comes out of the caller's own generator."""
+    try:
+        yield
+    except SequencesError:
+        raise
+    except Exception as error:
+        if isinstance(data, pa.RecordBatchReader) and _is_callers(error):
+            raise SourceFailed(error) from error
+        if not isinstance(error, _REFUSED):
+            raise
         raise SchemaError(
             f"{what}: cannot be read as a table: {error}",
             mend="pass a pyarrow Table, or a polars, pandas or DuckDB object",
         ) from error
+
+
+def _is_callers(error: Exception) -> bool:
+    """Whether an exception passed through code that is neither this module's nor Arrow's."""
+    files = [frame.f_code.co_filename for frame, _ in traceback.walk_tb(error.__traceback__)]
+    return any(file != __file__ and not file.startswith(_ARROWS) for file in files)
 
 
 def _sound(table: pa.Table, *, what: str) -> pa.Table:
@@ -76,17 +141,11 @@ def arrow_stream(data: object, *, what: str, rows: int) -> Iterator[pa.Table]:
     """
     if not hasattr(data, "__arrow_c_stream__"):
         data = arrow_table(data, what=what)
-    try:
-        with pa.RecordBatchReader.from_stream(data) as reader:
-            yield reader.schema.remove_metadata().empty_table()
-            for batch in reader:
-                for start in range(0, batch.num_rows, rows):
-                    yield _sound(pa.Table.from_batches([batch.slice(start, rows)]), what=what)
-    except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError, TypeError) as error:
-        raise SchemaError(
-            f"{what}: cannot be read as a table: {error}",
-            mend="pass a pyarrow Table, or a polars, pandas or DuckDB object",
-        ) from error
+    with _told_of(data, what=what), _reader_of(data) as reader:
+        yield reader.schema.remove_metadata().empty_table()
+        for batch in reader:
+            for start in range(0, batch.num_rows, rows):
+                yield _sound(pa.Table.from_batches([batch.slice(start, rows)]), what=what)
 
 
 def unique_columns(table: pa.Table, *, what: str) -> pa.Table:

@@ -26,6 +26,7 @@ from dnadesign.usr.operations._rows import (
     arrow_table,
     check_columns,
     is_tabular,
+    listed,
     mappings_table,
     typed_column,
     unique_columns,
@@ -200,12 +201,12 @@ def rows_table(rows: Rows) -> pa.Table:
         raise ValidationError(
             f"rows: expected sequences, found {type(rows).__name__}", mend="pass a list: [sequence]"
         )
-    listed: Sequence[Any] = list(rows)
-    if not listed:
+    found: Sequence[Any] = listed(rows)
+    if not found:
         return pa.table({"sequence": pa.array([], pa.string())})
-    if all(isinstance(row, str) for row in listed):
-        return pa.table({"sequence": typed_column(listed, pa.string(), "sequence", what="rows")})
-    return mappings_table(listed, _INPUT_TYPES, what="rows")
+    if all(isinstance(row, str) for row in found):
+        return pa.table({"sequence": typed_column(found, pa.string(), "sequence", what="rows")})
+    return mappings_table(found, _INPUT_TYPES, what="rows")
 
 
 def _normalise(
