@@ -69,7 +69,7 @@ def test_the_way_on_that_is_named_leads_to_the_same_records_and_values(filled: D
     before = filled.to_arrow(columns)
     filled.events_path.unlink()
     mend = program.run("maintenance", "recover", DATASET, status=1).err
-    words = mend[mend.index("usr import NEW") :].split(", and")[0].split()[3:]
+    words = mend[mend.index("usr import NEW") :].split("', and")[0].split()[3:]
     program.run("init", "lab/again")
     program.run("import", "lab/again", *words)
     overlay = filled.dir / "_derived" / "score.parquet"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from dnadesign.usr.contract.content import Digest, digest_text
-from dnadesign.usr.contract.errors import CorruptFileError, ValidationError
+from dnadesign.usr.contract.errors import ValidationError
 from dnadesign.usr.contract.events import Event, Fingerprint
 from dnadesign.usr.contract.layout import (
     EVENTS,
@@ -23,14 +23,13 @@ from dnadesign.usr.contract.layout import (
 from dnadesign.usr.contract.mends import spelled
 from dnadesign.usr.contract.records import CORE_SCHEMA
 from dnadesign.usr.contract.registry import Registry
+from dnadesign.usr.operations._lost_log import check_nothing_there
 from dnadesign.usr.operations._mutation import Draft, Mutation, whole_base
 from dnadesign.usr.storage.filesystem import make_dirs, opened
 from dnadesign.usr.storage.journal import storage_error
-from dnadesign.usr.storage.lost_log import mend_of_lost_log
 from dnadesign.usr.storage.parquet import encode
 from dnadesign.usr.storage.staging import Staging
 from dnadesign.usr.storage.store import Store
-from dnadesign.usr.storage.version import stored_overlays
 
 
 @dataclass
@@ -101,21 +100,6 @@ class Init:
             f"schema: USR v{SCHEMA_VERSION}",
         ]
         return ("\n".join(lines) + "\n").encode()
-
-
-def check_nothing_there(store: Store) -> None:
-    """Refuse to write over a dataset that has lost its log; an init that was cut short leaves none of these files.
-
-    Raises:
-        CorruptFileError: There is such a file.
-    """
-    found = [RECORDS] if store.fs.stat(store.path(RECORDS)) is not None else []
-    found += [path for paths in stored_overlays(store.fs, store.dir, None).values() for path in paths]
-    if found:
-        raise CorruptFileError(
-            f"{store.path(found[0])}: is there, but {EVENTS} has no event, so a new dataset would replace it",
-            mend=mend_of_lost_log(store.dir),
-        )
 
 
 def prepare_folder(store: Store) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 from dnadesign.usr.contract.errors import SequencesError
 from dnadesign.usr.contract.layout import EVENTS
-from dnadesign.usr.operations.init import check_nothing_there
+from dnadesign.usr.operations._lost_log import check_nothing_there
 from dnadesign.usr.storage.event_log import read_all_lines
 from dnadesign.usr.storage.journal import recover as recover_journal
 from dnadesign.usr.storage.lost_log import lost_log

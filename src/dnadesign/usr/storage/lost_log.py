@@ -30,6 +30,6 @@ def lost_log(fs: FileSystem, dataset: Path) -> EventLogError | None:
 def mend_of_lost_log(dataset: Path) -> str:
     """How to have the log again, or to go on without it."""
     return (
-        f"restore {EVENTS} and {EVENTS_ARCHIVE}/ from a backup; without one, go on in a new dataset: usr init NEW, then "
-        f"usr import NEW {dataset / RECORDS} --columns {_IMPORTED}, and usr attach for each file in _derived/"
+        f"restore {EVENTS} and {EVENTS_ARCHIVE}/ from a backup; without one, go on in a new dataset: 'usr init NEW', then "
+        f"'usr import NEW {dataset / RECORDS} --columns {_IMPORTED}', and attach each file in _derived/ to it"
     )
