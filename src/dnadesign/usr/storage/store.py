@@ -23,6 +23,7 @@ from dnadesign.usr.storage.filesystem import REAL, FileStat, FileSystem, keep_ro
 from dnadesign.usr.storage.journal import log_length, recover
 from dnadesign.usr.storage.known_footers import KnownFooters
 from dnadesign.usr.storage.lock import DEFAULT_TIMEOUT, check_locks_exclude, exclusive_lock
+from dnadesign.usr.storage.lost_log import lost_log
 from dnadesign.usr.storage.save_rule import SaveRule
 from dnadesign.usr.storage.version import (
     PinnedFile,
@@ -157,7 +158,7 @@ class Store:
         with self.exclusive(tool=tool):
             recover(self.fs, self.dir)
             if must_exist and not self.exists():
-                raise not_found(self.dir)
+                raise lost_log(self.fs, self.dir) or not_found(self.dir)
             yield
 
     @contextmanager
