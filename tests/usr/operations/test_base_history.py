@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from dnadesign.usr import Dataset, ValidationError
+from dnadesign.usr import Dataset
 from dnadesign.usr.operations import _base_history
 from dnadesign.usr.operations._report import Finding
 from tests.faults.mutants import rewritten
@@ -183,8 +183,10 @@ def test_a_break_is_told_with_its_event_what_does_not_fit_and_what_to_do(copy: D
     )
     assert found.mend is not None
     assert "backup" in found.mend
-    with pytest.raises(ValidationError, match=r"events\.base: \.events\.log, event 6"):
-        copy.validate()
+    told = [f for f in copy.check().findings if f.check == "events.base"]
+    assert {(f.result, f.where) for f in told} >= {
+        ("note", ".events.log, event 6")
+    }  # the files may be sound all the same
 
 
 def test_events_of_older_tools_that_do_not_say_what_they_wrote_are_no_break(copy: Dataset) -> None:

@@ -65,7 +65,10 @@ def test_a_row_that_is_there_twice_goes_once_and_its_overlay_row_stays(dataset: 
     assert [(g.sequence, g.kept, g.removed) for g in result.groups] == [("AA", 0, (2, 3))]
     assert result.overlay_rows == {}
     assert dataset.to_arrow(["score__x"]).column(0).to_pylist() == [1.0, 2.0]
-    assert dataset.check().ok
+    found = dataset.check()
+    assert found.ok  # what is there now is sound, whatever was done to the base before
+    assert [f.result for f in found.findings if f.check == "events.base"] == ["note"]
+    assert [f.check for f in dataset.verify_events().problems] == ["events.base"]
 
 
 def test_records_of_different_bio_types_are_never_the_same(dataset: Dataset) -> None:

@@ -23,13 +23,14 @@ _ATTEMPTS = 20
 _BATCH_ROWS = 16_384
 
 
-def check_files(store: Store, report: Report, *, deep: bool) -> None:
+def check_files(store: Store, report: Report, *, deep: bool, audit: bool = False) -> None:
     """Hold the files of one moment against the log of that moment.
 
     Args:
         store: The dataset.
         report: Where the findings go.
         deep: Whether every byte is looked at, and not only the sizes.
+        audit: Whether a break in the past is a failure, and not only worth knowing: what is there now may be sound.
 
     Raises:
         ConcurrentChangeError: Files were set aside, as often as they were looked at, before they had been read.
@@ -38,7 +39,7 @@ def check_files(store: Store, report: Report, *, deep: bool) -> None:
         found = Report(report.dataset, report.registry_mode)
         with ExitStack() as hold, contextlib.suppress(FileNotFoundError):
             accounts, files = consistent_files(store, hold=hold if deep else None)
-            check_accounts(store, accounts, files, found, deep=deep)
+            check_accounts(store, accounts, files, found, deep=deep, audit=audit)
             report.findings += found.findings
             return
     raise ConcurrentChangeError(
@@ -47,10 +48,12 @@ def check_files(store: Store, report: Report, *, deep: bool) -> None:
     )
 
 
-def check_accounts(store: Store, accounts: Accounts, files: FilesNow, report: Report, *, deep: bool) -> None:
+def check_accounts(
+    store: Store, accounts: Accounts, files: FilesNow, report: Report, *, deep: bool, audit: bool
+) -> None:
     """Check that every file is accounted for and every account has its file, with its size (and hash if deep)."""
     problems, found = len(report.problems), files.sizes
-    _check_base_history(accounts, report)
+    _check_base_history(accounts, report, audit=audit)
     for account in accounts.files.values():
         _check_file(store, account, files, report, deep=deep)
     for path, entry in accounts.folders.items():
@@ -82,15 +85,17 @@ def check_accounts(store: Store, accounts: Accounts, files: FilesNow, report: Re
         )
 
 
-def _check_base_history(accounts: Accounts, report: Report) -> None:
+def _check_base_history(accounts: Accounts, report: Report, *, audit: bool) -> None:
     """Check that each change of the base began with the base that the event before it left."""
+    tell = report.failed if audit else report.note
     for found in accounts.base.breaks()[:_SHOWN]:
-        report.failed(
+        tell(
             "events.base",
             f"{EVENTS}, event {found.number}",
             f"event {found.event_id} {found.message}",
-            "lines of the log are missing, changed or in another order there: restore .events.log and _events/ from a "
-            "backup; without one, import the records, which 'usr validate --deep' checks, into a new dataset",
+            "the base was changed outside usr before it, or lines of the log are missing, changed or in another order: restore "
+            ".events.log and _events/ from a backup; without one, import the records, which 'usr validate --deep' checks, "
+            "into a new dataset",
         )
 
 

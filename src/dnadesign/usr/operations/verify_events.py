@@ -20,5 +20,5 @@ def verify_events(store: Store, *, deep: bool = False) -> Report:
         ConcurrentChangeError: Writers were too quick to see one version.
     """
     report = Report(dataset=str(store.dir), registry_mode="none")
-    check_files(store, report, deep=deep)
+    check_files(store, report, deep=deep, audit=True)
     return report
