@@ -15,6 +15,7 @@ from dnadesign.usr.storage import row_groups
 from dnadesign.usr.storage.filesystem import REAL, opened
 from dnadesign.usr.storage.parquet import encode, write_stream
 from dnadesign.usr.storage.row_groups import FOLD_FAN, ROW_GROUP_BYTES, ROW_GROUP_ROWS, fold_from
+from tests.usr.storage.failing_threads import refuse_threads
 
 FULL_AND_SMALL = [(0, 10), (10, 20), (30, 10), (40, 3), (43, 15), (58, 7)]  # first number, and how many
 
@@ -54,14 +55,7 @@ def test_rows_are_written_once_also_where_threads_cannot_be_begun(
     failing: range, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(row_groups, "ROW_GROUP_ROWS", 10)
-    begin, begun = threading.Thread.start, iter(range(1_000))
-
-    def start(thread: threading.Thread) -> None:
-        if thread.name.startswith("usr-write") and next(begun) in failing:
-            raise RuntimeError("can't start new thread")
-        begin(thread)
-
-    monkeypatch.setattr(threading.Thread, "start", start)
+    begun = refuse_threads(monkeypatch, "usr-write", failing)
     schema = pa.schema([("n", pa.int64())])
     tables = [pa.table({"n": range(first, first + size)}, schema) for first, size in FULL_AND_SMALL]
     for _ in range(3):  # each with a thread of its own

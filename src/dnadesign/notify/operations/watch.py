@@ -150,9 +150,6 @@ class Watcher:
 
     def _hear(self, event: RunEvent) -> None:
         self.counts.events += 1
-        if not self._options.policy.knows(event):
-            self.counts.filtered += 1
-            return
         # An error from here on leaves a state that counts the event and a place before it: not to be saved.
         self._half_taken = True
         heard = hear(event, self._state, self._options.policy, now=self._clock.now())

@@ -9,7 +9,7 @@ the base's. Whatever does not fit ends this way of reading, and the rows that ar
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from dataclasses import dataclass
 
 import numpy as np
@@ -26,6 +26,7 @@ from dnadesign.usr.storage.few_files import open_known_files
 from dnadesign.usr.storage.parquet import Footer, reading
 from dnadesign.usr.storage.placement import NotPlaced, Placement, counted, place
 from dnadesign.usr.storage.row_groups import ROW_GROUP_ROWS
+from dnadesign.usr.storage.threads import Threads
 from dnadesign.usr.storage.version import PinnedFile
 
 _THREADS = 2
@@ -238,14 +239,14 @@ class PieceReader:
         wanted += [c.name for c in columns.values() if c.in_base]
         wanted += [DELETED] if hiding and DELETED in base.footer.schema.names else []
         self._of_base = list(dict.fromkeys(wanted)) or [KEY]
-        self._pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="usr-read")
+        self._threads = Threads(_THREADS, "usr-read")
         self._bases: dict[int, Future[pa.Table]] = {}
         self._groups: dict[tuple[str, int, int], Future[pa.Table]] = {}
         self._visits: dict[int, dict[str, list[_Visit]]] = {}
 
     def close(self) -> None:
         """Let go of the threads, before the files are closed."""
-        self._pool.shutdown(wait=True, cancel_futures=True)
+        self._threads.close()
 
     def piece(self, number: int) -> tuple[pa.Table, dict[str, PlacedRows]]:
         """One piece of the base and the rows of each namespace beside it; the next ones are being read meanwhile.
@@ -267,7 +268,7 @@ class PieceReader:
         if number in self._visits:
             return
         piece = self._plan.pieces[number]
-        self._bases[number] = self._submit(self._base, piece.groups, self._of_base)
+        self._bases[number] = self._threads.begin(_read, self._base, piece.groups, self._of_base)
         self._visits[number] = {}
         for name, placement in self._plan.placements.items():
             visits = _visits(placement, piece, self._plan.before[name][number])
@@ -276,17 +277,9 @@ class PieceReader:
                 file = placement.files[visit.file]
                 for group, _, _ in _groups_of(file.footer, visit):
                     if (name, visit.file, group) not in self._groups:
-                        self._groups[name, visit.file, group] = self._submit(
-                            file, range(group, group + 1), self._stored(name, file)
+                        self._groups[name, visit.file, group] = self._threads.begin(
+                            _read, file, range(group, group + 1), self._stored(name, file)
                         )
-
-    def _submit(self, file: PinnedFile, groups: range, columns: list[str]) -> Future[pa.Table]:
-        try:
-            return self._pool.submit(_read, file, groups, columns)
-        except RuntimeError:  # the interpreter ends, and begins no threads any more
-            done = Future[pa.Table]()
-            done.set_result(_read(file, groups, columns))
-            return done
 
     def _stored(self, namespace: str, file: PinnedFile) -> list[str]:
         stored = file.footer.schema.names

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -22,6 +22,7 @@ from dnadesign.usr.operations._view import file_key
 from dnadesign.usr.storage.id_digests import digests_of
 from dnadesign.usr.storage.key_index import Digests, KeySet, Ordinals
 from dnadesign.usr.storage.parquet import reading
+from dnadesign.usr.storage.threads import Threads
 from dnadesign.usr.storage.version import Overlay, PinnedFile
 
 BATCH_ROWS = 65_536
@@ -146,17 +147,14 @@ def rows_ahead(
         files: Overlay files; each is looked at a few files before its turn.
         rows_of: Reads one; Arrow lets other threads go on while it decodes.
     """
-    pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="usr-decode")
     waiting: deque[tuple[PinnedFile, Future[list[pa.Table]] | None]] = deque()
-    try:
+    with Threads(_THREADS, "usr-decode") as threads:
         for file in files:
-            waiting.append((file, pool.submit(_all_rows, rows_of, file) if _is_small(file) else None))
+            waiting.append((file, threads.begin(_all_rows, rows_of, file) if _is_small(file) else None))
             if len(waiting) > _AHEAD:
                 yield from _in_turn(*waiting.popleft(), rows_of)
         while waiting:
             yield from _in_turn(*waiting.popleft(), rows_of)
-    finally:
-        pool.shutdown(cancel_futures=True)
 
 
 def _is_small(file: PinnedFile) -> bool:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from dnadesign.usr.contract.errors import SchemaError
+from dnadesign.usr.storage.threads import Threads
 
 ROW_GROUP_ROWS = 122_880
 ROW_GROUP_BYTES = 1 << 27  # in memory; long sequences make groups of fewer rows
@@ -19,28 +20,19 @@ def write_groups(writer: pq.ParquetWriter, groups: Iterable[pa.Table]) -> int:
     """Write tables, a large one by a thread of its own while the next is being made; the number of their rows."""
     rows = 0
     begun: Future[None] | None = None
-    with ThreadPoolExecutor(1, thread_name_prefix="usr-write") as pool:
+    with Threads(1, "usr-write") as threads:
         for table in groups:
             rows += table.num_rows
             if begun is not None:
                 begun.result()
-            begun = _begin(pool, writer, table) if is_full(table.num_rows, table.nbytes) else None
-            if begun is None:
+            begun = None
+            if is_full(table.num_rows, table.nbytes):
+                begun = threads.begin(writer.write_table, table, row_group_size=ROW_GROUP_ROWS)
+            else:
                 writer.write_table(table, row_group_size=ROW_GROUP_ROWS)
         if begun is not None:
             begun.result()
     return rows
-
-
-def _begin(pool: ThreadPoolExecutor, writer: pq.ParquetWriter, table: pa.Table) -> Future[None] | None:
-    """Have the pool's only thread write a table; None where there can be no thread, now or later."""
-    try:
-        return pool.submit(writer.write_table, table, row_group_size=ROW_GROUP_ROWS)
-    except RuntimeError:
-        # Too many threads or the interpreter's end. The table may be queued all the same, to be written a second time by a
-        # thread that a later call begins: nothing is begun any more.
-        pool.shutdown(cancel_futures=True)
-        return None
 
 
 def in_groups(tables: Iterable[pa.Table], schema: pa.Schema) -> Iterator[pa.Table]:
