@@ -276,7 +276,6 @@ def perform(fs: FileSystem, name: str, plan: Plan, *, files: Files, number: int)
             else staging.write(data).publish(target)
             for target, data in plan.writes.items()
         ]
-        staging.seal()
         moves = [Move(source, target) for source, target in plan.moves]
         with exclusive_lock(fs, DATASET, timeout=0, tool="test"):
             recover(fs, DATASET)

@@ -79,7 +79,7 @@ def check_parts(folder: Path, parts: int) -> None:
     assert len(stored) == parts, f"{len(stored)} files of {parts} parts"
     problems = [*found.check().problems, *found.verify_events(deep=True).problems]
     assert not problems, [str(problem) for problem in problems]
-    left = [p.name for p in (found.dir / ".usr" / "staging").iterdir()]
+    left = [p.name for p in (found.dir / ".usr").rglob(".*")]
     assert not left, left
 
 

@@ -26,6 +26,6 @@ def committed_and_lost(name: str) -> SimulatedFileSystem:
     state = moments[0]
     sources = [source for source, _ in plan.moves]
     for path, content in sorted(state.files(DATASET).items(), reverse=True):
-        if any(path.startswith(s) for s in sources) or path.startswith(".usr/staging/"):
+        if any(path.startswith(s) for s in sources) or path.startswith(".usr/."):
             (state.unlink if content is not None else state.rmdir)(DATASET / path)
     return state

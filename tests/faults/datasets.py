@@ -164,6 +164,6 @@ def problems_of(fs: SimulatedFileSystem) -> list[str]:
     left = [
         p
         for p, c in fs.files(DATASET / ".usr").items()
-        if c is not None and p.startswith(("staging/", "intent", "."))
+        if c is not None and p.startswith(("leases/", "intent", "."))
     ]
     return problems + [f"left behind: {path}" for path in left]

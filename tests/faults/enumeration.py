@@ -22,6 +22,7 @@ from dnadesign.usr.contract.errors import (
     LockTimeout,
     SequencesError,
 )
+from dnadesign.usr.contract.layout import LOCK
 from dnadesign.usr.storage.journal import recover
 from dnadesign.usr.storage.lock import exclusive_lock
 from dnadesign.usr.testing.simulated import Fault, Operation, SimulatedFileSystem
@@ -203,7 +204,7 @@ class Search:
         fs, made = self.world.fs.clone(), list[int]()
 
         def before(now: Operation) -> None:
-            staged = now.kind == "sync_dir" and now.path.name == "staging" and now.index > index
+            staged = now.kind in ("open", "create") and now.path.name == LOCK and now.index > index
             if now.index == index or (staged and len(made) == 1):
                 fs.before, counted, number = None, fs.operations, NEXT + len(made)
                 with contextlib.suppress(LockTimeout, DatasetNotFound):

@@ -125,7 +125,7 @@ def problems_of_settled(fs: SimulatedFileSystem, expected: Expected, dataset: Pa
     left = [
         p
         for p, c in files.items()
-        if c is not None and p.startswith((".usr/staging/", ".usr/intent", ".usr/."))
+        if c is not None and p.startswith((".usr/leases/", ".usr/intent", ".usr/."))
     ]
     if left:
         problems.append(f"left behind: {left}")

@@ -51,12 +51,8 @@ IN_COMMITS: dict[str, tuple[Mutation, tuple[str, ...]]] = {
         skip(lambda s: s.kind == "sync" and STAGED.fullmatch(s.name) is not None),
         ("write_part",),
     ),
-    "sync of the staging folder": (
-        skip(lambda s: s.kind == "sync_dir" and s.name == "staging"),
-        ("write_part",),
-    ),
     "sync of the intent": (skip(lambda s: s.kind == "sync" and s.name.startswith(".intent-")), ("append",)),
-    "sync of the intent's folder": (
+    "sync of the folder of staged files and the intent": (
         skip(lambda s: s.kind == "sync_dir" and s.last_target == PENDING),
         ("append",),
     ),
@@ -66,6 +62,22 @@ IN_COMMITS: dict[str, tuple[Mutation, tuple[str, ...]]] = {
     ),
     "sync of the intent's synced name": (
         skip(lambda s: s.kind == "sync_dir" and s.last_target == SYNCED),
+        ("log_event",),
+    ),
+    "the same where files are set aside": (
+        skip(lambda s: s.kind == "sync_dir" and s.last_target == SYNCED),
+        ("write_part", "compact"),
+    ),
+    "telling by a file that has its name that an event counts": (
+        code(intent.read_intent_as_counted, "_is_begun(fs, dataset, intent)", "False"),
+        ("append",),
+    ),
+    "looking for the event of a file that has its name": (
+        code(
+            intent._is_begun,
+            "return log.read_at(intent.log_offset, len(intent.event_bytes)) == intent.event_bytes",
+            "return True",
+        ),
         ("append",),
     ),
     "sync of a parent after mkdir": (
@@ -187,7 +199,7 @@ IN_ORDER: dict[str, tuple[Mutation, tuple[str, ...]]] = {
         code(
             journal.recover,
             "    done: list[str] = []\n",
-            "    done: list[str] = []\n    remove_dead_staging(fs, dataset)\n",
+            "    done: list[str] = []\n    remove_dead_staging(fs, dataset, fs.list(dataset / PRIVATE))\n",
         ),
         ("append",),
     ),
@@ -267,7 +279,7 @@ IN_RECOVERY: dict[str, tuple[Mutation, tuple[str, ...]]] = {
         ("append",),
     ),
     "removing what dead writers staged": (
-        code(journal.recover, "dead = remove_dead_staging(fs, dataset)", "dead = 0"),
+        code(journal.recover, "dead = remove_dead_staging(fs, dataset, private)", "dead = 0"),
         ("append",),
     ),
     "sparing what live writers staged": (
@@ -309,6 +321,22 @@ IN_READERS: dict[str, Mutation] = {
     ),
     "opening a replaced overlay again": code(
         version._open_kept, 'not is_part(path.rsplit("/", 1)[-1])', "False"
+    ),
+    "seeing that no staged file has its name yet": code(
+        intent._is_begun,
+        "    if all(fs.stat(dataset / publish.staged) is not None for publish in intent.publishes):\n        return False\n",
+        "",
+    ),
+    "looking at the files before it looks at the log": lambda: rewritten(
+        intent._is_begun,
+        (
+            "    if all(fs.stat(dataset / publish.staged) is not None for publish in intent.publishes):\n        return False\n",
+            "",
+        ),
+        (
+            "== intent.event_bytes",
+            "== intent.event_bytes and not all(fs.stat(dataset / p.staged) is not None for p in intent.publishes)",
+        ),
     ),
     "leaving out what a pending intent writes": code(
         visibility._committed, "min(seen.size, bound)", "seen.size"

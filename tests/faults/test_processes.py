@@ -14,7 +14,7 @@ from tests.faults.single_writer import BATCH, ROWS, small_dataset
 from tests.faults.strace import SystemCall, calls_below, needs_strace, run
 
 ROUNDS = 100
-STAGED = re.compile(r".*/staging/\.[0-9a-f]{32}\.\d+")
+STAGED = re.compile(r".*/\.usr/\.[0-9a-f]{32}\.\d+")
 
 INJECTIONS = (
     "fsync:error=EIO:when=2",

@@ -117,7 +117,7 @@ class Dataset(BaseMethods, OverlayMethods, StateMethods, ReadingMethods, EventMe
     @property
     def dir(self) -> Path:
         """The dataset's folder."""
-        return self._store.dir
+        return Path(str(self._store.dir))
 
     @property
     def records_path(self) -> Path:

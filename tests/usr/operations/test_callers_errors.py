@@ -85,7 +85,7 @@ def test_the_generators_own_exception_reaches_the_caller_and_nothing_is_written(
         dataset.events_path.read_bytes(),
         dataset.records_path.read_bytes(),
     ) == before
-    assert not list((dataset.dir / ".usr" / "staging").iterdir())
+    assert not list((dataset.dir / ".usr").rglob(".*"))
     add(dataset, "CCCC")
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 from dnadesign.usr.contract.events import DatasetRef, make_event
-from dnadesign.usr.contract.layout import EVENTS, EVENTS_ARCHIVE, INTENT, INTENT_SYNCED, STAGING, archived_log
+from dnadesign.usr.contract.layout import EVENTS, EVENTS_ARCHIVE, INTENT, INTENT_SYNCED, PRIVATE, archived_log
 from dnadesign.usr.storage.filesystem import REAL, Entry, FileStat, Mode, RealFile, RealFileSystem
 from dnadesign.usr.storage.intent import Intent, Move, Publish, read_intent
 
@@ -36,7 +36,7 @@ class SteppedWriter:
     def __init__(self, dataset: Path) -> None:
         self.dataset = dataset
         self._archived = 0
-        (dataset / STAGING).mkdir(parents=True, exist_ok=True)
+        (dataset / PRIVATE).mkdir(parents=True, exist_ok=True)
         (dataset / EVENTS_ARCHIVE).mkdir()
         self.log.touch()
         self.committed = self.log.read_bytes().splitlines(keepends=True)
@@ -56,7 +56,7 @@ class SteppedWriter:
         """Archive the log, as one change."""
         yield from self.recover()
         line = event_line("events_archive")
-        staged = self.dataset / STAGING / f".{len(self.committed)}"
+        staged = self.dataset / PRIVATE / f".{len(self.committed)}"
         staged.write_bytes(line)
         self._archived += 1
         moment = datetime(2026, 11, 22, tzinfo=UTC) + timedelta(seconds=self._archived)
@@ -75,7 +75,7 @@ class SteppedWriter:
 
     def _write(self, intent: Intent, fate: Fate) -> Iterator[None]:
         yield
-        hidden = self.dataset / STAGING / ".intent"
+        hidden = self.dataset / PRIVATE / ".intent"
         hidden.write_bytes(intent.to_bytes())
         hidden.rename(self.dataset / INTENT)
         yield

@@ -24,7 +24,7 @@ AUTOMATIC_KEPT = 5  # automatic snapshots, when nobody says how many
 ARTIFACTS = "_artifacts"
 LOCK = ".usr.lock"
 PRIVATE = ".usr"
-STAGING = ".usr/staging"
+LEASES = ".usr/leases"
 TORN = ".usr/torn"
 KEYS = ".usr/keys"
 INTENT = ".usr/intent.json"
@@ -147,16 +147,16 @@ def artifact_parts(path: str) -> tuple[str, str] | None:
 
 def staged_file(txid: str, number: int) -> str:
     """Where one transaction stages its file of that number; hidden, and never ending in ``.parquet``."""
-    return f"{STAGING}/.{txid}.{number}"
+    return f"{PRIVATE}/.{txid}.{number}"
 
 
 def lease_file(txid: str) -> str:
     """The file whose lock says that the writer of that transaction is alive."""
-    return f"{STAGING}/.{txid}.lease"
+    return f"{LEASES}/.{txid}.lease"
 
 
 def staging_owner(name: str) -> str | None:
-    """The txid that a name in the staging folder belongs to, or None for anything else."""
+    """The txid that the name of a staged file or a lease belongs to, or None for anything else."""
     match = _STAGED.fullmatch(name)
     return match.group(1) if match else None
 

@@ -16,7 +16,7 @@ from dnadesign.usr.contract.names import check_namespace
 from dnadesign.usr.contract.wording import counted
 from dnadesign.usr.storage.artifact_file import ArrayInfo, Arrays, encode_arrays
 from dnadesign.usr.storage.filesystem import FileSystem
-from dnadesign.usr.storage.intent import read_intent
+from dnadesign.usr.storage.intent import read_intent_as_counted
 from dnadesign.usr.storage.parquet import Footer
 from dnadesign.usr.storage.staging import Staged, Staging
 from dnadesign.usr.storage.store import Store
@@ -208,7 +208,7 @@ def read_artifact_bytes(fs: FileSystem, store: Store, path: str) -> bytes | None
     for _ in range(2):
         with contextlib.suppress(FileNotFoundError):
             return _whole(fs, store, path)
-        intent = read_intent(fs, store.dir)
+        intent = read_intent_as_counted(fs, store.dir)
         staged = (
             {p.target: p.staged for p in intent.publishes} if intent is not None and intent.synced else {}
         )

@@ -45,9 +45,8 @@ from dnadesign.usr.storage.staging import Staged, Staging, hash_range, open_stag
 from dnadesign.usr.storage.store import Store
 from dnadesign.usr.storage.version import not_found
 
-_INDEXED = frozenset(
-    {"import_rows", "write_overlay_part", "compact_overlay"}
-)  # actions whose keys the steps put into the index
+# Actions whose keys the steps put into the index.
+_INDEXED = frozenset({"import_rows", "write_overlay_part", "compact_overlay"})
 
 
 @dataclass
@@ -319,6 +318,7 @@ def finish(
         removes=tuple(mutation.removes),
     )
     commit(store.fs, store.dir, staging, intent)
+    store.remember_log()
     return events
 
 

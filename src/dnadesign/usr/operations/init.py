@@ -10,6 +10,7 @@ from dnadesign.usr.contract.events import Event, Fingerprint
 from dnadesign.usr.contract.layout import (
     EVENTS,
     ID_HASH,
+    LEASES,
     META,
     META_CREATED_AT,
     META_ID_HASH,
@@ -17,7 +18,6 @@ from dnadesign.usr.contract.layout import (
     META_SCHEMA_VERSION,
     RECORDS,
     SCHEMA_VERSION,
-    STAGING,
     isoformat,
 )
 from dnadesign.usr.contract.mends import spelled
@@ -109,7 +109,7 @@ def prepare_folder(store: Store) -> None:
         StorageError: The disk refused.
     """
     try:
-        make_dirs(store.fs, store.dir / STAGING, sure_below=store.root)
+        make_dirs(store.fs, store.dir / LEASES, sure_below=store.root)
         with opened(store.fs, store.dir / EVENTS, "open_or_create") as log:
             log.sync()
         store.fs.sync_dir(store.dir)

@@ -22,6 +22,8 @@ from dnadesign.usr.storage.filesystem import OpenFile, write_all
 
 _READ_BYTES = 1 << 22
 _WRITE_BLOCKS = 1 << 10
+_MOST_AT_ONCE = 16
+_MANY = 32  # blocks that were not there
 _BRIDGED = 6  # blocks so far apart are read in one go: a call costs as much as the blocks between them
 
 
@@ -126,16 +128,26 @@ class StoredArray:
         self.values: npt.NDArray[Any] = np.empty(self.form.rows, dtype=self.form.dtype)
         self._bytes = self.values.view(np.uint8)
         self._loaded = np.zeros(self.form.blocks, dtype=np.bool_)
+        self._at_once = 1
 
     def load(self, rows: npt.NDArray[np.int64]) -> None:
         """Have these rows in ``values``.
+
+        Whoever asks for many again and again will ask for all in the end: more and more of their neighbours are read
+        with them.
 
         Raises:
             DamagedCache: A block is not what was written.
         """
         wanted = np.zeros(self.form.blocks, dtype=np.bool_)
         wanted[rows // self.form.rows_per_block] = True
-        self._load_blocks(np.flatnonzero(wanted & ~self._loaded))
+        missing = np.flatnonzero(wanted & ~self._loaded)
+        if len(missing) > _MANY:
+            for neighbour in range(self._at_once):
+                wanted[np.minimum(missing - missing % self._at_once + neighbour, self.form.blocks - 1)] = True
+            missing = np.flatnonzero(wanted & ~self._loaded)
+            self._at_once = min(2 * self._at_once, _MOST_AT_ONCE)
+        self._load_blocks(missing)
 
     def load_all(self) -> None:
         """Have all rows in ``values``.

@@ -3,6 +3,9 @@
 One intent exists at a time, under the dataset's lock. It is ``.usr/intent.json`` until the event's bytes are on
 the disk, and ``.usr/intent.synced.json`` from then until every rename is done. The file is one line of JSON and a
 second line with the sha256 of the first, so that damage is told apart from content.
+
+A power cut may take the second name back. Readers then see that the event counts by a staged file that is there no
+more: it was on the disk before the event was written, and gets its final name only when the event is on the disk.
 """
 
 from __future__ import annotations
@@ -10,13 +13,13 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from dnadesign.usr.contract.errors import CorruptFileError
-from dnadesign.usr.contract.layout import INTENT, INTENT_SYNCED
-from dnadesign.usr.storage.filesystem import FileSystem, read_bytes
+from dnadesign.usr.contract.layout import EVENTS, INTENT, INTENT_SYNCED
+from dnadesign.usr.storage.filesystem import FileSystem, opened, read_bytes
 
 INTENT_VERSION = 1
 
@@ -64,6 +67,11 @@ class Intent:
     publishes: tuple[Publish, ...] = ()
     removes: tuple[Remove, ...] = ()
     synced: bool = False
+
+    @property
+    def shows(self) -> bool:
+        """Whether a staged file that has its final name shows that the event counts; not if the log itself may be moved."""
+        return bool(self.publishes) and not self.moves
 
     def to_bytes(self) -> bytes:
         """The intent's file."""
@@ -116,7 +124,7 @@ def _damaged(path: Path, why: str) -> CorruptFileError:
     return CorruptFileError(
         f"{path}: the intent of an unfinished change cannot be read: {why}",
         mend=f"copy the dataset's folder, then move {path.name} out of it: 'usr events verify' then tells whether the "
-        "last change in the log lacks files, which are in .usr/staging of the copy; or restore a backup",
+        "last change in the log lacks files, which are in .usr of the copy; or restore a backup",
     )
 
 
@@ -135,3 +143,29 @@ def read_intent(fs: FileSystem, dataset: Path) -> Intent | None:
         if data is not None:
             return parse_intent(data, path=path, synced=synced)
     return None
+
+
+def read_intent_as_counted(fs: FileSystem, dataset: Path) -> Intent | None:
+    """The pending intent as it counts for readers: ``synced`` also where a power cut has left it its first name only.
+
+    Raises:
+        CorruptFileError: There is one and it is damaged.
+    """
+    intent = read_intent(fs, dataset)
+    if intent is not None and not intent.synced and intent.shows and _is_begun(fs, dataset, intent):
+        return replace(intent, synced=True)
+    return intent
+
+
+def _is_begun(fs: FileSystem, dataset: Path, intent: Intent) -> bool:
+    """Whether a staged file has got its final name, or has been dropped, and the log has the event still.
+
+    Files are looked at first: a writer that takes its event back cuts the log before it drops what it had staged.
+    """
+    if all(fs.stat(dataset / publish.staged) is not None for publish in intent.publishes):
+        return False
+    try:
+        with opened(fs, dataset / EVENTS, "read") as log:
+            return log.read_at(intent.log_offset, len(intent.event_bytes)) == intent.event_bytes
+    except FileNotFoundError:
+        return False

@@ -2,10 +2,12 @@
 
 The order of the steps is the whole point; each sync here was shown to be needed:
 
-1. Stage files under ``.usr/staging`` (hidden), sync each, sync the folder.
-2. Under the lock, after recovery: write the intent hidden, sync it, rename it into place, sync its folder.
+1. Stage files under ``.usr`` (hidden) and sync each.
+2. Under the lock, after recovery: write the intent hidden beside them, sync it, rename it into place, sync the
+   folder, which has all these names.
 3. Write the event lines at the log's end and sync the log. *This is the commit.* Rename the intent to its
-   synced name, which tells readers that the event counts, and sync its folder.
+   synced name, which tells readers that the event counts. The folder is synced once more only where nothing that
+   is done next would tell them so after a power cut (see ``Intent.shows``).
 4. Apply: moves, publishes (base first), removes; sync the folders touched; only then remove the intent.
 
 Recovery looks at the intent and at the log's bytes, never at anything else, and so needs no guess.
@@ -30,7 +32,15 @@ from dnadesign.usr.contract.errors import (
 )
 from dnadesign.usr.contract.layout import EVENTS, INTENT, INTENT_SYNCED, PRIVATE, TORN
 from dnadesign.usr.contract.wording import counted
-from dnadesign.usr.storage.filesystem import FileSystem, OpenFile, make_dirs, opened, write_all, write_file
+from dnadesign.usr.storage.filesystem import (
+    FileStat,
+    FileSystem,
+    OpenFile,
+    make_dirs,
+    opened,
+    write_all,
+    write_file,
+)
 from dnadesign.usr.storage.intent import Intent, Publish, read_intent
 from dnadesign.usr.storage.log_lines import last_line_end
 from dnadesign.usr.storage.staging import Staging, hash_file, remove_dead_staging
@@ -52,8 +62,8 @@ def commit(fs: FileSystem, dataset: Path, staging: Staging, intent: Intent) -> N
         StorageError: The change failed and left nothing behind.
         CommitOutcomeUnknown: The event could neither be made durable nor taken back.
     """
+    staging.check_process()
     try:
-        staging.seal()
         _write_intent(fs, dataset, intent)
     except OSError as error:
         _drop_intent(fs, dataset, intent.txid)
@@ -106,10 +116,11 @@ def _write_events(fs: FileSystem, dataset: Path, intent: Intent) -> None:
 
 
 def _tell_readers(fs: FileSystem, dataset: Path, intent: Intent) -> None:
-    """Give the intent its synced name, durably: after a power cut, too, readers count what was committed."""
+    """Give the intent its synced name: readers count what was committed from now on, also after a power cut."""
     try:
         fs.rename(dataset / INTENT, dataset / INTENT_SYNCED)
-        fs.sync_dir(dataset / PRIVATE)
+        if not intent.shows:
+            fs.sync_dir(dataset / PRIVATE)
     except OSError as error:
         raise CommitOutcomeUnknown(
             f"{dataset / EVENTS}: the event of change {intent.txid} is written, but readers may not count it yet ({error})",
@@ -233,7 +244,9 @@ def _described(intent: Intent, target: str) -> str:
     return f"{publish.bytes} bytes" + (f", sha256 {publish.sha256}" if publish.sha256 is not None else "")
 
 
-def recover(fs: FileSystem, dataset: Path, *, warn: bool = True) -> list[str]:
+def recover(
+    fs: FileSystem, dataset: Path, *, warn: bool = True, sound_log: FileStat | None = None
+) -> list[str]:
     """Finish or undo what a writer that died left behind; the caller holds the lock.
 
     Idempotent, appends no event, and never guesses: the log's bytes at the intent's offset decide.
@@ -242,6 +255,7 @@ def recover(fs: FileSystem, dataset: Path, *, warn: bool = True) -> list[str]:
         fs: The file system.
         dataset: The dataset's folder.
         warn: Log a warning where bytes are cut off the log; not for those who show what is returned.
+        sound_log: The log when it was known to end in a whole event, if it was: the same file needs no second look.
 
     Returns:
         What was found and done, a sentence each; nothing where nothing was left behind.
@@ -255,15 +269,17 @@ def recover(fs: FileSystem, dataset: Path, *, warn: bool = True) -> list[str]:
         intent := read_intent(fs, dataset)
     ) is not None:  # a power cut may bring back one that was done before
         done.append(_settle(fs, dataset, intent))
-    torn = _cut_torn_tail(fs, dataset)
+    unchanged = sound_log is not None and fs.stat(dataset / EVENTS) == sound_log
+    torn = _cut_torn_tail(fs, dataset) if not unchanged else None
     if torn is not None:
         done.append(torn)
         if warn:
             _log.warning("%s: %s", dataset, torn)
-    for entry in fs.list(dataset / PRIVATE):
+    private = fs.list(dataset / PRIVATE)
+    for entry in private:
         if entry.name.startswith(".intent-"):
             fs.unlink(dataset / PRIVATE / entry.name)
-    dead = remove_dead_staging(fs, dataset)
+    dead = remove_dead_staging(fs, dataset, private)
     if dead:
         done.append(f"removed {counted(dead, 'file')} staged by writers that died before they committed")
     return done

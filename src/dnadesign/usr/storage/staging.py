@@ -2,6 +2,9 @@
 
 A writer holds the ``flock`` of one lease file per transaction. Staged files whose lease nobody holds belong to a
 writer that died; whoever has the dataset's lock may remove them.
+
+Staged files lie beside the intent, so that one sync of their folder has all their names on the disk. The folder of
+leases is made when the name of that folder is on the disk, and proves it.
 """
 
 from __future__ import annotations
@@ -15,8 +18,8 @@ from pathlib import Path
 from uuid import uuid4
 
 from dnadesign.usr.contract.errors import StorageError
-from dnadesign.usr.contract.layout import STAGING, lease_file, staged_file, staging_owner
-from dnadesign.usr.storage.filesystem import FileSystem, OpenFile, make_dirs, opened, write_all
+from dnadesign.usr.contract.layout import LEASES, PRIVATE, lease_file, staged_file, staging_owner
+from dnadesign.usr.storage.filesystem import Entry, FileSystem, OpenFile, make_dirs, opened, write_all
 from dnadesign.usr.storage.intent import Publish
 from dnadesign.usr.storage.lock import hold_here, no_longer_hold
 
@@ -25,7 +28,7 @@ _HASH_CHUNK = 1 << 22
 
 @dataclass(frozen=True, slots=True)
 class Staged:
-    """A file that is on the disk under a hidden name; size in bytes."""
+    """A file that is on the disk, and its hidden name is once its folder is synced; size in bytes."""
 
     path: str
     bytes: int
@@ -46,18 +49,13 @@ class Staging:
         self._lease = lease
         self._process = os.getpid()
         self._count = 0
-        self._unsealed = False
         self._kept: frozenset[str] = frozenset()
         self._names: list[str] = []
 
     def write(self, data: bytes, *, like: Path | None = None) -> Staged:
         """Stage these bytes; ``like`` is a file that they will replace, whose mode and group they take."""
-        path, file = self._create(like=like)
-        try:
+        with self.create(like=like) as (path, file):
             write_all(file, 0, data)
-            file.sync()
-        finally:
-            file.close()
         return Staged(path=path, bytes=len(data), sha256=hashlib.sha256(data).hexdigest())
 
     @contextlib.contextmanager
@@ -67,39 +65,29 @@ class Staging:
         Args:
             like: A file that it will replace, whose mode and group it takes.
         """
-        path, file = self._create(like=like)
+        self.check_process()
+        path = staged_file(self.txid, self._count)
+        self._count += 1
+        self._names.append(path)
+        file = self.fs.open(
+            self.dataset / path, "create", like=self.fs.stat(like) if like is not None else None
+        )
         try:
             yield path, file
             file.sync()
         finally:
             file.close()
 
-    def _create(self, *, like: Path | None = None) -> tuple[str, OpenFile]:
-        self._check_process()
-        path = staged_file(self.txid, self._count)
-        self._count += 1
-        self._names.append(path)
-        self._unsealed = True
-        return path, self.fs.open(
-            self.dataset / path, "create", like=self.fs.stat(like) if like is not None else None
-        )
-
-    def seal(self) -> None:
-        """Make the names of all staged files durable.
-
-        Raises:
-            StorageError: They are another process's: this one was forked from it.
-        """
-        self._check_process()
-        if self._unsealed:
-            self.fs.sync_dir(self.dataset / STAGING)
-            self._unsealed = False
-
     def keep(self, publishes: Iterable[Publish]) -> None:
         """Leave the staged files that an intent names now to that intent."""
         self._kept = frozenset(publish.staged for publish in publishes)
 
-    def _check_process(self) -> None:
+    def check_process(self) -> None:
+        """Refuse to go on in a child that was forked since.
+
+        Raises:
+            StorageError: The files are another process's.
+        """
         if os.getpid() != self._process:
             raise StorageError(
                 f"{self.dataset}: the change was begun by process {self._process}, of which this one was forked; "
@@ -122,12 +110,12 @@ class Staging:
 
 
 def make_staging_folder(fs: FileSystem, dataset: Path) -> None:
-    """Make the folder for staged files where there is none, as after ``.usr`` was deleted.
+    """Make the folders for staged files and leases where there are none, as after ``.usr`` was deleted.
 
-    The folder above it may be there and not be on the disk: whoever made that anew may have been killed.
+    The first may be there and not be on the disk: whoever made it anew may have been killed.
     """
-    if fs.stat(dataset / STAGING) is None:
-        make_dirs(fs, dataset / STAGING, sure_below=dataset)
+    if fs.stat(dataset / LEASES) is None:
+        make_dirs(fs, dataset / LEASES, sure_below=dataset)
 
 
 @contextlib.contextmanager
@@ -155,20 +143,26 @@ def _take_lease(fs: FileSystem, dataset: Path, txid: str) -> OpenFile:
         lease.close()  # a clean-up saw the file before it was locked and took it for a dead writer's
 
 
-def remove_dead_staging(fs: FileSystem, dataset: Path) -> int:
-    """Drop the staged files of writers that died and say how many they were.
+def remove_dead_staging(fs: FileSystem, dataset: Path, private: Iterable[Entry]) -> int:
+    """Drop the staged files of writers that died and say how many they were, leases included.
 
     The caller holds the dataset's lock, and no intent is pending.
+
+    Args:
+        fs: The file system.
+        dataset: The dataset's folder.
+        private: What there is in its private folder now.
     """
-    owners: dict[str, list[str]] = {}
-    for entry in fs.list(dataset / STAGING):
-        owner = staging_owner(entry.name)
-        if owner is not None:
-            owners.setdefault(owner, []).append(entry.name)
-    return sum(_remove_if_dead(fs, dataset, txid, names) for txid, names in owners.items())
+    owners: dict[str, list[Path]] = {}
+    for folder, entries in ((PRIVATE, private), (LEASES, fs.list(dataset / LEASES))):
+        for entry in entries:
+            owner = staging_owner(entry.name)
+            if owner is not None:
+                owners.setdefault(owner, []).append(dataset / folder / entry.name)
+    return sum(_remove_if_dead(fs, dataset, txid, paths) for txid, paths in owners.items())
 
 
-def _remove_if_dead(fs: FileSystem, dataset: Path, txid: str, names: list[str]) -> int:
+def _remove_if_dead(fs: FileSystem, dataset: Path, txid: str, paths: list[Path]) -> int:
     lease_path = dataset / lease_file(txid)
     try:
         lease = fs.open(lease_path, "write")
@@ -177,10 +171,10 @@ def _remove_if_dead(fs: FileSystem, dataset: Path, txid: str, names: list[str]) 
     try:
         if lease is not None and not lease.try_lock():
             return 0
-        for name in names:
+        for path in paths:
             with contextlib.suppress(FileNotFoundError):  # its writer finished and dropped it
-                fs.unlink(dataset / STAGING / name)
-        return len(names)
+                fs.unlink(path)
+        return len(paths)
     finally:
         if lease is not None:
             lease.close()

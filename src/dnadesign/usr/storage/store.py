@@ -20,10 +20,11 @@ from dnadesign.usr.contract.layout import EVENTS, RECORDS
 from dnadesign.usr.contract.names import check_dataset_id
 from dnadesign.usr.storage.batch_index import BatchIndex
 from dnadesign.usr.storage.filesystem import REAL, FileStat, FileSystem, keep_root, opened, told_unreadable
-from dnadesign.usr.storage.journal import log_length, recover
+from dnadesign.usr.storage.journal import recover
 from dnadesign.usr.storage.known_footers import KnownFooters
 from dnadesign.usr.storage.lock import DEFAULT_TIMEOUT, check_locks_exclude, exclusive_lock
 from dnadesign.usr.storage.lost_log import lost_log
+from dnadesign.usr.storage.paths import FolderPath
 from dnadesign.usr.storage.save_rule import SaveRule
 from dnadesign.usr.storage.version import (
     PinnedFile,
@@ -68,6 +69,7 @@ class Store:
     _locks_checked: bool = False
     _registry_kept: str | None = None
     _base_checked: FileStat | None = None
+    _sound_log: FileStat | None = None  # as it was when its last line was known to be a whole event
     _guard: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     def __post_init__(self) -> None:
@@ -83,7 +85,7 @@ class Store:
     @cached_property
     def dir(self) -> Path:
         """The dataset's folder."""
-        return self.root / self.name
+        return FolderPath(str(self.root / self.name))
 
     @property
     def reference(self) -> DatasetRef:
@@ -156,7 +158,7 @@ class Store:
             DatasetNotFound: There is no dataset.
         """
         with self.exclusive(tool=tool):
-            recover(self.fs, self.dir)
+            recover(self.fs, self.dir, sound_log=self._sound_log)
             if must_exist and not self.exists():
                 raise lost_log(self.fs, self.dir) or not_found(self.dir)
             yield
@@ -197,8 +199,10 @@ class Store:
             CorruptFileError: The base is gone or damaged.
             SchemaError: The base is of an unknown schema version.
         """
-        log = committed_log_end(self.fs, self.dir)
-        check_log_is_sound(self.dir, log)
+        log = self.fs.stat(self.dir / EVENTS)
+        if log is None or log != self._sound_log:
+            check_log_is_sound(self.dir, committed_log_end(self.fs, self.dir))
+            self._sound_log = log
         found = self.fs.stat(self.dir / RECORDS)
         if found is None:
             raise gone(self.fs, self.dir)
@@ -236,13 +240,19 @@ class Store:
             raise
         return self._keys
 
+    def remember_log(self) -> None:
+        """Remember the log as it is after the commit just made; the dataset's lock is held."""
+        try:
+            self._sound_log = self.fs.stat(self.dir / EVENTS)
+        except OSError:  # no reason to call a change failed that is committed
+            self._sound_log = None
+
     def keys_are_current(self) -> None:
         """Say that the index has the keys of the commit just made; the dataset's lock is held."""
-        if self._keys is not None:
-            try:
-                self._keys.end, self._keys.base = log_length(self.fs, self.dir), None
-            except OSError:  # no reason to call a change failed that is committed
-                self._keys = None
+        if self._keys is not None and self._sound_log is not None:
+            self._keys.end, self._keys.base = self._sound_log.size, None
+        else:
+            self._keys = None
 
     def save_keys(self) -> None:
         """Put the index on the disk if processes that begin would gain by it; the dataset's lock is held."""

@@ -58,7 +58,7 @@ from pathlib import Path
 from dnadesign.usr.contract.errors import ConcurrentChangeError
 from dnadesign.usr.contract.layout import EVENTS, EVENTS_ARCHIVE, is_log_segment
 from dnadesign.usr.storage.filesystem import FileStat, FileSystem, OpenFile
-from dnadesign.usr.storage.intent import Intent, read_intent
+from dnadesign.usr.storage.intent import Intent, read_intent_as_counted
 from dnadesign.usr.storage.log_lines import RawLine, last_line_end, read_lines_backward
 
 _TRIES = 20
@@ -171,7 +171,7 @@ def _log_stat(fs: FileSystem, path: Path, dataset_dir: Path | None) -> FileStat 
 
 
 def _staged_log(fs: FileSystem, dataset_dir: Path) -> Path | None:
-    intent = read_intent(fs, dataset_dir)
+    intent = read_intent_as_counted(fs, dataset_dir)
     if intent is not None and intent.synced:
         for publish in intent.publishes:
             if publish.target == EVENTS:
@@ -198,7 +198,7 @@ def _committed(fs: FileSystem, log: OpenFile, dataset_dir: Path | None) -> Commi
     """The committed part of a file that is the log throughout; None if what was seen has been rolled back."""
     seen = log.stat()
     last = _last_line(log, seen.size)
-    intent = read_intent(fs, dataset_dir) if dataset_dir is not None else None
+    intent = read_intent_as_counted(fs, dataset_dir) if dataset_dir is not None else None
     if intent is not None:
         bound = intent.log_offset + (len(intent.event_bytes) if intent.synced else 0)
         end = last_line_end(log, min(seen.size, bound))
