@@ -142,6 +142,18 @@ def test_long_rows_come_in_pieces_of_bounded_bytes_that_count_on(tmp_path: Path,
     assert sizes(path) == [20_000] * 100
 
 
+@pytest.mark.parametrize("before", [b"", b"AC,1\n"])
+def test_a_text_that_is_not_all_ascii_may_have_a_quarter_as_it_takes_more(
+    tmp_path: Path, before: bytes
+) -> None:
+    path = tmp_path / "x.csv"
+    path.write_bytes(b"sequence,n\n" + before + "é".encode() + b"A" * (SMALL.record_bytes - 1000) + b",1\n")
+    with pytest.raises(SchemaError, match="more than 131,072 bytes of a text that is not all ASCII"):
+        sizes(path)
+    path.write_bytes(b"sequence,n\n" + "é,2\n".encode() * 9 + b"A" * (SMALL.record_bytes - 1000) + b",1\n")
+    assert max(sizes(path)) == SMALL.record_bytes - 1000
+
+
 def test_long_names_count_as_much_as_long_sequences(tmp_path: Path) -> None:
     path = tmp_path / "x.fasta"
     path.write_bytes(b"".join(b">%s\nA\n" % (b"n" * 20_000) for _ in range(100)))

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
 
 _MOST_AT_ONCE = 1 << 20
-_AHEAD = 1 << 17
+_AHEAD = 1 << 16  # what a buffer may hold of a record before
+_WIDEST = 4  # bytes that a character of a text takes in memory
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +29,8 @@ class Bounds:
     """How much of a file is taken at once.
 
     Attributes:
-        record_bytes: Bytes, decompressed, that one row, line or record may have; the longest human chromosome fits.
+        record_bytes: Bytes, decompressed, that one row, line or record may have, all of them ASCII, otherwise a quarter;
+            the longest human chromosome fits.
         record_parts: Cells, JSON values or lines that it may have: each of them takes memory, however short it is.
         piece_bytes: Bytes, decompressed, after which the rows read so far are handed on.
     """
@@ -90,7 +92,9 @@ class BoundedFile(io.RawIOBase):
         self._path = path
         self._grammar = grammar
         self._bounds = bounds
+        self._last = b""
         self._done_before = self._begin = self._parts = 0
+        self._wide = False  # a character outside ASCII makes all of a text take more
 
     def readable(self) -> bool:
         """It can be read, forwards only."""
@@ -103,26 +107,31 @@ class BoundedFile(io.RawIOBase):
             SchemaError: The parser wants more of a record that has too much already.
         """
         at = self.progress
-        spans = at.done == self._done_before  # then all bytes since belong to the record that is not out yet
-        if spans:
+        if (
+            at.done == self._done_before
+        ):  # then all that was read last belongs to the record that is not out yet
+            self._parts += sum(map(self._last.count, self._grammar.separators))
+            self._wide = self._wide or not self._last.isascii()
             self._check()
         else:
             self._done_before, self._begin, self._parts = at.done, at.passed, 0
-        view = memoryview(buffer).cast("B")[:_MOST_AT_ONCE]
-        count: int = self._file.readinto(view)
-        at.passed += count
-        if spans:
-            self._parts += sum(map(bytes(view[:count]).count, self._grammar.separators))
-        return count
+            self._wide = not self._last[self._last.rfind(b"\n") + 1 :].isascii()
+        view = memoryview(buffer).cast("B")
+        data: bytes = self._file.read(min(len(view), _MOST_AT_ONCE))
+        view[: len(data)] = data
+        at.passed += len(data)
+        self._last = data
+        return len(data)
 
     def buffered(self) -> io.BufferedReader:
-        """The same for a parser that takes few bytes at a time; nothing is read before all that was read is taken."""
-        return io.BufferedReader(self, _AHEAD)
+        """The same for a parser that takes few bytes at a time."""
+        return _Ahead(self, _AHEAD)
 
     def _check(self) -> None:
         at, most, grammar = self.progress, self._bounds, self._grammar
-        if at.passed - self._begin > most.record_bytes:
-            much = f"{most.record_bytes:,} bytes"
+        longest = most.record_bytes // (_WIDEST if self._wide else 1)
+        if at.passed - self._begin > longest + _AHEAD:
+            much = f"{longest:,} bytes{' of a text that is not all ASCII' if self._wide else ''}"
         elif self._parts > most.record_parts:
             much = f"{most.record_parts:,} {grammar.parts}"
         else:
@@ -131,6 +140,21 @@ class BoundedFile(io.RawIOBase):
             f"{self._path}, {grammar.unit} {at.done + 1}: what begins there has more than {much}, the most that is read",
             mend=grammar.mend,
         )
+
+
+class _Ahead(io.BufferedReader):
+    """A buffer that is filled before it is taken from, and knows by itself whether it is closed.
+
+    As it is, ``read1`` goes around an empty buffer, and a text asks for each of its lines whether all below it are open.
+    """
+
+    read1 = io.BufferedReader.read
+    closed = False
+
+    def close(self) -> None:
+        """Close it, and with it the stream that it reads from."""
+        super().close()
+        self.closed = True
 
 
 @contextmanager

@@ -28,6 +28,7 @@ _BY_SUFFIX = {
     ".parquet": "parquet", ".pq": "parquet",
 }  # fmt: skip
 _LONGEST_CELL = 2**31 - 1
+_LONGEST_FOOTER = 1 << 28
 _CLOSE_QUOTES = "see that every opening quote is closed, and quotes inside a cell are doubled"
 _JSON_LINES = Grammar("line", (b",", b"[", b"{"), "values", "write one object a line")
 
@@ -364,6 +365,7 @@ def _parquet_pieces(path: Path) -> Iterator[Piece]:
         raise ValidationError(f"{path}: Parquet is compressed inside", mend="decompress the file first")
     try:
         with pa.OSFile(str(path), "r") as source:
+            _check_footer(path, source)
             parquet = pq.ParquetFile(source, page_checksum_verification=True)
             yield ArrowPiece(parquet.schema_arrow.empty_table(), 0)
             first = 0
@@ -376,3 +378,15 @@ def _parquet_pieces(path: Path) -> Iterator[Piece]:
         raise CorruptFileError(
             f"{path}: not a whole Parquet file: {error}", mend="write or fetch the file again"
         ) from error
+
+
+def _check_footer(path: Path, source: pa.NativeFile) -> None:
+    """Refuse a footer that claims more than any has, which Arrow would read first."""
+    source.seek(max(0, source.size() - 8))
+    length = int.from_bytes(source.read(8)[:4], "little")
+    source.seek(0)
+    if _LONGEST_FOOTER < length < source.size():
+        raise CorruptFileError(
+            f"{path}: its footer claims {length:,} bytes, the most that is read is {_LONGEST_FOOTER:,}",
+            mend="write the file again, with fewer row groups or columns",
+        )
