@@ -22,6 +22,7 @@ ALLOWED = {
     ("formats.tables", "pa.OSFile"): "a file of the user's, only read",
     ("formats.text_files", "path.open"): "a file of the user's, only read",
     ("formats.text_files", "import io"): "text layers over a file of the user's, only read",
+    ("formats.bounded", "import io"): "a stream that counts, over a file of the user's that is only read",
     ("operations._duck", "import tempfile"): "where DuckDB may spill: outside of every dataset",
     ("operations._spill", "import tempfile"): "what does not fit into memory: outside of every dataset",
     (

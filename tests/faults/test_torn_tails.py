@@ -20,7 +20,7 @@ from tests.faults.ways_to_fail import shown
 TAIL = b'{"event_version":1,"half of an event'
 CRASHES = 12  # states of each power cut
 MOST = 100  # states to look at; then the last recovery is still broken in every way
-SAVE = "        write_file(fs, torn, data)\n        fs.sync_dir(torn.parent)\n"
+SAVE = "        torn = _save_tail(fs, dataset, log, end, size)\n"
 CUT = "        log.truncate(end)\n        log.sync()\n"
 
 MUTANTS = {
@@ -28,7 +28,7 @@ MUTANTS = {
         lambda s: s.kind == "sync" and s.name.startswith("events-at-")
     ),
     "syncing the folder that it is saved in": lambda: rewritten(
-        journal._cut_torn_tail, ("fs.sync_dir(torn.parent)", "pass")
+        journal._save_tail, ("fs.sync_dir(torn.parent)", "pass")
     ),
     "syncing the folder above, which a killed recovery may not have": lambda: rewritten(
         journal._cut_torn_tail, (", sure_below=dataset", "")
@@ -38,7 +38,7 @@ MUTANTS = {
         journal._cut_torn_tail, (CUT, "        log.truncate(end)\n")
     ),
     "writing anew what an earlier recovery left": lambda: rewritten(
-        journal._cut_torn_tail, ("fs.unlink(torn)", "_ = torn")
+        journal._save_tail, ("fs.unlink(torn)", "_ = torn")
     ),
 }
 

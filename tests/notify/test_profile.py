@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from dnadesign.notify.adapters.profile_files import parse_profile
-from dnadesign.notify.contract.errors import ProfileError
+from dnadesign.notify.adapters.durable_files import read_json
+from dnadesign.notify.adapters.profile_files import parse_profile, read_profile
+from dnadesign.notify.contract.errors import ProfileError, StateFileError
 from tests.notify.console import Notify
 from tests.notify.event_logs import append, dataset_folder, event, imports
 from tests.notify.planted import KEY, TOKEN, found_in_text
@@ -211,3 +212,16 @@ def test_whatever_is_wrong_is_explained_in_plain_words_with_its_mend(notify: Not
     assert found[0]["mend"]
     for word in ("Value error", "Input should", "instance of", "pattern", "Errno", "Extra inputs"):
         assert word not in found[0]["detail"]
+
+
+def test_a_terabyte_in_place_of_a_profile_or_a_cursor_is_refused_without_being_read_whole(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "profiles" / "lab.yaml"
+    path.parent.mkdir()
+    with path.open("wb") as file:
+        file.truncate(1 << 40)  # a hole, which takes no room
+    with pytest.raises(ProfileError, match="longer than 1,048,576 bytes"):
+        read_profile(tmp_path, "lab")
+    with pytest.raises(StateFileError, match="not a JSON object of at most"):
+        read_json(path)

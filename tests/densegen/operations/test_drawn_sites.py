@@ -141,3 +141,11 @@ def test_background_that_cannot_be_drawn_is_refused() -> None:
     wanted = {"name": "bg", "kind": "background", "count": 3, "length": 1, "gc": [0.0, 1.0]}
     with pytest.raises(InputError, match="only"):
         draw_background(BackgroundInput.model_validate(wanted), seed=1, avoid=frozenset({"A"}))
+
+
+def test_a_terabyte_of_motifs_is_refused_without_being_read_whole(tmp_path: Path) -> None:
+    path = tmp_path / "motifs.txt"
+    with path.open("wb") as file:
+        file.truncate(1 << 40)  # a hole, which takes no room
+    with pytest.raises(InputError, match=r"has more than [0-9,]+ characters"):
+        read_motifs(spec("meme"), path)

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from dnadesign.notify.contract.errors import StateFileError
 
+_MOST_BYTES = 1 << 24  # of a file that is read back; what is written is far shorter
 _FILE_MODE = 0o600
 _FOLDER_MODE = 0o700
 
@@ -62,18 +63,20 @@ def read_json(path: Path) -> dict[str, object] | None:
         StateFileError: It cannot be read, or is not a JSON object.
     """
     try:
-        text = path.read_bytes()
+        with path.open("rb") as file:
+            text = file.read(_MOST_BYTES + 1)
     except FileNotFoundError:
         return None
     except OSError as error:
         raise _refused(path, error) from None
     try:
-        value = json.loads(text)
+        value = json.loads(text) if len(text) <= _MOST_BYTES else None
     except (ValueError, RecursionError):
         value = None
     if not isinstance(value, dict):
         raise StateFileError(
-            f"{path} is not a JSON object", mend="move the file away; it was changed or damaged"
+            f"{path} is not a JSON object of at most {_MOST_BYTES:,} bytes",
+            mend="move the file away; it was changed or damaged",
         )
     return value
 

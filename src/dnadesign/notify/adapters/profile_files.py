@@ -45,7 +45,9 @@ def read_profile(config_folder: Path, name: str) -> Profile:
     """
     path = profile_path(config_folder, name)
     try:
-        text = path.read_bytes()[:_MOST_BYTES].decode("utf-8")
+        with path.open("rb") as file:
+            found = file.read(_MOST_BYTES + 1)
+        text = found.decode("utf-8")
     except FileNotFoundError:
         known = ", ".join(profile_names(config_folder)) or "none"
         raise NotFound(
@@ -56,6 +58,8 @@ def read_profile(config_folder: Path, name: str) -> Profile:
         raise ProfileError(
             f"{path} cannot be read ({type(error).__name__})", mend=f"chmod 600 {path}"
         ) from None
+    if len(found) > _MOST_BYTES:
+        raise ProfileError(f"{path} is longer than {_MOST_BYTES:,} bytes", mend=_MEND)
     return parse_profile(text, path=path)
 
 

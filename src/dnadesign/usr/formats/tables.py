@@ -6,7 +6,7 @@ import csv
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TextIO
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -16,7 +16,8 @@ from dnadesign.usr.contract.mends import spelled
 from dnadesign.usr.contract.type_values import cast_column
 from dnadesign.usr.contract.types import is_list
 from dnadesign.usr.contract.wording import counted
-from dnadesign.usr.formats.text_files import COMPRESSIONS, open_text, plain_suffix, unreadable
+from dnadesign.usr.formats.bounded import BOUNDS, Bounds, Grammar, Progress, open_bounded
+from dnadesign.usr.formats.text_files import COMPRESSIONS, plain_suffix, text_of, unreadable
 from dnadesign.usr.formats.text_values import column_from_json, column_from_text, json_object
 
 FORMATS = ("csv", "tsv", "jsonl", "parquet")
@@ -27,6 +28,9 @@ _BY_SUFFIX = {
     ".parquet": "parquet", ".pq": "parquet",
 }  # fmt: skip
 _LONGEST_CELL = 2**31 - 1
+_LONGEST_FOOTER = 1 << 28
+_CLOSE_QUOTES = "see that every opening quote is closed, and quotes inside a cell are doubled"
+_JSON_LINES = Grammar("line", (b",", b"[", b"{"), "values", "write one object a line")
 
 
 class Piece(Protocol):
@@ -200,17 +204,20 @@ def format_of(path: Path, *, given: str | None = None) -> str:
     return found
 
 
-def read_pieces(path: Path, *, format: str | None = None, refuse: Refuse | None = None) -> Iterator[Piece]:
+def read_pieces(
+    path: Path, *, format: str | None = None, refuse: Refuse | None = None, bounds: Bounds = BOUNDS
+) -> Iterator[Piece]:
     """The rows of a table file in pieces; there is at least one, which may have columns and no rows.
 
     Args:
         path: A CSV, TSV, JSONL or Parquet file; text may be compressed (.gz, .zst).
         format: Which of these it is; told by its ending when None.
         refuse: Takes the number and the fault of a line that is no row, which is then left out; raised when None.
+        bounds: How much of a text file is taken at once.
 
     Raises:
         ValidationError: Its format cannot be told.
-        SchemaError: A line does not fit the format; the line is named.
+        SchemaError: A line does not fit the format, or is longer than may be; the line is named.
         StorageError: The file cannot be read.
         CorruptFileError: It is damaged.
     """
@@ -218,8 +225,8 @@ def read_pieces(path: Path, *, format: str | None = None, refuse: Refuse | None 
     if kind == "parquet":
         return _parquet_pieces(path)
     if kind == "jsonl":
-        return _json_pieces(path, refuse)
-    return _delimited_pieces(path, "," if kind == "csv" else "\t", refuse)
+        return _json_pieces(path, refuse, bounds)
+    return _delimited_pieces(path, "," if kind == "csv" else "\t", refuse, bounds)
 
 
 def _refuse(line: int, fault: SchemaError, refuse: Refuse | None) -> None:
@@ -228,12 +235,12 @@ def _refuse(line: int, fault: SchemaError, refuse: Refuse | None) -> None:
     refuse(line, fault)
 
 
-def _delimited_pieces(path: Path, delimiter: str, refuse: Refuse | None) -> Iterator[Piece]:
+def _delimited_pieces(path: Path, delimiter: str, refuse: Refuse | None, bounds: Bounds) -> Iterator[Piece]:
     csv.field_size_limit(_LONGEST_CELL)  # the module's own limit is shorter than many sequences
-    with open_text(path) as text:
-        reader = csv.reader(text, delimiter=delimiter, strict=True)
-        rows = _numbered(path, reader)
-        _, header = next(rows, (0, []))
+    grammar = Grammar("line", (delimiter.encode(),), "cells", _CLOSE_QUOTES)
+    with open_bounded(path, grammar, bounds) as file, text_of(path, file.buffered()) as text:
+        read = _RowReader(path, file.progress, text, delimiter, bounds.piece_bytes)
+        header = next(iter(read.rows(1)[0]), [])
         if not header:
             raise SchemaError(
                 f"{path}: is empty; the first line must name the columns",
@@ -241,38 +248,57 @@ def _delimited_pieces(path: Path, delimiter: str, refuse: Refuse | None) -> Iter
             )
         _check_header(path, header)
         _check_separator(path, header, delimiter)
-        cells: list[list[str]] = []
+
+        def misfit(line: int, row: list[str]) -> None:
+            fault = SchemaError(
+                f"{path}, line {line}: has {counted(len(row), 'cell')}, the header has {len(header)}",
+                mend="put cells that contain the separator into double quotes",
+            )
+            _refuse(line, fault, refuse)
+
+        while not read.ended:
+            yield _text_piece(header, *read.rows(PIECE_ROWS, width=len(header), misfit=misfit))
+
+
+@dataclass
+class _RowReader:
+    """The rows of a delimited file, some at a time; ``ended`` when there are no more."""
+
+    path: Path
+    progress: Progress
+    text: TextIO
+    delimiter: str
+    most_bytes: int
+    ended: bool = False
+
+    def rows(
+        self, count: int, *, width: int | None = None, misfit: Callable[[int, list[str]], None] | None = None
+    ) -> tuple[list[list[str]], list[int]]:
+        """Some rows that are not blank, ``count`` at most, with the lines on which they end.
+
+        Rows of another width go to ``misfit``.
+        """
+        at, before, until = self.progress, self.progress.done, self.progress.passed + self.most_bytes
+        # A new one each time: a reader takes whole lines only, and keeps the room of the longest cell that it met.
+        reader = csv.reader(self.text, delimiter=self.delimiter, strict=True)
+        rows: list[list[str]] = []
         lines: list[int] = []
-        for line, row in rows:
-            if len(row) != len(header):
-                fault = SchemaError(
-                    f"{path}, line {line}: has {counted(len(row), 'cell')}, the header has {len(header)}",
-                    mend="put cells that contain the separator into double quotes",
-                )
-                _refuse(line, fault, refuse)
-                continue
-            cells.append(row)
-            lines.append(line)
-            if len(lines) == PIECE_ROWS:
-                yield _text_piece(header, cells, lines)
-                cells, lines = [], []
-        yield _text_piece(header, cells, lines)
-
-
-def _numbered(path: Path, reader: Any) -> Iterator[tuple[int, list[str]]]:
-    """The rows that are not blank, with the lines on which they end."""
-    while True:
         try:
-            row = next(reader, None)
+            for row in reader:
+                at.done = line = before + reader.line_num
+                if row and misfit is not None and len(row) != width:
+                    misfit(line, row)
+                elif row:
+                    rows.append(row)
+                    lines.append(line)
+                    if len(lines) == count or at.passed >= until:
+                        return rows, lines
         except csv.Error as error:
             raise SchemaError(
-                f"{path}, line {reader.line_num}: {error}",
-                mend="see that every opening quote is closed, and quotes inside a cell are doubled",
+                f"{self.path}, line {before + reader.line_num}: {error}", mend=_CLOSE_QUOTES
             ) from error
-        if row is None:
-            return
-        if row:
-            yield reader.line_num, row
+        self.ended = True
+        return rows, lines
 
 
 _SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs"}
@@ -313,20 +339,24 @@ def _text_piece(header: list[str], cells: list[list[str]], lines: list[int]) -> 
     return TextPiece(dict(zip(header, columns, strict=True)), lines)
 
 
-def _json_pieces(path: Path, refuse: Refuse | None) -> Iterator[Piece]:
-    with open_text(path) as text:
+def _json_pieces(path: Path, refuse: Refuse | None, bounds: Bounds) -> Iterator[Piece]:
+    with open_bounded(path, _JSON_LINES, bounds) as file, text_of(path, file.buffered()) as text:
         objects: list[dict[str, Any]] = []
         lines: list[int] = []
-        for line, content in enumerate(text, start=1):
+        at, line, until = file.progress, 0, bounds.piece_bytes
+        for content in text:
+            at.done = line = line + 1
             if content.strip():
                 try:
                     objects.append(json_object(content, where=f"{path}, line {line}"))
                     lines.append(line)
                 except SchemaError as fault:
                     _refuse(line, fault, refuse)
-            if len(lines) == PIECE_ROWS:
+            if len(lines) == PIECE_ROWS or at.passed >= until:
+                del content  # it may be long, and its object holds all of it
                 yield JsonPiece(objects, lines)
                 objects, lines = [], []
+                until = at.passed + bounds.piece_bytes
         yield JsonPiece(objects, lines)
 
 
@@ -335,6 +365,7 @@ def _parquet_pieces(path: Path) -> Iterator[Piece]:
         raise ValidationError(f"{path}: Parquet is compressed inside", mend="decompress the file first")
     try:
         with pa.OSFile(str(path), "r") as source:
+            _check_footer(path, source)
             parquet = pq.ParquetFile(source, page_checksum_verification=True)
             yield ArrowPiece(parquet.schema_arrow.empty_table(), 0)
             first = 0
@@ -347,3 +378,15 @@ def _parquet_pieces(path: Path) -> Iterator[Piece]:
         raise CorruptFileError(
             f"{path}: not a whole Parquet file: {error}", mend="write or fetch the file again"
         ) from error
+
+
+def _check_footer(path: Path, source: pa.NativeFile) -> None:
+    """Refuse a footer that claims more than any has, which Arrow would read first."""
+    source.seek(max(0, source.size() - 8))
+    length = int.from_bytes(source.read(8)[:4], "little")
+    source.seek(0)
+    if _LONGEST_FOOTER < length < source.size():
+        raise CorruptFileError(
+            f"{path}: its footer claims {length:,} bytes, the most that is read is {_LONGEST_FOOTER:,}",
+            mend="write the file again, with fewer row groups or columns",
+        )

@@ -1,4 +1,4 @@
-"""Text files, plain or compressed, read line by line."""
+"""Files of text, plain or compressed."""
 
 from __future__ import annotations
 
@@ -32,19 +32,14 @@ def plain_suffix(path: Path) -> str:
 
 
 @contextmanager
-def open_text(path: Path) -> Iterator[TextIO]:
-    """A file in UTF-8 (with or without byte order mark), decompressed if it ends in .gz or .zst; line ends as they are.
+def text_of(path: Path, binary: io.BufferedReader) -> Iterator[TextIO]:
+    """The text of a file in UTF-8 (with or without byte order mark), line ends as they are.
 
     Raises:
-        StorageError: It cannot be opened or read.
         SchemaError: It is not UTF-8.
-        CorruptFileError: Its compressed data is damaged or cut short.
     """
     try:
-        with (
-            open_binary(path) as binary,
-            io.TextIOWrapper(binary, encoding="utf-8-sig", newline="") as text,
-        ):
+        with io.TextIOWrapper(binary, encoding="utf-8-sig", newline="") as text:
             yield text
     except UnicodeDecodeError as error:
         raise not_utf8(path, error) from error

@@ -293,11 +293,12 @@ def copy_range(source: OpenFile, target: OpenFile, *, offset: int, count: int) -
         done += copied
 
 
-def read_bytes(fs: FileSystem, path: Path) -> bytes | None:
-    """The whole of a small file, or None if there is none."""
+def read_bytes(fs: FileSystem, path: Path, *, most: int | None = None) -> bytes | None:
+    """The whole of a small file, its first ``most`` bytes if that is given, or None if there is none."""
     try:
         with opened(fs, path, "read") as file:
-            return file.read_at(0, file.stat().size)
+            size = file.stat().size
+            return file.read_at(0, size if most is None else min(size, most))
     except FileNotFoundError:
         return None
 

@@ -17,11 +17,13 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from dnadesign.usr.contract.errors import CorruptFileError
+from dnadesign.usr.contract.errors import CorruptFileError, ValidationError
 from dnadesign.usr.contract.layout import EVENTS, INTENT, INTENT_SYNCED
 from dnadesign.usr.storage.filesystem import FileSystem, opened, read_bytes
 
 INTENT_VERSION = 1
+LONGEST = 1 << 28  # bytes of an intent's first line; over 100,000 events fit
+_SUM_BYTES = 66  # the second line, and the newline before it
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +77,12 @@ class Intent:
 
     def to_bytes(self) -> bytes:
         """The intent's file."""
+    def to_bytes(self, *, longest: int = LONGEST) -> bytes:
+        """The intent's file.
+
+        Raises:
+            ValidationError: It would be longer than one may be.
+        """
         body = json.dumps(
             {
                 "intent_version": INTENT_VERSION,
@@ -87,6 +95,12 @@ class Intent:
             },
             separators=(",", ":"),
         ).encode("ascii")
+        if len(body) > longest:
+            raise ValidationError(
+                f"a change whose events and files take {len(body):,} bytes to write down is more than the {longest:,} that are "
+                "read again after a crash",
+                mend="make it in several transactions, with fewer parts in each",
+            )
         return body + b"\n" + hashlib.sha256(body).hexdigest().encode() + b"\n"
 
 
@@ -128,7 +142,7 @@ def _damaged(path: Path, why: str) -> CorruptFileError:
     )
 
 
-def read_intent(fs: FileSystem, dataset: Path) -> Intent | None:
+def read_intent(fs: FileSystem, dataset: Path, *, longest: int = LONGEST) -> Intent | None:
     """The pending intent of a dataset, or None; needs no lock.
 
     The unsynced name is looked at first: an intent that is renamed between the two look-ups is then found under
@@ -139,7 +153,9 @@ def read_intent(fs: FileSystem, dataset: Path) -> Intent | None:
     """
     for name, synced in ((INTENT, False), (INTENT_SYNCED, True)):
         path = dataset / name
-        data = read_bytes(fs, path)
+        data = read_bytes(fs, path, most=longest + _SUM_BYTES + 1)
+        if data is not None and len(data) > longest + _SUM_BYTES:
+            raise _damaged(path, f"it is longer than {longest:,} bytes, which no intent is")
         if data is not None:
             return parse_intent(data, path=path, synced=synced)
     return None

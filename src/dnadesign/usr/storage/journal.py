@@ -17,7 +17,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import hashlib
 import logging
 from collections.abc import Iterable
 from dataclasses import replace
@@ -43,9 +42,10 @@ from dnadesign.usr.storage.filesystem import (
 )
 from dnadesign.usr.storage.intent import Intent, Publish, read_intent
 from dnadesign.usr.storage.log_lines import last_line_end
-from dnadesign.usr.storage.staging import Staging, hash_file, remove_dead_staging
+from dnadesign.usr.storage.staging import Staging, hash_file, hash_range, remove_dead_staging
 
 _log = logging.getLogger("dnadesign.usr")
+_COPY_BYTES = 1 << 20
 _SPARE_BYTES = 1 << 20  # free space that a commit leaves for its own log line, intent and folders
 
 
@@ -346,12 +346,7 @@ def _cut_torn_tail(fs: FileSystem, dataset: Path) -> str | None:
         if end == size:
             return None
         make_dirs(fs, dataset / TORN, sure_below=dataset)  # a recovery that was killed may have made it
-        data = log.read_at(end, size - end)
-        torn = dataset / TORN / f"events-at-{end}-{hashlib.sha256(data).hexdigest()[:16]}"
-        with contextlib.suppress(FileNotFoundError):  # what an earlier recovery, cut short, may have left
-            fs.unlink(torn)
-        write_file(fs, torn, data)
-        fs.sync_dir(torn.parent)
+        torn = _save_tail(fs, dataset, log, end, size)
         log.truncate(end)
         log.sync()
         return (
@@ -360,6 +355,19 @@ def _cut_torn_tail(fs: FileSystem, dataset: Path) -> str | None:
         )
     finally:
         log.close()
+
+
+def _save_tail(fs: FileSystem, dataset: Path, log: OpenFile, start: int, end: int) -> Path:
+    """Copy bytes of the log into a file of their own, named by their place and hash, in bounded memory."""
+    torn = dataset / TORN / f"events-at-{start}-{hash_range(log, start, end)[:16]}"
+    with contextlib.suppress(FileNotFoundError):  # what an earlier recovery, cut short, may have left
+        fs.unlink(torn)
+    with opened(fs, torn, "create") as saved:
+        for at in range(start, end, _COPY_BYTES):  # a tail may be longer than the memory
+            write_all(saved, at - start, log.read_at(at, min(_COPY_BYTES, end - at)))
+        saved.sync()
+    fs.sync_dir(torn.parent)
+    return torn
 
 
 def log_length(fs: FileSystem, dataset: Path) -> int:

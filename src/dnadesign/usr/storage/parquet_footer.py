@@ -16,6 +16,7 @@ from dnadesign.usr.storage.filesystem import OpenFile
 
 MAGIC = b"PAR1"
 ARROW_SCHEMA = b"ARROW:schema"
+LONGEST_FOOTER = 1 << 28
 
 _SCHEMA, _NUM_ROWS, _ROW_GROUPS, _KEY_VALUES = 2, 3, 4, 5  # fields of FileMetaData (parquet.thrift)
 _NAME, _NUM_CHILDREN = 4, 5  # fields of SchemaElement
@@ -134,11 +135,11 @@ def corrupt(path: Path, why: object) -> CorruptFileError:
     )
 
 
-def read_footer_bytes(file: OpenFile) -> tuple[bytes, int]:
+def read_footer_bytes(file: OpenFile, *, longest: int = LONGEST_FOOTER) -> tuple[bytes, int]:
     """The Thrift bytes of a file's footer, and the file's size.
 
     Raises:
-        CorruptFileError: The file is truncated, empty or not Parquet.
+        CorruptFileError: The file is truncated, empty or not Parquet, or its footer longer than any that is written.
     """
     size = file.stat().size
     tail = file.read_at(max(0, size - 8), 8)
@@ -147,6 +148,8 @@ def read_footer_bytes(file: OpenFile) -> tuple[bytes, int]:
     length = int.from_bytes(tail[:4], "little")
     if length > size - 12:
         raise corrupt(file.path, "its footer is longer than the file")
+    if length > longest:
+        raise corrupt(file.path, f"its footer claims {length:,} bytes, the most that is read is {longest:,}")
     return file.read_at(size - 8 - length, length), size
 
 

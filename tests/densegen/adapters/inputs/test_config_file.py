@@ -37,6 +37,14 @@ def refusal(tmp_path: Path, text: str) -> str:
     return str(caught.value).replace(str(path), "FILE")
 
 
+def test_a_terabyte_is_refused_without_being_read_whole(tmp_path: Path) -> None:
+    path = tmp_path / "config.yaml"
+    with path.open("wb") as file:
+        file.truncate(1 << 40)  # a hole, which takes no room
+    with pytest.raises(ConfigError, match=r"found more than [0-9,]+ characters"):
+        load_config(path)
+
+
 def test_a_valid_file_gives_the_values_and_their_defaults(tmp_path: Path) -> None:
     path = tmp_path / "config.yaml"
     path.write_text(TEXT, encoding="utf-8")

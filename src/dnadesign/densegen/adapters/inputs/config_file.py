@@ -87,7 +87,8 @@ def identity(config: DesignConfig, input_sha256: Mapping[str, str]) -> dict[str,
 
 def _parse(path: Path) -> CommentedMap:
     try:
-        text = path.read_text(encoding="utf-8")
+        with path.open(encoding="utf-8") as file:
+            text = file.read(_MOST_CHARACTERS + 1)
     except FileNotFoundError:
         raise NotFoundError(
             f"{path}: there is no such file", mend="make a workspace with: dense init DIR"
@@ -128,7 +129,7 @@ def _check_depth(path: Path, text: str) -> None:
         ConfigError: The file is larger than a config, or has brackets or lists nested far deeper than one.
     """
     if len(text) > _MOST_CHARACTERS:
-        raise _not_a_config(path, f"{len(text)} characters")
+        raise _not_a_config(path, f"more than {_MOST_CHARACTERS:,} characters")
     depth = 0
     for number, line in enumerate(text.splitlines(), start=1):
         depth = max(0, depth + sum(map(line.count, "[{")) - sum(map(line.count, "]}")))

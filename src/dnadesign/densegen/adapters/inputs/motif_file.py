@@ -14,6 +14,7 @@ from dnadesign.densegen.contract.motifs import BASES, UNIFORM, Motif
 type _Row = tuple[float, float, float, float]
 
 _SUM_TOLERANCE = 0.02
+_MOST_CHARACTERS = 1 << 26
 
 
 def read_motifs(spec: PwmInput, path: Path) -> tuple[Motif, ...]:
@@ -23,12 +24,18 @@ def read_motifs(spec: PwmInput, path: Path) -> tuple[Motif, ...]:
         InputError: The file or a line does not fit.
     """
     try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
+        with path.open(encoding="utf-8-sig") as file:
+            text = file.read(_MOST_CHARACTERS + 1)
     except FileNotFoundError:
         raise InputError(f"{path}: there is no such file (input {spec.name!r})") from None
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"{path}: cannot be read: {error}") from None
-    numbered = [(number, line.strip()) for number, line in enumerate(lines, start=1)]
+    if len(text) > _MOST_CHARACTERS:
+        raise InputError(
+            f"{path}: has more than {_MOST_CHARACTERS:,} characters, far more than all motifs that are known "
+            f"(input {spec.name!r})"
+        )
+    numbered = [(number, line.strip()) for number, line in enumerate(text.splitlines(), start=1)]
     read = _meme if spec.format == "meme" else _jaspar
     motifs = tuple(read(path, numbered))
     if not motifs:
