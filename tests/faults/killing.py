@@ -36,7 +36,7 @@ from tests.faults.writers import (
 
 ROUNDS_A_DATASET = 10
 LONGEST = 0.5  # seconds that a writer lives
-LONGEST_WITH_FAULTS = 1.2  # it is slower under strace, and is to come to its fault
+LONGEST_WITH_FAULTS = 1.0  # it is slower under strace, and is to come to its fault
 NAME = "set"
 WELL_ENDED = ("killed", "killed by a fault", "status 0")
 
@@ -54,7 +54,7 @@ class Totals:
         if faults:
             line += (
                 f", {told['failed']} failed, {told['open']} unknown, {told['calls that failed']} calls that failed, "
-                f"{told['writers that met a fault']} writers of {told['writers']} that met a fault, "
+                f"{told['writers that met a fault']} of {told['writers']} writers met a fault, "
                 f"{told['killed by one']} killed by one"
             )
         return f"{line}\n"

@@ -54,7 +54,7 @@ def test_an_error_of_the_disk_that_arrow_meets_is_told_as_such(
         if numbered:
             monkeypatch.setattr(parquet, "descriptor_path", lambda _: f"/proc/self/fd/{file.fd}/gone")
         else:
-            monkeypatch.setattr(parquet.pa, "OSFile", Refusing)
+            monkeypatch.setattr(pa, "OSFile", Refusing)
         with pytest.raises(StorageError, match=f"^{path}: cannot be read: "):
             read_columns(file)
 
