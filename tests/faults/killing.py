@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
 
-from tests.faults.system_faults import SystemFault, allow_tracing, attach, fired, random_fault
+from tests.faults.system_faults import SystemFault, attach, fired, get_ready, random_fault
 from tests.faults.writers import (
     WRITERS,
     Board,
@@ -68,7 +68,7 @@ def begin(folder: Path, writer: int, start: int, board: Board) -> int:
     """A writer that waits to be let go; its process id."""
 
     def work() -> None:
-        allow_tracing()
+        get_ready()
         while not board.may_go():
             time.sleep(0.001)
         write(folder, writer, start, board)
@@ -82,20 +82,23 @@ def play_round(folder: Path, start: int, rng: Random, faults: list[SystemFault],
     Raises:
         Broken: A writer was given an error that no disk explains, or, without faults, any.
     """
-    board, tracers = Board(start), []
+    board, tracers, ends = Board(start), [], dict[int, str]()
     children = [begin(folder, writer, start, board) for writer in range(WRITERS)]
-    for pid, fault in zip(children, faults, strict=False):
-        log = folder.with_name(f"{folder.name}.{children.index(pid)}.strace")
-        tracers.append((log, attach(pid, fault, dataset=folder / NAME, log=log)))
-    board.let_go()
-    begun, longest = time.monotonic(), LONGEST_WITH_FAULTS if faults else LONGEST
-    ends = {}
-    shuffled = rng.sample(children, len(children))
-    for pid, moment in zip(shuffled, sorted(rng.uniform(0.05, longest) for _ in children), strict=True):
-        time.sleep(max(0.0, begun + moment - time.monotonic()))
-        ends[pid] = end(pid)
+    try:
+        for pid, fault in zip(children, faults, strict=False):
+            log = folder.with_name(f"{folder.name}.{children.index(pid)}.strace")
+            tracers.append((log, attach(pid, fault, dataset=folder / NAME, log=log)))
+        board.let_go()
+        begun, longest = time.monotonic(), LONGEST_WITH_FAULTS if faults else LONGEST
+        moments = sorted(rng.uniform(0.05, longest) for _ in children)
+        for pid, moment in zip(rng.sample(children, len(children)), moments, strict=True):
+            time.sleep(max(0.0, begun + moment - time.monotonic()))
+            ends[pid] = end(pid)
+    finally:
+        for pid in set(children) - set(ends):
+            end(pid)
     count(totals, [ends[pid] for pid in children], tracers)
-    if any(status not in WELL_ENDED for status in ends.values()):
+    if any(ended not in WELL_ENDED for ended in ends.values()):
         raise Broken(f"writers ended so: {[ends[pid] for pid in children]}")
     return board
 

@@ -1,7 +1,9 @@
 """Faults of random system calls, put by strace into a process that runs already."""
 
 import ctypes
+import signal
 import subprocess
+import sys
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -21,6 +23,7 @@ from dnadesign.usr.contract.layout import (
 )
 from tests.faults.strace import STRACE
 
+END_WITH_PARENT = (1, signal.SIGKILL)  # PR_SET_PDEATHSIG
 ALLOW_ANY_TRACER = (0x59616D61, ctypes.c_ulong(-1))  # PR_SET_PTRACER, PR_SET_PTRACER_ANY
 FOR_ATTACHING = 10.0  # seconds
 
@@ -95,9 +98,11 @@ def random_fault(rng: Random) -> SystemFault:
     return SystemFault(f"{','.join(call.names for call in calls)}:{what}:when={when}", path)
 
 
-def allow_tracing() -> None:
-    """Let a process that is no ancestor of this one trace it, where the kernel asks for that."""
-    LIBC.prctl(*ALLOW_ANY_TRACER, 0, 0, 0)
+def get_ready() -> None:
+    """Have this process end with the one that forked it, and let one trace it that is not above it (Linux)."""
+    if sys.platform == "linux":
+        for option in (END_WITH_PARENT, ALLOW_ANY_TRACER):
+            LIBC.prctl(*option, 0, 0, 0)
 
 
 def attach(pid: int, fault: SystemFault, *, dataset: Path, log: Path) -> "subprocess.Popen[bytes]":
