@@ -13,7 +13,9 @@ from types import MappingProxyType
 
 from dnadesign.usr.contract.layout import (
     DERIVED,
+    DERIVED_ARCHIVE,
     EVENTS,
+    EVENTS_ARCHIVE,
     INTENT,
     INTENT_SYNCED,
     LOCK,
@@ -66,7 +68,13 @@ CALLS: Mapping[str, Call] = MappingProxyType(
     }
 )  # fmt: skip
 CHANGING = ("sync", "write at", "write", "rename", "unlink", "truncate", "copy", "mkdir")
-PLACES = ("", PRIVATE, STAGING, INTENT, INTENT_SYNCED, EVENTS, RECORDS, LOCK, DERIVED, f"{DERIVED}/lab")
+OF_LAB = f"{DERIVED}/lab"
+ARCHIVES = (
+    EVENTS_ARCHIVE,
+    DERIVED_ARCHIVE,
+    f"{DERIVED_ARCHIVE}/lab",
+)  # what compacting and archiving write to
+PLACES = ("", PRIVATE, STAGING, INTENT, INTENT_SYNCED, EVENTS, RECORDS, LOCK, DERIVED, OF_LAB, *ARCHIVES)
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ must have no other threads, as a fork would leave their locks as they are. What 
 it shares with the one that it was forked from: no system call, so none that a fault could hit, and a kill loses nothing.
 """
 
+import contextlib
 import functools
 import logging
 import mmap
@@ -144,8 +145,20 @@ def write(folder: Path, writer: int, start: int, board: Board, turns: int = TURN
         if outcome == Outcome.OPEN:
             open_batches.append(batch)
         if outcome == Outcome.DONE:
+            look_for(folder, batch)
             open_batches = [b for b in open_batches if not settled(found, b, board)]
             maintain(found, writer)
+
+
+def look_for(folder: Path, batch: int) -> None:
+    """See as a reader that knows nothing what was just told done.
+
+    Raises:
+        AssertionError: It is not there.
+    """
+    with contextlib.suppress(*GONE_ON_FROM):
+        if Dataset(folder, "set").batch(name_of(batch)) is None:
+            raise AssertionError(f"batch {batch} is told done, and a reader does not see it")
 
 
 def settled(found: Dataset, batch: int, board: Board) -> bool:
