@@ -68,13 +68,25 @@ CALLS: Mapping[str, Call] = MappingProxyType(
     }
 )  # fmt: skip
 CHANGING = ("sync", "write at", "write", "rename", "unlink", "truncate", "copy", "mkdir")
+TAKING_BACK = ("sync", "truncate")
+
 OF_LAB = f"{DERIVED}/lab"
-ARCHIVES = (
-    EVENTS_ARCHIVE,
-    DERIVED_ARCHIVE,
-    f"{DERIVED_ARCHIVE}/lab",
-)  # what compacting and archiving write to
-PLACES = ("", PRIVATE, STAGING, INTENT, INTENT_SYNCED, EVENTS, RECORDS, LOCK, DERIVED, OF_LAB, *ARCHIVES)
+OFTEN = (EVENTS, EVENTS, PRIVATE)  # where it is decided whether a change is made
+ARCHIVES = (EVENTS_ARCHIVE, DERIVED_ARCHIVE, f"{DERIVED_ARCHIVE}/lab")  # where compacting and archiving write
+PLACES = (
+    "",
+    PRIVATE,
+    STAGING,
+    INTENT,
+    INTENT_SYNCED,
+    EVENTS,
+    RECORDS,
+    LOCK,
+    DERIVED,
+    OF_LAB,
+    *ARCHIVES,
+    *OFTEN,
+)
 
 
 @dataclass(frozen=True)
@@ -95,15 +107,23 @@ class SystemFault:
 
 
 def random_fault(rng: Random) -> SystemFault:
-    """Some call, or at some path any one that changes something, fails or kills: once, for good, or time and again."""
-    path = rng.choice(PLACES) if rng.randrange(3) == 0 else None
-    calls = [CALLS[rng.choices(list(CALLS), [call.weight for call in CALLS.values()])[0]]]
-    if path is not None and rng.randrange(2):
-        calls = [CALLS[name] for name in CHANGING]
-    number = rng.randrange(1, 2 + max(2 * calls[0].often // (1 if path is None else 4), 6))
-    when = rng.choice([f"{number}", f"{number}", f"{number}+", f"{number}+{rng.randrange(2, 12)}"])
-    what = f"error={rng.choice(calls[0].errors)}" if rng.randrange(3) else "signal=KILL"
-    return SystemFault(f"{','.join(call.names for call in calls)}:{what}:when={when}", path)
+    """Some call anywhere, or one or several at some path, fail or kill: once, for good, or time and again."""
+    if rng.randrange(3):
+        name = rng.choices(list(CALLS), [call.weight for call in CALLS.values()])[0]
+        return SystemFault(_inject(rng, (name,), most=max(2 * CALLS[name].often, 6)))
+    path, names = rng.choice(PLACES), rng.choice([(rng.choice(list(CALLS)),), TAKING_BACK, CHANGING])
+    if names == TAKING_BACK:  # a sync fails, and so does what would undo it
+        return SystemFault(_inject(rng, names, most=2, when="+"), path)
+    return SystemFault(_inject(rng, names, most=6), path)
+
+
+def _inject(rng: Random, names: tuple[str, ...], *, most: int, when: str | None = None) -> str:
+    """Some fault of these calls from one of the first on; each system call is counted for itself."""
+    calls = [CALLS[name] for name in names]
+    how_often = rng.choice(["", "", "+", f"+{rng.randrange(2, 12)}"]) if when is None else when
+    errors = sorted(set.intersection(*[set(call.errors) for call in calls]))
+    what = f"error={rng.choice(errors)}" if rng.randrange(3) else "signal=KILL"
+    return f"{','.join(call.names for call in calls)}:{what}:when={rng.randrange(1, most + 1)}{how_often}"
 
 
 def get_ready() -> None:
