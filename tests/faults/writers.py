@@ -40,9 +40,11 @@ from dnadesign.usr import (
     compute_id,
     register_namespace,
 )
+from dnadesign.usr.operations import archive_events, compact
 
-# Loaded once, not by every child; making a first table loads what Arrow looks for where it is installed.
-LOADED = (duckdb, pyarrow.compute, pyarrow.parquet, pa.table({"id": ["x"]}))
+# Loaded once, not by every child, and not while its system calls fail; making a first table loads what Arrow looks for
+# where it is installed.
+LOADED = (duckdb, pyarrow.compute, pyarrow.parquet, archive_events, compact, pa.table({"id": ["x"]}))
 
 WRITERS = 4
 TURNS = 1000  # of a writer in a round, at most
