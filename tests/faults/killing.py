@@ -35,8 +35,8 @@ from tests.faults.writers import (
 )
 
 ROUNDS_A_DATASET = 10
-LONGEST = 0.5  # seconds that a writer lives
-LONGEST_WITH_FAULTS = 1.0  # it is slower under strace, and is to come to its fault
+LIVES = (0.05, 0.5)  # seconds that a writer lives, at least and at most
+LIVES_WITH_FAULTS = (0.3, 1.0)  # it is slower under strace, and is to come to its fault
 NAME = "set"
 WELL_ENDED = ("killed", "killed by a fault", "status 0")
 
@@ -89,8 +89,8 @@ def play_round(folder: Path, start: int, rng: Random, faults: list[SystemFault],
             log = folder.with_name(f"{folder.name}.{children.index(pid)}.strace")
             tracers.append((log, attach(pid, fault, dataset=folder / NAME, log=log)))
         board.let_go()
-        begun, longest = time.monotonic(), LONGEST_WITH_FAULTS if faults else LONGEST
-        moments = sorted(rng.uniform(0.05, longest) for _ in children)
+        begun, lives = time.monotonic(), LIVES_WITH_FAULTS if faults else LIVES
+        moments = sorted(rng.uniform(*lives) for _ in children)
         for pid, moment in zip(rng.sample(children, len(children)), moments, strict=True):
             time.sleep(max(0.0, begun + moment - time.monotonic()))
             ends[pid] = end(pid)

@@ -71,7 +71,7 @@ CHANGING = ("sync", "write at", "write", "rename", "unlink", "truncate", "copy",
 TAKING_BACK = ("sync", "truncate")
 
 OF_LAB = f"{DERIVED}/lab"
-OFTEN = (EVENTS, EVENTS, PRIVATE)  # where it is decided whether a change is made
+OFTEN = (EVENTS, EVENTS, EVENTS, EVENTS, PRIVATE, PRIVATE)  # where it is decided whether a change is made
 ARCHIVES = (EVENTS_ARCHIVE, DERIVED_ARCHIVE, f"{DERIVED_ARCHIVE}/lab")  # where compacting and archiving write
 PLACES = (
     "",
@@ -108,13 +108,13 @@ class SystemFault:
 
 def random_fault(rng: Random) -> SystemFault:
     """Some call anywhere, or one or several at some path, fail or kill: once, for good, or time and again."""
-    if rng.randrange(3):
+    if rng.randrange(2):
         name = rng.choices(list(CALLS), [call.weight for call in CALLS.values()])[0]
         return SystemFault(_inject(rng, (name,), most=max(2 * CALLS[name].often, 6)))
     path, names = rng.choice(PLACES), rng.choice([(rng.choice(list(CALLS)),), TAKING_BACK, CHANGING])
     if names == TAKING_BACK:  # a sync fails, and so does what would undo it
         return SystemFault(_inject(rng, names, most=2, when="+"), path)
-    return SystemFault(_inject(rng, names, most=6), path)
+    return SystemFault(_inject(rng, names, most=rng.randrange(1, 7)), path)
 
 
 def _inject(rng: Random, names: tuple[str, ...], *, most: int, when: str | None = None) -> str:
