@@ -71,7 +71,15 @@ CHANGING = ("sync", "write at", "write", "rename", "unlink", "truncate", "copy",
 TAKING_BACK = ("sync", "truncate")
 
 OF_LAB = f"{DERIVED}/lab"
-OFTEN = (EVENTS, EVENTS, EVENTS, EVENTS, PRIVATE, PRIVATE)  # where it is decided whether a change is made
+OFTEN = (
+    EVENTS,
+    EVENTS,
+    EVENTS,
+    EVENTS,
+    INTENT_SYNCED,
+    INTENT_SYNCED,
+    PRIVATE,
+)  # where it is decided whether a change is made
 ARCHIVES = (EVENTS_ARCHIVE, DERIVED_ARCHIVE, f"{DERIVED_ARCHIVE}/lab")  # where compacting and archiving write
 PLACES = (
     "",
