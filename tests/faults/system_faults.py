@@ -120,8 +120,8 @@ def random_fault(rng: Random) -> SystemFault:
         name = rng.choices(list(CALLS), [call.weight for call in CALLS.values()])[0]
         return SystemFault(_inject(rng, (name,), most=max(2 * CALLS[name].often, 6)))
     path, names = rng.choice(PLACES), rng.choice([(rng.choice(list(CALLS)),), TAKING_BACK, CHANGING])
-    if names == TAKING_BACK:  # a sync fails, and so does what would undo it
-        return SystemFault(_inject(rng, names, most=2, when="+"), path)
+    if names == TAKING_BACK:  # a sync fails, and so does what would undo it, which is called less often
+        return SystemFault(_inject(rng, names, most=1, when="+"), path)
     return SystemFault(_inject(rng, names, most=rng.randrange(1, 7)), path)
 
 
