@@ -25,7 +25,6 @@ import pyarrow as pa
 
 from dnadesign.usr import ConcurrentChangeError, Dataset, compute_id, register_namespace
 from dnadesign.usr.operations._files import consistent_files
-from tests.faults.killing import LOADED, in_child, sequence_of, wait_for
 from tests.faults.read_versions import (
     Commit,
     Read,
@@ -37,6 +36,7 @@ from tests.faults.read_versions import (
     with_files,
     write_lines,
 )
+from tests.faults.writers import LOADED, in_child, sequence_of, wait_for
 
 __all__ = ["LOADED"]  # imported before any process is forked
 

@@ -1,4 +1,4 @@
-"""Real datasets with real Parquet files on the simulated disk, and every verb that changes one.
+"""Real datasets with real Parquet files, on the simulated disk or in a real folder, and every verb that changes one.
 
 A new verb is one more line in ``VERBS``.
 """
@@ -14,11 +14,13 @@ import pyarrow.parquet as pq
 
 from dnadesign.usr import Dataset, compute_id, register_namespace
 from dnadesign.usr.contract.errors import DatasetNotFound
+from dnadesign.usr.storage.filesystem import FileSystem
 from dnadesign.usr.storage.version import overlay_of
 from dnadesign.usr.testing.simulated import SimulatedFileSystem
 from tests.faults.changes import BASE, DATASET, NAME, ROOT, empty_disk
 
 SEQUENCES = ["ACGTACGTAA", "ACGTACGTCC", "ACGTACGTGG", "ACGTACGTTT", "acgtacgtaa", "GGGGCCCCAA"]
+OTHER = "other"
 DATA = Path(__file__).with_name("data")
 IDS = [compute_id("dna", sequence) for sequence in SEQUENCES]
 
@@ -39,24 +41,20 @@ def dataset(fs: SimulatedFileSystem, name: str = NAME) -> Dataset:
     return Dataset(ROOT, name, lock_timeout=0, fs=fs)
 
 
-def with_registry() -> SimulatedFileSystem:
-    fs = empty_disk()
+def register_all(root: Path, fs: FileSystem) -> None:
     for namespace in ("alpha", "beta", "single"):
         spec = f"{namespace}__x:int64,{namespace}__y:string"
-        register_namespace(ROOT, namespace=namespace, columns=spec, fs=fs)
+        register_namespace(root, namespace=namespace, columns=spec, fs=fs)
     pointer = (
         "arrays__npz_ref:string,arrays__npz_sha256:string,arrays__npz_bytes:int64,"
         "arrays__npz_arrays:list<struct<name:string,dtype:string,shape:list<int64>>>"
     )
-    register_namespace(ROOT, namespace="arrays", columns=pointer, fs=fs)
-    return fs
+    register_namespace(root, namespace="arrays", columns=pointer, fs=fs)
 
 
-def with_dataset() -> SimulatedFileSystem:
-    """A dataset with six rows, an overlay in parts, a single-file one, state, a tombstone, and another dataset."""
-    fs = with_registry()
-    found = dataset(fs).init()
-    found.add_sequences(SEQUENCES, source="test", bio_type="dna", alphabet="dna_4")
+def fill(found: Dataset, other: Dataset) -> None:
+    """Six rows, an overlay in parts, a single-file one, state, a tombstone; and another dataset of the same root."""
+    found.init().add_sequences(SEQUENCES, source="test", bio_type="dna", alphabet="dna_4")
     found.write_overlay_part("alpha", rows_of("alpha", slice(0, 2)))
     found.write_overlay_part("alpha", rows_of("alpha", slice(2, 4), 10))
     found.write_overlay("single", rows_of("single", slice(0, 3)))
@@ -68,9 +66,25 @@ def with_dataset() -> SimulatedFileSystem:
         "arrays", mode="delete", maintenance=True
     )  # leaves an artifact that nothing refers to
     with_arrays(found, IDS[0])
-    other = dataset(fs, "other").init()
-    other.add_sequences(["TTTTTTTTTT", SEQUENCES[0]], source="other", bio_type="dna", alphabet="dna_4")
+    other.init().add_sequences(["TTTTTTTTTT", SEQUENCES[0]], source="other", bio_type="dna", alphabet="dna_4")
+
+
+def with_registry() -> SimulatedFileSystem:
+    fs = empty_disk()
+    register_all(ROOT, fs)
     return fs
+
+
+def with_dataset() -> SimulatedFileSystem:
+    """The simulated disk with a dataset to change, and another one."""
+    fs = with_registry()
+    fill(dataset(fs), dataset(fs, OTHER))
+    return fs
+
+
+def beside(found: Dataset) -> Dataset:
+    """The other dataset of the same root."""
+    return Dataset(found.root, OTHER, lock_timeout=0, fs=found._store.fs)
 
 
 def with_arrays(found: Dataset, key: str, *, size: int = 4) -> None:
@@ -102,9 +116,7 @@ VERBS: dict[str, Verb] = {
     "materialize": lambda d: d.materialize(overlays="archive", maintenance=True),
     "materialize without deleted": lambda d: d.materialize(drop_deleted=True, maintenance=True),
     "dedupe": lambda d: d.dedupe(key="sequence_ci", maintenance=True),
-    "merge_from": lambda d: d.merge_from(
-        dataset(d._store.fs, "other"), on_duplicate="skip", maintenance=True  # type: ignore[arg-type]
-    ),
+    "merge_from": lambda d: d.merge_from(beside(d), on_duplicate="skip", maintenance=True),
     "remove_overlay": lambda d: d.remove_overlay("alpha", mode="delete", maintenance=True),
     "archive_overlay": lambda d: d.remove_overlay("single", mode="archive", maintenance=True),
     "freeze_registry": lambda d: d.freeze_registry(maintenance=True),

@@ -1,185 +1,181 @@
 """Writers that are really killed: four processes write into one dataset until each dies at a random moment.
 
-    python -m tests.faults.killing FOLDER [--rounds 100] [--minutes 60] [--seed 1] [--tell 100]
+    python -m tests.faults.killing FOLDER [--faults] [--rounds 100] [--minutes 60] [--seed 1] [--tell 100]
 
-After each round the dataset is recovered and checked against what the writers had been told is done. Processes are
-forked from one that has done once what they do, so that a writer writes from its first moment on; that one must have
-no other threads, as a fork would leave their locks as they are.
+After each round the dataset is recovered and checked against what the writers have told of each batch. With ``--faults``
+each of them has a fault of its own besides, put into it by strace once it runs: some system call fails or kills, once,
+for good, or time and again (``tests/faults/system_faults.py``).
 """
 
 import argparse
 import functools
 import os
-import random
 import shutil
 import signal
+import subprocess
 import sys
-import tempfile
 import time
-import traceback
-from collections.abc import Callable
+from collections import Counter
+from dataclasses import dataclass, field
 from pathlib import Path
+from random import Random
 
-# Before numpy and Arrow are loaded, of which one starts threads to calculate and the other one to give memory back.
-os.environ["OPENBLAS_NUM_THREADS"] = "1"
-os.environ["JE_ARROW_MALLOC_CONF"] = "background_thread:false"
+from tests.faults.system_faults import SystemFault, attach, fired, get_ready, random_fault
+from tests.faults.writers import (
+    WRITERS,
+    Board,
+    Outcome,
+    Told,
+    check,
+    in_child,
+    make,
+    wait_for,
+    warm_up,
+    write,
+)
 
-import duckdb
-import pyarrow as pa
-import pyarrow.compute
-import pyarrow.parquet
-
-from dnadesign.usr import Dataset, SequencesError, compute_id, register_namespace
-
-# Loaded once, not by every child; making a first table loads what Arrow looks for where it is installed.
-LOADED = (duckdb, pyarrow.compute, pyarrow.parquet, pa.table({"id": ["x"]}))
-
-WRITERS = 4
 ROUNDS_A_DATASET = 10
-LONGEST = 0.5  # seconds that a writer lives
+LIVES = (0.05, 0.5)  # seconds that a writer lives, at least and at most
+LIVES_WITH_FAULTS = (0.3, 1.0)  # it is slower under strace, and is to come to its fault
+NAME = "set"
+WELL_ENDED = ("killed", "killed by a fault", "status 0")
 
 
-def sequence_of(number: int) -> str:
-    return "".join("ACGT"[number >> shift & 3] for shift in range(46, -2, -2))
+@dataclass
+class Totals:
+    """What all rounds came to."""
+
+    rounds: int = 0
+    of: Counter[str] = field(default_factory=Counter)
+
+    def line(self, *, faults: bool) -> str:
+        told = self.of
+        line = f"{self.rounds} rounds, {told['done']} transactions acknowledged"
+        if faults:
+            line += (
+                f", {told['failed']} failed, {told['open']} unknown, {told['calls that failed']} calls that failed, "
+                f"{told['writers that met a fault']} of {told['writers']} writers met a fault, "
+                f"{told['killed by one']} killed by one"
+            )
+        return f"{line}\n"
 
 
-def rows_of(batch: int) -> list[str]:
-    return [sequence_of(batch * 4 + i) for i in range(3)]
+class Broken(Exception):
+    """A round that left what does not hold; its faults are told."""
 
 
-def write(folder: Path, writer: int, start: int, tell: int, turns: int = 10_000) -> None:
-    """Write transactions of three rows and a part of an overlay, and tell each that is done to a pipe."""
-    found = Dataset(folder, "set", lock_timeout=30)
-    for turn in range(turns):
-        batch = (start + turn) * WRITERS + writer
-        with found.transaction(batch_id=f"batch:{batch}") as tx:
-            tx.add_sequences(rows_of(batch), bio_type="dna", alphabet="dna_4")
-            ids = [compute_id("dna", row) for row in rows_of(batch)]
-            tx.write_overlay_part("lab", pa.table({"id": ids, "lab__batch": [batch] * len(ids)}))
-        os.write(tell, f"{batch}\n".encode())
-        if writer == 0:
-            found.compact_overlay("lab", layout="part", maintenance=True)
-        if writer == 1:
-            found.archive_events(maintenance=True)
+def begin(folder: Path, writer: int, start: int, board: Board) -> int:
+    """A writer that waits to be let go; its process id."""
+
+    def work() -> None:
+        get_ready()
+        while not board.may_go():
+            time.sleep(0.001)
+        write(folder, writer, start, board)
+
+    return in_child(work)
 
 
-def in_child(work: Callable[[], None]) -> int:
-    """Run in a forked child; its process id."""
-    pid = os.fork()
-    if pid == 0:
-        status = 1
-        try:
-            work()
-            status = 0
-        except SequencesError as error:
-            sys.stderr.write(f"{error}\n")
-        except Exception:  # noqa: BLE001 - the process ends here; whoever waits for it sees that it failed
-            traceback.print_exc()
-        finally:
-            os._exit(status)
-    return pid
+def play_round(folder: Path, start: int, rng: Random, faults: list[SystemFault], totals: Totals) -> Board:
+    """Four writers that are killed, at the latest at random moments, with a fault each if there are any.
+
+    Raises:
+        Broken: A writer was given an error that no disk explains, or, without faults, any.
+    """
+    board, tracers, ends = Board(start), [], dict[int, str]()
+    children = [begin(folder, writer, start, board) for writer in range(WRITERS)]
+    try:
+        for pid, fault in zip(children, faults, strict=False):
+            log = folder.with_name(f"{folder.name}.{children.index(pid)}.strace")
+            tracers.append((log, attach(pid, fault, dataset=folder / NAME, log=log)))
+        board.let_go()
+        begun, lives = time.monotonic(), LIVES_WITH_FAULTS if faults else LIVES
+        moments = sorted(rng.uniform(*lives) for _ in children)
+        for pid, moment in zip(rng.sample(children, len(children)), moments, strict=True):
+            time.sleep(max(0.0, begun + moment - time.monotonic()))
+            ends[pid] = end(pid)
+    finally:
+        for pid in set(children) - set(ends):
+            end(pid)
+    count(totals, [ends[pid] for pid in children], tracers)
+    if any(ended not in WELL_ENDED for ended in ends.values()):
+        raise Broken(f"writers ended so: {[ends[pid] for pid in children]}")
+    return board
 
 
-def check(folder: Path, told: set[int]) -> None:
-    """Recover, and hold the dataset against what its writers were told."""
-    found = Dataset(folder, "set")
-    found.recover()
-    problems = [*found.check().problems, *found.verify_events(deep=True).problems]
-    caches = ("torn", "keys")  # what was cut off is kept, what is remembered of keys may be
-    left = [p.name for p in (found.dir / ".usr").rglob("*") if p.is_file() and p.parent.name not in caches]
-    table = found.to_arrow(["id", "lab__batch"]).to_pydict()
-    by_id = dict(zip(table["id"], table["lab__batch"], strict=True))
-    batches = {value for value in by_id.values() if value is not None}
-    wrong = [
-        batch for batch in batches if any(by_id.get(compute_id("dna", r)) != batch for r in rows_of(batch))
-    ]
-    recorded = {batch for batch in told | batches if found.batch(f"batch:{batch}") is not None}
-    if problems or left or wrong or told - batches or recorded != batches or len(by_id) != 3 * len(batches):
-        sys.stderr.write(
-            f"problems {[str(p) for p in problems]}, left {left}, in part {wrong}, lost {told - batches}, "
-            f"recorded but not there {recorded ^ batches}, {len(by_id)} rows of {len(batches)} batches\n"
-        )
-        raise SystemExit(1)
-
-
-def make(folder: Path) -> None:
-    folder.mkdir(parents=True)
-    register_namespace(folder, namespace="lab", columns="lab__batch:int64")
-    Dataset(folder, "set").init()
-
-
-def warm_up() -> None:
-    """Do once what most writers do, so that none of them has to load anything; compacting and archiving would start threads."""
-    with tempfile.TemporaryDirectory() as above:
-        folder, (into, out) = Path(above) / "root", os.pipe()
-        make(folder)
-        write(folder, WRITERS - 1, 0, out, turns=2)
-        os.close(into)
-        os.close(out)
-
-
-def play_round(folder: Path, start: int, rng: random.Random) -> set[int]:
-    """Four writers that are killed; the batches that they were told are done."""
-    pipes = [os.pipe() for _ in range(WRITERS)]
-    children = []
-    for writer, (_, out) in enumerate(pipes):
-
-        def work(writer: int = writer, out: int = out) -> None:
-            write(folder, writer, start, out)
-
-        children.append(in_child(work))
-    begun = time.monotonic()
-    rng.shuffle(children)
-    for pid, moment in zip(children, sorted(rng.uniform(0.05, LONGEST) for _ in children), strict=True):
-        time.sleep(max(0.0, begun + moment - time.monotonic()))
+def end(pid: int) -> str:
+    """Kill a process that is not dead yet, and wait for it; how it ended."""
+    found, status = os.waitpid(pid, os.WNOHANG)
+    if found == 0:
         os.kill(pid, signal.SIGKILL)
-    told = set()
-    for pid in children:
-        os.waitpid(pid, 0)
-    for into, out in pipes:
-        os.close(out)
-        with os.fdopen(into, "rb") as lines:
-            told |= {int(line) for line in lines.read().split()}
-    return told
+        _, status = os.waitpid(pid, 0)
+    code = os.waitstatus_to_exitcode(status)
+    if code == -signal.SIGKILL:
+        return "killed by a fault" if found else "killed"
+    return f"status {code}"
 
 
-def wait_for(pid: int) -> bool:
-    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+def count(totals: Totals, ends: list[str], tracers: list[tuple[Path, "subprocess.Popen[bytes]"]]) -> None:
+    """Add up which faults were met."""
+    totals.of["writers"] += len(ends)
+    for ended, (log, tracer) in zip(ends, tracers, strict=False):
+        tracer.wait()
+        failed, killed = fired(log), ended == "killed by a fault"
+        totals.of["calls that failed"] += failed
+        totals.of["killed by one"] += killed
+        totals.of["writers that met a fault"] += failed > 0 or killed
 
 
-def main(arguments: list[str]) -> int:
-    parser = argparse.ArgumentParser()
-    parser.add_argument("folder", type=Path)
-    parser.add_argument("--rounds", type=int, default=100)
-    parser.add_argument("--minutes", type=float, default=1e9, help="begin no round later than that")
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--tell", type=int, default=0, help="after every how many rounds to say so")
-    options = parser.parse_args(arguments)
-    until, done = time.monotonic() + 60 * options.minutes, 0
-    warm_up()
-    rng, told, acknowledged = random.Random(options.seed), set[int](), 0
+def play(options: argparse.Namespace, totals: Totals) -> None:
+    """Round after round.
+
+    Raises:
+        Broken: What one left does not hold.
+    """
+    until, rng, told = time.monotonic() + 60 * options.minutes, Random(options.seed), Told()
     for number in range(options.rounds):
         folder = options.folder / str(number // ROUNDS_A_DATASET)
         if time.monotonic() > until:
             break
         if number % ROUNDS_A_DATASET == 0:
             shutil.rmtree(options.folder / str(number // ROUNDS_A_DATASET - 1), ignore_errors=True)
-            told = set()
+            told = Told()
             if not wait_for(in_child(functools.partial(make, folder))):
-                return 1
-        fresh = play_round(folder, number * 1000, rng)
-        told |= fresh
-        acknowledged += len(fresh)
-        if not wait_for(in_child(functools.partial(check, folder, told))):
-            sys.stderr.write(
-                f"round {number} (seed {options.seed}) left a dataset that does not hold: {folder}\n"
-            )
-            return 1
-        done += 1
-        if options.tell and done % options.tell == 0:
-            sys.stdout.write(f"after {done} rounds, {acknowledged} transactions acknowledged\n")
+                raise Broken("no dataset could be made")
+        faults = [random_fault(rng) for _ in range(WRITERS)] if options.faults else []
+        try:
+            fresh = play_round(folder, number * 1000, rng, faults, totals).outcomes()
+            told.of |= fresh
+            totals.of.update(outcome.name.lower() for outcome in fresh.values())
+            if not faults and Outcome.FAILED in fresh.values():
+                raise Broken("a writer was given an error, and there was no fault")
+            if not wait_for(in_child(functools.partial(check, folder, told))):
+                raise Broken("the dataset does not hold")
+        except Broken as broken:
+            shown = "".join(f"\n  writer {writer}: {fault}" for writer, fault in enumerate(faults))
+            raise Broken(f"round {number} (seed {options.seed}), {folder}: {broken}{shown}") from broken
+        totals.rounds += 1
+        if options.tell and totals.rounds % options.tell == 0:
+            sys.stdout.write(f"after {totals.line(faults=options.faults)}")
             sys.stdout.flush()
-    sys.stdout.write(f"{done} rounds, {acknowledged} transactions acknowledged\n")
+
+
+def main(arguments: list[str]) -> int:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--faults", action="store_true", help="let system calls fail besides; needs strace")
+    parser.add_argument("--rounds", type=int, default=100)
+    parser.add_argument("--minutes", type=float, default=1e9, help="begin no round later than that")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--tell", type=int, default=0, help="after every how many rounds to say so")
+    options, totals = parser.parse_args(arguments), Totals()
+    warm_up()
+    try:
+        play(options, totals)
+    except Broken as broken:
+        sys.stderr.write(f"{broken}\n")
+        return 1
+    sys.stdout.write(totals.line(faults=options.faults))
     return 0
 
 

@@ -5,7 +5,7 @@
 
 Each process goes round the same circle until the time is up, somebody stops it, or something does not hold: a random
 history of changes, one more change broken in every way, the same with the real verbs of a real dataset, readers between
-the writers of another random history, real writers that are really killed, now and then a crowd of them, or bits of a
+the writers of another random history, real writers that are really killed or whose system calls fail, now and then a crowd of them, or bits of a
 dataset's files flipped. The totals are printed every minute and in the end, also after Ctrl-C or SIGTERM; the exit
 status is 1 if anything did not hold. ``--only`` takes turns of one kind; ``--kept`` adds up the states of several soaks; ``--again`` repeats one turn by what a
 violation says of it.
@@ -39,6 +39,7 @@ from tests.architecture.source_tree import ROOT
 from tests.faults.changes import CHANGES, possible, repeatable_ids
 from tests.faults.enumeration import Effort, Search, Stopped, Tally, TooManyViolations, random_world
 from tests.faults.interleavings import look_at_all
+from tests.faults.strace import STRACE
 from tests.faults.test_readers import write_one_after_the_other
 from tests.faults.verb_search import random_search
 from tests.usr.conftest import COLUMNS
@@ -46,6 +47,7 @@ from tests.usr.operations.bit_flips import grow, unseen_flips
 
 EFFORT = Effort(crashes=96, nested_every=25, nested_crashes=12, after_faults=8)
 KILLED_ROUNDS = 10
+FAULTY_ROUNDS = 10
 READ_SECONDS = 60
 FLIPS = 2500  # about a minute
 TELL_EVERY = 60.0  # seconds
@@ -135,6 +137,15 @@ def kill_once(turn: Turn) -> list[str]:
     return play(turn, command, counted="rounds of killed writers", count=KILLED_ROUNDS)
 
 
+def meet_faults(turn: Turn) -> list[str]:
+    """The same with a fault of a random system call in each of them, where there is strace."""
+    if STRACE is None:
+        return []
+    seed = str(turn.rng.randrange(1 << 30))
+    command = ["tests.faults.killing", "--faults", "--rounds", str(FAULTY_ROUNDS), "--seed", seed]
+    return play(turn, command, counted="rounds of writers whose system calls fail", count=FAULTY_ROUNDS)
+
+
 def write_at_once(turn: Turn) -> list[str]:
     """32 processes that write 100 parts each into one namespace."""
     command = ["tests.faults.crowd", "--who", "writers"]
@@ -182,7 +193,7 @@ def play(turn: Turn, command: list[str], *, counted: str, count: int) -> list[st
 
 
 TURNS = (
-    *[*[*[enumerate_once] * 4, break_a_verb] * 2, read_once, kill_once] * 3,
+    *[*[*[enumerate_once] * 4, break_a_verb] * 2, read_once, kill_once, meet_faults] * 3,
     write_at_once,
     read_beside,
     flip_bits,

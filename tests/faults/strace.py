@@ -21,11 +21,15 @@ KINDS = {
     "pwrite64": "write", "pwritev": "write", "write": "write", "writev": "write", "ftruncate": "truncate",
     "truncate": "truncate", "copy_file_range": "copy", "sendfile": "copy", "openat": "open", "open": "open",
     "link": "link", "linkat": "link", "symlink": "link", "symlinkat": "link", "fallocate": "truncate",
+    "pwritev2": "write", "creat": "open", "openat2": "open", "chmod": "mode", "fchmod": "mode", "fchmodat": "mode",
+    "chown": "owner", "fchown": "owner", "lchown": "owner", "fchownat": "owner", "utimensat": "times",
+    "setxattr": "attribute", "fsetxattr": "attribute", "sync": "sync", "syncfs": "sync", "sync_file_range": "sync",
 }  # fmt: skip
 
-_CALL = re.compile(r"^(?:\d+ +)?(\w+)\((.*)\) += ")
+_CALL = re.compile(r"^(?:\d+ +)?(\w+)\((.*)\) += (.*)")
 _TEXT = re.compile(r'"((?:[^"\\]|\\.)*)"')
 _DESCRIPTOR = re.compile(r"^\d+<([^>]*)>")
+_BY_DESCRIPTOR = frozenset({"sync", "write", "truncate", "copy", "mode", "owner", "times", "attribute"})
 
 
 @dataclass(frozen=True)
@@ -83,16 +87,24 @@ def calls_below(log: Path, root: Path) -> list[SystemCall]:
         match = _CALL.match(line)
         if match is None or match[1] not in KINDS:
             continue
-        descriptor, text = _DESCRIPTOR.match(match[2]), _TEXT.search(match[2])
-        if KINDS[match[1]] in ("sync", "write", "truncate", "copy"):
-            path = descriptor[1] if descriptor else ""
-            if KINDS[match[1]] == "copy":  # from one file to another: the second descriptor is written
-                path = re.findall(r"\d+<([^>]*)>", match[2])[1]
-        else:
-            path = text[1] if text else ""
+        path = _path_of(KINDS[match[1]], match[2], match[3])
         path = path.removesuffix(" (deleted)")
         if path == str(root) or path.startswith(f"{root}/"):
             found.append(
                 SystemCall(KINDS[match[1]], path.removeprefix(f"{root}").lstrip("/") or ".", match[2])
             )
     return found
+
+
+def _path_of(kind: str, arguments: str, result: str) -> str:
+    """The path that a call is about; what is opened is what the kernel says that it opened, if it did."""
+    descriptor, text = _DESCRIPTOR.match(arguments), _TEXT.search(arguments)
+    if kind == "copy":  # from one file to another: the second descriptor is written
+        found = re.findall(r"\d+<([^>]*)>", arguments)
+        return str(found[1 if len(found) > 1 else 0])
+    opened = _DESCRIPTOR.match(result) if kind == "open" else None
+    if opened is not None:
+        return opened[1]
+    if kind in _BY_DESCRIPTOR and descriptor is not None:
+        return descriptor[1]
+    return text[1] if text is not None else ""

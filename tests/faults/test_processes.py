@@ -5,26 +5,27 @@ import re
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from dnadesign.usr import Dataset
+from dnadesign.usr.contract.events import LIBRARY_ACTIONS
 from tests.architecture.source_tree import ROOT
+from tests.faults.changes import NAME
+from tests.faults.datasets import VERBS
 from tests.faults.single_writer import BATCH, ROWS, small_dataset
 from tests.faults.strace import SystemCall, calls_below, needs_strace, run
+from tests.faults.traced_writer import REMAINS, prepare
 
-ROUNDS = 100
+ROUNDS, FAULTY_ROUNDS = 100, 12
 STAGED = re.compile(r".*/\.usr/\.[0-9a-f]{32}\.\d+")
 
 INJECTIONS = (
-    "fsync:error=EIO:when=2",
-    "fsync:error=EIO:when=6",
     "fsync:error=EIO:when=7+",
     "fsync:error=ENOSPC:when=5",
-    "pwrite64:error=ENOSPC:when=3+",
     "rename:error=EIO:when=2",
-    "rename:error=EIO:when=3+",
-    "fsync:signal=KILL:when=6",
     "fsync:signal=KILL:when=7",
     "rename:signal=KILL:when=3",
 )
@@ -39,6 +40,23 @@ def test_killing_four_writers_at_random_moments_loses_and_halves_nothing(tmp_pat
     assert rounds is not None
     assert int(rounds[1]) == ROUNDS
     assert int(rounds[2]) > 0
+
+
+@needs_strace
+def test_four_writers_of_which_system_calls_fail_keep_what_they_tell(
+    tmp_path: Path, note: Callable[[str, int], None]
+) -> None:
+    command = ["-m", "tests.faults.killing", str(tmp_path), "--faults", "--rounds", str(FAULTY_ROUNDS)]
+    played = subprocess.run([sys.executable, *command], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert played.returncode == 0, played.stderr
+    rounds = re.fullmatch(
+        r"(\d+) rounds, (\d+) transactions.*, (\d+) of \d+ writers met a fault.*\n", played.stdout
+    )
+    assert rounds is not None
+    assert int(rounds[1]) == FAULTY_ROUNDS
+    assert int(rounds[2]) > 0
+    assert int(rounds[3]) > 0
+    note("real writers that met a fault of a system call", int(rounds[3]))
 
 
 @needs_strace
@@ -68,9 +86,15 @@ def from_trace(path: Path) -> list[tuple[str, str]]:
 
 
 def by_seam(calls: list[SystemCall]) -> list[tuple[str, str]]:
-    """The system calls as the seam names its operations; opening what is there changes nothing."""
-    made = [c for c in calls if c.kind != "open" or "O_CREAT" in c.arguments]
-    return [("create" if c.kind == "open" else c.kind, c.path) for c in made]
+    """The system calls as the seam names its operations; opening what is there changes nothing, unless it empties it."""
+    made = [c for c in calls if c.kind != "open" or re.search("O_CREAT|O_TRUNC|O_TMPFILE", c.arguments)]
+    return [(name_of(call), call.path) for call in made]
+
+
+def name_of(call: SystemCall) -> str:
+    if call.kind == "open":  # Arrow opens what it writes once more, by the descriptor that it is given
+        return "write" if "/proc/self/fd/" in call.arguments else "create"
+    return call.kind
 
 
 def but_staged_content(steps: list[tuple[str, str]]) -> list[tuple[str, str]]:
@@ -82,10 +106,15 @@ def but_staged_content(steps: list[tuple[str, str]]) -> list[tuple[str, str]]:
 def test_the_kernel_sees_what_the_seam_says_and_nothing_else(tmp_path: Path) -> None:
     root = tmp_path / "root"
     root.mkdir()
+    prepare(root)
     played = run(
         ["-m", "tests.faults.traced_writer", str(root), str(tmp_path / "seam")], log=tmp_path / "strace.log"
     )
     assert played.returncode == 0, played.stderr
     seam = but_staged_content(from_trace(tmp_path / "seam"))
     assert but_staged_content(by_seam(calls_below(tmp_path / "strace.log", root))) == seam
-    assert {kind for kind, _ in seam} == {"create", "write", "truncate", "sync", "mkdir", "rename", "unlink"}
+    kinds = {"create", "write", "truncate", "sync", "mkdir", "rename", "unlink", "mode", "owner"}
+    assert {kind for kind, _ in seam} == kinds
+    datasets = [Dataset(root / name, NAME) for name in ("new", *VERBS, *REMAINS)]
+    assert [str(problem) for found in datasets for problem in found.check().problems] == []
+    assert {event.action for found in datasets for event in found.events()} >= LIBRARY_ACTIONS

@@ -8,7 +8,8 @@ import pytest
 from dnadesign.usr.storage import staging
 from tests.faults import soak
 from tests.faults.mutants import rewritten
-from tests.faults.soak import TURNS, Turn, break_a_verb, flip_bits, take
+from tests.faults.soak import TURNS, Turn, break_a_verb, flip_bits, meet_faults, take
+from tests.faults.strace import needs_strace
 
 Note = Callable[[str, int], None]
 
@@ -44,3 +45,12 @@ def test_a_turn_of_flipped_bits_finds_each(monkeypatch: pytest.MonkeyPatch) -> N
     assert take(flip_bits, turn, 7) == []
     assert turn.counts["bits flipped"] == 30
     assert flip_bits in TURNS
+
+
+@needs_strace
+def test_a_turn_of_failing_system_calls_plays_its_rounds(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(soak, "FAULTY_ROUNDS", 1)
+    turn = Turn(Random(7), lambda: False, set())
+    assert take(meet_faults, turn, 7) == []
+    assert turn.counts["rounds of writers whose system calls fail"] == 1
+    assert meet_faults in TURNS

@@ -1,23 +1,31 @@
-"""Makes a dataset and changes it, writing down every operation that goes through the seam.
+"""Changes datasets in every way there is, writing down every operation that goes through the seam.
 
     python -m tests.faults.traced_writer ROOT TRACE
 
-TRACE gets one JSON list a line: what was done, and to which path below ROOT.
+ROOT has what :func:`prepare` made. TRACE gets one JSON list a line: what was done, and to which path below ROOT.
 """
 
+import contextlib
 import json
+import shutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, cast
+from unittest import mock
 
-import pyarrow as pa
-
-from dnadesign.usr import Dataset, compute_id, register_namespace
-from dnadesign.usr.storage.filesystem import FileStat, Mode, OpenFile, RealFile, RealFileSystem
+from dnadesign.usr import Dataset
+from dnadesign.usr.contract.layout import PRIVATE, STAGING
+from dnadesign.usr.storage import journal
+from dnadesign.usr.storage.filesystem import REAL, FileStat, Mode, OpenFile, RealFile, RealFileSystem
+from tests.faults.changes import NAME
+from tests.faults.datasets import OTHER, VERBS, Verb, fill, register_all, transact
+from tests.usr.storage.cached_keys import eager
 
 FILE_CALLS = {"write_at": "write", "truncate": "truncate", "sync": "sync"}
 CALLS = {"mkdir": "mkdir", "rmdir": "rmdir", "rename": "rename", "unlink": "unlink", "sync_dir": "sync"}
+DEAD = "0" * 32  # the transaction of a writer that died
 
 Note = Callable[[str, Path], None]
 
@@ -44,6 +52,9 @@ class TracedFileSystem:
         """Open a file that tells what is done to it."""
         if mode in ("create", "open_or_create"):
             self._note("create", path)
+        if like is not None:
+            self._note("mode", path)
+            self._note("owner", path)
         return cast(OpenFile, TracedFile(self._fs.open(path, mode, like=like), self._note))
 
     def __getattr__(self, name: str) -> Any:
@@ -58,24 +69,84 @@ class TracedFileSystem:
         return traced
 
 
+# -- what a dead writer leaves -----------------------------------------------------------------------------------
+
+
+def torn_tail(found: Dataset) -> None:
+    """Half an event at the end of the log."""
+    with found.events_path.open("ab") as log:
+        log.write(b'{"event_version":1,"event_id":')
+
+
+def dead_staging(found: Dataset) -> None:
+    """Files of a writer that died before it committed."""
+    for name in (f".{DEAD}.0", f".{DEAD}.1"):
+        (found.dir / STAGING / name).write_bytes(b"staged")
+    (found.dir / PRIVATE / f".intent-{DEAD}").write_bytes(b"{")
+
+
+def killed_before_it_committed(found: Dataset) -> None:
+    die_at(found, "_write_events")
+
+
+def killed_before_it_applied(found: Dataset) -> None:
+    die_at(found, "apply")
+
+
+class Killed(BaseException):
+    """Stands for the death of a process."""
+
+
+def die_at(found: Dataset, step: str) -> None:
+    """A transaction that goes as far as that step of the journal."""
+    with mock.patch.object(journal, step, side_effect=Killed), contextlib.suppress(Killed):
+        transact(found)
+
+
+REMAINS: Mapping[str, Verb] = MappingProxyType(
+    {left.__name__: left for left in (torn_tail, dead_staging, killed_before_it_committed, killed_before_it_applied)}
+)  # fmt: skip
+
+
+# -- the program -------------------------------------------------------------------------------------------------
+
+
+def prepare(root: Path) -> None:
+    """A root for each change to be made, below one folder: as a verb finds it, or as a dead writer left it."""
+    template = root / "template"
+    template.mkdir()
+    register_all(template, REAL)
+    fill(Dataset(template, NAME), Dataset(template, OTHER))
+    for name in (*VERBS, *REMAINS):
+        shutil.copytree(template, root / name)
+    for name, leave in REMAINS.items():
+        leave(Dataset(root / name, NAME))
+    (root / "new").mkdir()
+
+
+def changes(root: Path, fs: Any) -> Iterator[tuple[str, Callable[[], object]]]:
+    """All that can be done to datasets, each in a root of its own."""
+    new = root / "new"
+    yield "new", lambda: register_all(new, fs)
+    yield "new", lambda: fill(eager(Dataset(new, NAME, fs=fs)), Dataset(new, OTHER, fs=fs))
+    for name in VERBS:
+        found = eager(Dataset(root / name, NAME, fs=fs))
+        yield name, lambda name=name, found=found: VERBS[name](found)  # type: ignore[misc]
+    for name in REMAINS:
+        yield name, Dataset(root / name, NAME, fs=fs).recover
+
+
 def main(root: Path, trace: Path) -> None:
     done: list[tuple[str, str]] = []
 
     def note(what: str, path: Path) -> None:
-        if path != root.parent:  # the folder that the root lies in is synced once
-            done.append((what, path.relative_to(root).as_posix()))
+        done.append((what, path.relative_to(root).as_posix()))
 
-    fs: Any = TracedFileSystem(note)
-    register_namespace(root, namespace="lab", columns="lab__x:int64", fs=fs)
-    found = Dataset(root, "set", fs=fs).init()
-    found.add_sequences(["ACGT", "AACC"], bio_type="dna", alphabet="dna_4")
-    ids = [compute_id("dna", sequence) for sequence in ("ACGT", "AACC")]
-    found.write_overlay_part("lab", pa.table({"id": ids[:1], "lab__x": [1]}))
-    with found.transaction() as tx:
-        tx.add_sequences(["GGTT"], bio_type="dna", alphabet="dna_4")
-        tx.write_overlay_part("lab", pa.table({"id": ids[1:], "lab__x": [2]}))
-    found.compact_overlay("lab", maintenance=True)
-    found.archive_events(maintenance=True)
+    for name, change in changes(root, TracedFileSystem(note)):
+        before = len(done)
+        change()
+        if len(done) == before:
+            raise AssertionError(f"{name} has done nothing")
     trace.write_text("".join(json.dumps(step) + "\n" for step in done), encoding="utf-8")
 
 

@@ -8,7 +8,7 @@ from contextlib import ExitStack
 from typing import Any
 
 from dnadesign.usr.contract.artifacts import listing_sha256
-from dnadesign.usr.contract.errors import ConcurrentChangeError, CorruptFileError
+from dnadesign.usr.contract.errors import ConcurrentChangeError, CorruptFileError, StorageError
 from dnadesign.usr.contract.layout import ARTIFACTS, EVENTS, META, artifact_parts
 from dnadesign.usr.contract.wording import counted
 from dnadesign.usr.operations._accounts import Account, Accounts
@@ -171,7 +171,7 @@ def _check_pages(store: Store, path: str, files: FilesNow, report: Report) -> No
         with files.opened(store, path) as file, reading(file) as parquet:
             for _ in parquet.iter_batches(_BATCH_ROWS):
                 pass
-    except CorruptFileError as error:
+    except (CorruptFileError, StorageError) as error:
         report.error("events.files", path, error)
 
 

@@ -75,8 +75,6 @@ class Intent:
         """Whether a staged file that has its final name shows that the event counts; not if the log itself may be moved."""
         return bool(self.publishes) and not self.moves
 
-    def to_bytes(self) -> bytes:
-        """The intent's file."""
     def to_bytes(self, *, longest: int = LONGEST) -> bytes:
         """The intent's file.
 

@@ -21,12 +21,13 @@ import pyarrow.parquet as pq
 from dnadesign.usr.contract.wording import counted
 from dnadesign.usr.storage.base_pieces import Piece, hash_pieces
 from dnadesign.usr.storage.files_in_turn import FileInTurn
-from dnadesign.usr.storage.filesystem import OpenFile, copy_range, descriptor_path, write_all
+from dnadesign.usr.storage.filesystem import OpenFile, copy_range, descriptor_path, unreadable, write_all
 from dnadesign.usr.storage.parquet_footer import (
     ARROW_SCHEMA,
     MAGIC,
     corrupt,
     keep_row_groups,
+    misread,
     read_footer_bytes,
 )
 from dnadesign.usr.storage.row_groups import fold_from, in_groups, write_groups
@@ -127,13 +128,14 @@ def read_footer(file: OpenFile) -> Footer:
 
     Raises:
         CorruptFileError: The file is truncated, empty or not Parquet.
+        StorageError: The operating system did not let it be read.
     """
     try:
         with _in_use(file):
             thrift, size = read_footer_bytes(file)
         return Footer.parse(thrift, size)
     except _READ_ERRORS as error:
-        raise corrupt(file.path, error) from error
+        raise misread(file.path, error) from error
 
 
 def _parse_footer(thrift: bytes) -> pq.FileMetaData:
@@ -147,12 +149,21 @@ def reading(file: OpenFile, *, footer: Footer | None = None) -> Iterator[pq.Parq
 
     Raises:
         CorruptFileError: The bytes are not what they were written as.
+        StorageError: The operating system did not let them be read.
     """
     try:
-        with _in_use(file), pa.OSFile(descriptor_path(file), "r") as source:
+        with _in_use(file), _source(file) as source:
             yield pq.ParquetFile(source, metadata=_metadata_of(footer), page_checksum_verification=True)
     except _READ_ERRORS as error:
-        raise corrupt(file.path, error) from error
+        raise misread(file.path, error) from error
+
+
+def _source(file: OpenFile) -> pa.OSFile:
+    """The file once more, for Arrow, which gives some errors of the operating system no number: none is of the bytes."""
+    try:
+        return pa.OSFile(descriptor_path(file), "r")
+    except OSError as error:
+        raise unreadable(error, file.path) from error
 
 
 def _metadata_of(footer: Footer | None) -> pq.FileMetaData | None:

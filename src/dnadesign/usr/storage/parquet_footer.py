@@ -11,8 +11,8 @@ import struct
 from dataclasses import dataclass
 from pathlib import Path
 
-from dnadesign.usr.contract.errors import CorruptFileError
-from dnadesign.usr.storage.filesystem import OpenFile
+from dnadesign.usr.contract.errors import CorruptFileError, StorageError
+from dnadesign.usr.storage.filesystem import OpenFile, unreadable
 
 MAGIC = b"PAR1"
 ARROW_SCHEMA = b"ARROW:schema"
@@ -135,6 +135,13 @@ def corrupt(path: Path, why: object) -> CorruptFileError:
     )
 
 
+def misread(path: Path, error: Exception) -> CorruptFileError | StorageError:
+    """What an error in reading a Parquet file tells: an error of the operating system says nothing of the bytes."""
+    if isinstance(error, OSError) and error.errno is not None:  # Arrow's own about the bytes have no number
+        return unreadable(error, path)
+    return corrupt(path, error)
+
+
 def read_footer_bytes(file: OpenFile, *, longest: int = LONGEST_FOOTER) -> tuple[bytes, int]:
     """The Thrift bytes of a file's footer, and the file's size.
 
@@ -158,12 +165,13 @@ def read_outline(file: OpenFile) -> FooterOutline:
 
     Raises:
         CorruptFileError: The file is truncated, empty or not Parquet.
+        StorageError: The operating system did not let it be read.
     """
     try:
         thrift, size = read_footer_bytes(file)
         return _outline(_Walker(thrift), size)
     except (IndexError, ValueError, OSError) as error:
-        raise corrupt(file.path, error) from error
+        raise misread(file.path, error) from error
 
 
 def _outline(walker: _Walker, size: int) -> FooterOutline:
