@@ -16,7 +16,7 @@ from typing import Any, cast
 from unittest import mock
 
 from dnadesign.usr import Dataset
-from dnadesign.usr.contract.layout import PRIVATE, STAGING
+from dnadesign.usr.contract.layout import PRIVATE
 from dnadesign.usr.storage import journal
 from dnadesign.usr.storage.filesystem import REAL, FileStat, Mode, OpenFile, RealFile, RealFileSystem
 from tests.faults.changes import NAME
@@ -81,7 +81,7 @@ def torn_tail(found: Dataset) -> None:
 def dead_staging(found: Dataset) -> None:
     """Files of a writer that died before it committed."""
     for name in (f".{DEAD}.0", f".{DEAD}.1"):
-        (found.dir / STAGING / name).write_bytes(b"staged")
+        (found.dir / PRIVATE / name).write_bytes(b"staged")
     (found.dir / PRIVATE / f".intent-{DEAD}").write_bytes(b"{")
 
 
