@@ -7,8 +7,11 @@ fresh process (a busy machine can make a run look endless), made smaller, and to
 from __future__ import annotations
 
 import argparse
+import importlib.util
 import os
+import platform
 import re
+import signal
 import subprocess
 import sys
 import tempfile
@@ -19,7 +22,10 @@ from tests.fuzz.again import runs_through, smaller
 from tests.fuzz.targets import TARGETS
 
 HOME = Path(".fuzz")
-_STATISTICS = {"executions": r"stat::number_of_executed_units:\s*(\d+)", "inputs": r"stat::new_units_added:\s*(\d+)"}
+_STATISTICS = {
+    "executions": r"stat::number_of_executed_units:\s*(\d+)",
+    "inputs": r"stat::new_units_added:\s*(\d+)",
+}
 _COVERAGE = re.compile(r"cov: (\d+)")
 
 
@@ -59,13 +65,21 @@ def fuzz(name: str, seconds: int, home: Path) -> Outcome:
     with tempfile.TemporaryDirectory(prefix="fuzz-") as folder:  # libFuzzer ends without tidying up
         command = [sys.executable, "-m", "tests.fuzz.one_target", name, str(seconds), str(home)]
         done = subprocess.run(
-            command, capture_output=True, text=True, errors="replace", check=False, env={**os.environ, "TMPDIR": folder}
+            command,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            check=False,
+            env={**os.environ, "TMPDIR": folder},
         )
     said = done.stdout + done.stderr
     numbers = {what: int((re.findall(pattern, said) or ["0"])[-1]) for what, pattern in _STATISTICS.items()}
     coverage = max(map(int, _COVERAGE.findall(said)), default=0)
     find = next(iter(sorted(set(finds.glob(f"{name}-*")) - before)), None)
-    if find is None and done.returncode:
+    if find is None and done.returncode not in {
+        0,
+        -signal.SIGALRM,
+    }:  # which libFuzzer ends with when it cannot tell
         raise SystemExit(f"fuzz: the process for {name} ended with {done.returncode}:\n{said[-4000:]}")
     return Outcome(name, numbers["executions"], numbers["inputs"], coverage, find, said)
 
@@ -99,20 +113,38 @@ def fuzz_all(names: list[str], minutes: float, home: Path) -> int:
     return 1
 
 
+def why_not() -> str | None:
+    """Why there can be no fuzzing here; None if there can."""
+    if importlib.util.find_spec("atheris") is not None:
+        return None
+    here = f"{platform.system()} on {platform.machine()}, Python {platform.python_version()}"
+    if (platform.system(), platform.machine()) == ("Linux", "x86_64"):
+        return "atheris is not installed: make setup-fuzz"
+    return f"fuzzing needs atheris, which comes as wheels for Linux on x86_64 only; this is {here}"
+
+
 def main() -> int:
     """Read the arguments and do what they say."""
     parser = argparse.ArgumentParser(prog="python -m tests.fuzz", description=__doc__)
-    parser.add_argument("--minutes", type=float, default=10.0, help="how long, all targets together (default 10)")
-    parser.add_argument("--only", action="append", choices=sorted(TARGETS), help="this target; may be repeated")
+    parser.add_argument(
+        "--minutes", type=float, default=10.0, help="how long, all targets together (default 10)"
+    )
+    parser.add_argument(
+        "--only", action="append", choices=sorted(TARGETS), help="this target; may be repeated"
+    )
     parser.add_argument("--home", type=Path, default=HOME, help="where inputs are kept (default .fuzz)")
-    parser.add_argument("--again", nargs=2, metavar=("TARGET", "FILE"), help="run one input, within the limits")
+    parser.add_argument(
+        "--again", nargs=2, metavar=("TARGET", "FILE"), help="run one input, within the limits"
+    )
+    parser.add_argument("--check", action="store_true", help="only see whether fuzzing is possible here")
     given = parser.parse_args()
     if given.again:
         return 0 if runs_through(given.again[0], Path(given.again[1]), show=True) else 1
-    try:
-        import atheris  # noqa: F401 - only `make fuzz` installs it
-    except ImportError:
-        parser.error("atheris is not installed here: make setup-fuzz")
+    missing = why_not()
+    if missing is not None:
+        parser.error(missing)
+    if given.check:
+        return 0
     return fuzz_all(given.only or list(TARGETS), given.minutes, given.home)
 
 

@@ -47,7 +47,9 @@ def fasta(data: bytes) -> None:
 
 def fastq(data: bytes) -> None:
     found = _sequences(data, "a.fastq")
-    again = "".join(f"@{number}\n{sequence}\n+\n{'I' * len(sequence)}\n" for number, sequence in enumerate(found))
+    again = "".join(
+        f"@{number}\n{sequence}\n+\n{'I' * len(sequence)}\n" for number, sequence in enumerate(found)
+    )
     assert _sequences(again.encode(), "again.fastq") == found
 
 

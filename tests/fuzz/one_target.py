@@ -35,14 +35,17 @@ def begin(name: str, seconds: int, home: Path) -> None:
         "detect_leaks": 0,
     }
     given = [f"-{key}={value}" for key, value in options.items()]
-    atheris.Setup([sys.argv[0], *given, str(corpus), str(seeds)], lambda data: run_within_limits(target.read, data))
+    atheris.Setup(
+        [sys.argv[0], *given, str(corpus), str(seeds)], lambda data: run_within_limits(target.read, data)
+    )
     atheris.Fuzz()
 
 
 def _spelled(word: str) -> str:
     r"""A word as libFuzzer's dictionaries have it: bytes other than plain ones as ``\xAB``."""
     return "".join(
-        chr(byte) if 0x20 <= byte < 0x7F and byte not in b'"\\' else f"\\x{byte:02x}" for byte in word.encode("utf-8", "surrogatepass")
+        chr(byte) if 0x20 <= byte < 0x7F and byte not in b'"\\' else f"\\x{byte:02x}"
+        for byte in word.encode("utf-8", "surrogatepass")
     )
 
 

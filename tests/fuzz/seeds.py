@@ -14,8 +14,9 @@ import pyarrow as pa
 import yaml
 
 from dnadesign.densegen.contract.config import DesignConfig
+from dnadesign.notify.contract.events import Kind
 from dnadesign.notify.contract.messages import Message
-from dnadesign.notify.contract.watch_state import WatchState
+from dnadesign.notify.contract.watch_state import Folded, RunState, WatchState
 from dnadesign.usr import Dataset, register_namespace
 from dnadesign.usr.storage.artifact_file import encode_arrays
 from dnadesign.usr.storage.intent import Intent, Move, Publish, Remove
@@ -74,12 +75,16 @@ REDACTED = (
 def _dataset_files() -> tuple[bytes, bytes, bytes]:
     """The registry, the log and the base of a dataset that has been through a few changes."""
     with tempfile.TemporaryDirectory(prefix="fuzz-") as root:
-        register_namespace(root, namespace="m", columns=_COLUMNS, owner="the lab", description="scores: made up")
+        register_namespace(
+            root, namespace="m", columns=_COLUMNS, owner="the lab", description="scores: made up"
+        )
         dataset = Dataset(root, "lab/a").init()
         ids = dataset.add_sequences(_SEQUENCES, bio_type="dna", alphabet="dna_5", source="seeds").ids
         rows = {"id": list(ids), "m__score": [0.5, None, 1.0]}
         dataset.write_overlay_part("m", pa.table(rows), batch_id="b-1")
-        dataset.log_event("densegen_completed", args={"plan": ["a", {"n": 1}]}, metrics={"rows": 3, "rate": 0.25})
+        dataset.log_event(
+            "densegen_completed", args={"plan": ["a", {"n": 1}]}, metrics={"rows": 3, "rate": 0.25}
+        )
         dataset.freeze_registry(maintenance=True)
         log, base = dataset.events_path.read_bytes(), dataset.records_path.read_bytes()
         return Path(root, "registry.yaml").read_bytes(), log, base
@@ -92,7 +97,9 @@ def registries() -> tuple[bytes, ...]:
 
 
 def event_lines() -> tuple[bytes, ...]:
-    older = b'{"event_version":1,"timestamp_utc":"2026-01-02T03:04:05+01:00","action":"x","extra":{"a":[1e3]}}\n'
+    older = (
+        b'{"event_version":1,"timestamp_utc":"2026-01-02T03:04:05+01:00","action":"x","extra":{"a":[1e3]}}\n'
+    )
     return (*_dataset_files()[1].splitlines(keepends=True), older)
 
 
@@ -122,7 +129,12 @@ def footers() -> tuple[bytes, ...]:
 
 
 def npz_files() -> tuple[bytes, ...]:
-    arrays = {"x": np.arange(3), "y": np.array(["a", "bc"]), "z": np.zeros((2, 0, 3), "f4"), "s": np.array(1 + 2j)}
+    arrays = {
+        "x": np.arange(3),
+        "y": np.array(["a", "bc"]),
+        "z": np.zeros((2, 0, 3), "f4"),
+        "s": np.array(1 + 2j),
+    }
     return (encode_arrays(arrays).data, encode_arrays({"b": np.array([True])}).data)
 
 
@@ -140,5 +152,10 @@ def profiles() -> tuple[bytes, ...]:
 
 
 def cursors() -> tuple[bytes, ...]:
-    empty = WatchState().to_dict()
-    return (json.dumps(empty).encode(),)
+    now = datetime(2026, 1, 2, tzinfo=UTC)
+    run = RunState("lab/a", "densegen", "r1", now, now, quotas={"0": 9}, done={"0": 3}, told_at=1.5)
+    run.folded = Folded(events=2, rows=3, first_id="a", last_id="b")
+    message = Message("k", Kind.PROGRESS, "a title", "2026-01-02T00:00:00Z", "t", "s", facts=(("rows", "3"),))
+    place = {"device": 1, "inode": 2, "offset": 3, "head": "0" * 64}
+    full = WatchState(position=place, runs={("lab/a", "densegen", "r1"): run}, outbox=[message])
+    return (json.dumps(full.to_dict()).encode(), json.dumps(WatchState().to_dict()).encode())

@@ -29,11 +29,17 @@ from dnadesign.usr.storage.registry_file import parse_registry, registry_bytes
 from tests.fuzz.memory_file import memory_file, written
 
 TABLE = pa.table(
-    {"id": ["a", "b", "c"], "m__x": [[1, 2], None, []], "m__s": [{"n": 1.5, "t": "x"}, None, {"n": None, "t": ""}]}
+    {
+        "id": ["a", "b", "c"],
+        "m__x": [[1, 2], None, []],
+        "m__s": [{"n": 1.5, "t": "x"}, None, {"n": None, "t": ""}],
+    }
 )
 PARQUET = encode(TABLE, {b"usr:overlay_key": b"id", b"usr:schema_version": b"1"})
 FOOTER = PARQUET[-8 - int.from_bytes(PARQUET[-8:-4], "little") : -8]
-_ADDED = Namespace("zz", tuple(parse_columns_spec("zz__a:int64,zz__b:list<string>", namespace="zz")), owner="o: #")
+_ADDED = Namespace(
+    "zz", tuple(parse_columns_spec("zz__a:int64,zz__b:list<string>", namespace="zz")), owner="o: #"
+)
 
 
 def text_of(data: bytes) -> str:
