@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from dnadesign.notify.adapters.profile_files import parse_profile
+from dnadesign.notify.adapters.profile_files import parse_profile, read_profile
 from dnadesign.notify.contract.errors import ProfileError
 from tests.notify.console import Notify
 from tests.notify.event_logs import append, dataset_folder, event, imports
@@ -85,6 +85,31 @@ def test_a_slip_in_a_profile_is_told_with_its_line_and_without_what_stands_there
     assert f"lab.yaml{where}" in str(caught.value)
     assert problem in str(caught.value)
     assert not found_in_text(str(caught.value).replace(f"\n{TOKEN}", ""))
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("version: 1\nsigning: &a [*a]", "lab.yaml:2: an anchor or alias"),
+        ("version: 1\nprovider: !slack x", "lab.yaml:2: a tag"),
+        ("version: 1\n? [provider]\n: slack", "lab.yaml:2: a key is a text"),
+        ("[" * 5000, "nested too deeply"),
+        ("version: 0x_", "a date or number that there is not"),
+        ("version: 2026-13-45", "a date or number that there is not"),
+    ],
+)
+def test_yaml_that_no_profile_needs_is_refused_at_once(text: str, told: str) -> None:
+    with pytest.raises(ProfileError) as caught:
+        parse_profile(text, path=Path("lab.yaml"))
+    assert told in str(caught.value)
+
+
+def test_a_profile_that_is_too_long_is_refused_and_not_cut(tmp_path: Path) -> None:
+    path = tmp_path / "profiles" / "lab.yaml"
+    path.parent.mkdir()
+    path.write_text("version: 1\nprovider: slack\nwebhook: {env: HOOK}\n" + "#" * (1 << 16))
+    with pytest.raises(ProfileError, match="at most 65,536 bytes"):
+        read_profile(tmp_path, "lab")
 
 
 def test_the_doctor_names_each_problem_and_its_mend(notify: Notify, tmp_path: Path) -> None:

@@ -49,7 +49,7 @@ def read_profile(config_folder: Path, name: str) -> Profile:
         with path.open("rb") as file:
             data = file.read(_MOST_BYTES + 1)
         if len(data) > _MOST_BYTES:
-            raise ProfileError(f"{path}: a profile has at most {_MOST_BYTES} bytes", mend=_MEND)
+            raise ProfileError(f"{path}: a profile has at most {_MOST_BYTES:,} bytes", mend=_MEND)
         text = data.decode("utf-8")
     except FileNotFoundError:
         known = ", ".join(profile_names(config_folder)) or "none"
