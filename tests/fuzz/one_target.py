@@ -6,13 +6,15 @@ libFuzzer, which Atheris drives, keeps inputs that reach new branches of the ins
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import atheris
 
 with atheris.instrument_imports(include=["dnadesign", "tests.fuzz.usr_targets", "tests.fuzz.file_targets"]):
     from tests.fuzz.limits import MOST_RESIDENT_MIB, MOST_SECONDS, run_within_limits
-    from tests.fuzz.targets import TARGETS, found_inputs
+    from tests.fuzz.splicing import spliced
+    from tests.fuzz.targets import TARGETS, Target, found_inputs
 
 
 def begin(name: str, seconds: int, home: Path) -> None:
@@ -36,9 +38,22 @@ def begin(name: str, seconds: int, home: Path) -> None:
     }
     given = [f"-{key}={value}" for key, value in options.items()]
     atheris.Setup(
-        [sys.argv[0], *given, str(corpus), str(seeds)], lambda data: run_within_limits(target.read, data)
+        [sys.argv[0], *given, str(corpus), str(seeds)],
+        lambda data: run_within_limits(target.read, data),
+        **({"custom_mutator": _splicing(target)} if target.words else {}),
     )
     atheris.Fuzz()
+
+
+def _splicing(target: Target) -> Callable[[bytes, int, int], bytes]:
+    """What makes a new input of an old one: half of the time by whole parts, else as libFuzzer does."""
+    donors = [*target.seeds(), *(word.encode("utf-8", "surrogatepass") for word in target.words)]
+
+    def mutate(data: bytes, most_bytes: int, seed: int) -> bytes:
+        made = spliced(data, donors, most_bytes, seed) if seed % 2 else None
+        return made if made is not None else atheris.Mutate(data, most_bytes)
+
+    return mutate
 
 
 def _spelled(word: str) -> str:

@@ -4,6 +4,7 @@ import pytest
 
 from tests.fuzz import limits
 from tests.fuzz.limits import BrokenLimit, run_within_limits, stopped_after
+from tests.fuzz.splicing import parts_of, spliced
 from tests.fuzz.targets import FOUND, TARGETS, found_inputs
 
 
@@ -40,6 +41,15 @@ def test_what_takes_too_much_memory_is_a_find(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(limits, "peak_memory", lambda: next(peaks))
     with pytest.raises(BrokenLimit, match="MiB"):
         run_within_limits(lambda data: None, b"x")
+
+
+def test_a_part_of_one_text_takes_the_place_of_a_part_of_another() -> None:
+    text, donor = b"fixed_size_list<float32>[8]", b"struct<a:timestamp[us, UTC]>"
+    assert (0, len(text)) in parts_of(text)
+    made = {spliced(text, [donor], 100, seed) for seed in range(500)}
+    assert b"fixed_size_list<struct<a:timestamp[us, UTC]>>[8]" in made
+    assert spliced(b"", [donor], 100, 1) is None
+    assert spliced(text, [donor], 20, 3) in {None, *(found for found in made if found and len(found) <= 20)}
 
 
 def test_what_never_ends_is_broken_off() -> None:
