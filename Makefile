@@ -2,7 +2,7 @@
 #
 #   PYTHON   interpreter for .venv (default: the first of 3.12 to 3.14 that is found; else uv fetches one)
 #   WORKERS  processes for pytest and soak (default 2)
-#   MINUTES  how long to soak (default 120)
+#   MINUTES  how long to soak (default 120) or to fuzz (default 10)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
@@ -10,7 +10,6 @@ MAKEFLAGS += --no-builtin-rules
 SHELL := /bin/sh
 
 WORKERS ?= 2
-MINUTES ?= 120
 export PYTHON
 
 BIN := .venv/bin
@@ -21,7 +20,7 @@ SOURCES := src tests scripts benchmarks
 COMPILE := .venv-tools/bin/uv pip compile --quiet --universal --python-version 3.12 --generate-hashes \
 	--no-header --no-emit-index-url --no-emit-find-links --strip-extras
 
-.PHONY: help setup setup-bench test lint types pytest soak demo docs bench format lock wheel clean distclean
+.PHONY: help setup setup-bench setup-fuzz test lint types pytest soak fuzz demo docs bench format lock wheel clean distclean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -44,7 +43,10 @@ pytest: $(SETUP) ## run the tests
 	$(BIN)/pytest -n $(WORKERS) --dist worksteal
 
 soak: $(SETUP) ## look for crashes, faults and races that lose something, for MINUTES (default 120)
-	$(BIN)/python -m tests.faults.soak --minutes $(MINUTES) --processes $(WORKERS) --kept .soaked.npy
+	$(BIN)/python -m tests.faults.soak --minutes $(or $(MINUTES),120) --processes $(WORKERS) --kept .soaked.npy
+
+fuzz: .venv/.fuzz ## look for bytes that break a reader, for MINUTES (default 10)
+	$(BIN)/python -m tests.fuzz --minutes $(or $(MINUTES),10)
 
 demo: $(SETUP) ## design sequences, store them, watch the notifications arrive
 	$(BIN)/python -m dnadesign.demo
@@ -70,10 +72,13 @@ lock: ## compile the requirements anew (pins are kept; UPGRADE=--upgrade takes w
 	$(COMPILE) $(UPGRADE) pyproject.toml --constraint requirements/dev.txt --output-file requirements/runtime.txt
 	$(COMPILE) $(UPGRADE) pyproject.toml --extra bench --constraint requirements/dev.txt \
 		--output-file requirements/bench.txt
+	$(COMPILE) $(UPGRADE) requirements/fuzz.in --constraint requirements/dev.txt --output-file requirements/fuzz.txt
 
 setup-bench: .venv/.bench ## add what the benchmarks compare with
 
-clean: ## remove caches and builds
+setup-fuzz: .venv/.fuzz ## add what fuzzing needs (Linux on x86-64 only)
+
+clean: ## remove caches and builds (not what `make fuzz` found)
 	rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist
 	find $(SOURCES) -name __pycache__ -type d -prune -exec rm -rf {} +
 
@@ -94,4 +99,9 @@ distclean: clean ## remove .venv and the demo run as well
 
 .venv/.bench: requirements/bench.txt .venv/.package
 	$(INSTALL) --require-hashes -r requirements/bench.txt
+	@touch $@
+
+.venv/.fuzz: requirements/fuzz.txt .venv/.package
+	$(INSTALL) --require-hashes --only-binary :all: -r requirements/fuzz.txt
+	@$(BIN)/python -m tests.fuzz --check
 	@touch $@

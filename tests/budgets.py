@@ -26,6 +26,7 @@ BUDGETS: dict[str, int] = {
     "tests/faults/test_soak_turns.py": 60,
     "tests/faults/test_torn_tails.py": 30,
     "tests/format": 30,
+    "tests/fuzz": 30,
     "tests/notify": 180,
     "tests/usr": 60,
     "tests/usr/cli": 120,

@@ -88,6 +88,31 @@ def test_a_slip_in_a_profile_is_told_with_its_line_and_without_what_stands_there
     assert not found_in_text(str(caught.value).replace(f"\n{TOKEN}", ""))
 
 
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("version: 1\nsigning: &a [*a]", "lab.yaml:2: an anchor or alias"),
+        ("version: 1\nprovider: !slack x", "lab.yaml:2: a tag"),
+        ("version: 1\n? [provider]\n: slack", "lab.yaml:2: a key is a text"),
+        ("[" * 5000, "nested too deeply"),
+        ("version: 0x_", "a date or number that there is not"),
+        ("version: 2026-13-45", "a date or number that there is not"),
+    ],
+)
+def test_yaml_that_no_profile_needs_is_refused_at_once(text: str, told: str) -> None:
+    with pytest.raises(ProfileError) as caught:
+        parse_profile(text, path=Path("lab.yaml"))
+    assert told in str(caught.value)
+
+
+def test_a_profile_that_is_too_long_is_refused_and_not_cut(tmp_path: Path) -> None:
+    path = tmp_path / "profiles" / "lab.yaml"
+    path.parent.mkdir()
+    path.write_text("version: 1\nprovider: slack\nwebhook: {env: HOOK}\n" + "#" * (1 << 16))
+    with pytest.raises(ProfileError, match="at most 65,536 bytes"):
+        read_profile(tmp_path, "lab")
+
+
 def test_the_doctor_names_each_problem_and_its_mend(notify: Notify, tmp_path: Path) -> None:
     secret = tmp_path / "hook.url"
     secret.write_text(f"https://hooks.slack.com/services/T0/B0/{TOKEN}")
@@ -221,7 +246,7 @@ def test_a_terabyte_in_place_of_a_profile_or_a_cursor_is_refused_without_being_r
     path.parent.mkdir()
     with path.open("wb") as file:
         file.truncate(1 << 40)  # a hole, which takes no room
-    with pytest.raises(ProfileError, match="longer than 1,048,576 bytes"):
+    with pytest.raises(ProfileError, match="at most 65,536 bytes"):
         read_profile(tmp_path, "lab")
     with pytest.raises(StateFileError, match="not a JSON object of at most"):
         read_json(path)

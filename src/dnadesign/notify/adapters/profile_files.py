@@ -15,7 +15,8 @@ from dnadesign.notify.contract.errors import NotFound, ProfileError, Refused
 from dnadesign.notify.contract.profile import Profile, check_profile_name
 from dnadesign.notify.contract.secrets import Redactor
 
-_MOST_BYTES = 1024 * 1024
+_MOST_BYTES = 1 << 16
+_MOST_NESTED = 8
 _MEND = "compare it with the one in docs/notify/profiles.md, or move it away and make it anew: notify profile init"
 
 
@@ -46,8 +47,10 @@ def read_profile(config_folder: Path, name: str) -> Profile:
     path = profile_path(config_folder, name)
     try:
         with path.open("rb") as file:
-            found = file.read(_MOST_BYTES + 1)
-        text = found.decode("utf-8")
+            data = file.read(_MOST_BYTES + 1)
+        if len(data) > _MOST_BYTES:
+            raise ProfileError(f"{path}: a profile has at most {_MOST_BYTES:,} bytes", mend=_MEND)
+        text = data.decode("utf-8")
     except FileNotFoundError:
         known = ", ".join(profile_names(config_folder)) or "none"
         raise NotFound(
@@ -58,8 +61,6 @@ def read_profile(config_folder: Path, name: str) -> Profile:
         raise ProfileError(
             f"{path} cannot be read ({type(error).__name__})", mend=f"chmod 600 {path}"
         ) from None
-    if len(found) > _MOST_BYTES:
-        raise ProfileError(f"{path} is longer than {_MOST_BYTES:,} bytes", mend=_MEND)
     return parse_profile(text, path=path)
 
 
@@ -69,12 +70,11 @@ def parse_profile(text: str, *, path: Path) -> Profile:
     Raises:
         ProfileError: With file and line of each problem.
     """
-    node = _compose(text, path=path)
+    node, values = _composed(text, path=path)
     if not isinstance(node, yaml.MappingNode):
         raise ProfileError(f"{path}: a profile is a mapping of keys to values", mend=_MEND)
-    _refuse_repeated_keys(node, path=path)
     try:
-        return Profile.model_validate(yaml.safe_load(text))
+        return Profile.model_validate(values)
     except ValidationError as error:
         problems = [
             f"{path}:{_line_of(node, problem['loc'])}: {_words(problem['loc'])}: {_complaint(problem)}"
@@ -123,16 +123,40 @@ def write_profile(config_folder: Path, name: str, profile: Profile) -> Path:
     return path
 
 
-def _compose(text: str, *, path: Path) -> yaml.Node | None:
+def _composed(text: str, *, path: Path) -> tuple[yaml.Node | None, object]:
+    """The nodes of a YAML text, which know their lines, and the values that they stand for."""
     try:
-        return yaml.compose(text, Loader=yaml.SafeLoader)
+        _refuse_extras(text, path=path)
+        node = yaml.compose(text, Loader=yaml.SafeLoader)
+        if node is not None:
+            _refuse_repeated_keys(node, path=path)
+        return node, yaml.safe_load(text)
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         # Without the snippet that PyYAML adds: it shows what stands there.
         problem = f"{path}:{line}: not YAML: {error.problem}"
     except yaml.YAMLError as error:
         problem = f"{path}: not YAML ({type(error).__name__})"
+    except (ValueError, OverflowError):  # a date such as 2026-13-45, or a number such as 0x_
+        problem = f"{path}: a date or number that there is not"
     raise ProfileError(problem, mend=_MEND)
+
+
+def _refuse_extras(text: str, *, path: Path) -> None:
+    """Refuse what no profile needs and what a few bytes can keep the YAML library busy with for hours."""
+    depth = 0
+    for event in yaml.parse(text, Loader=yaml.SafeLoader):
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        found = None
+        if isinstance(event, yaml.NodeEvent) and event.anchor is not None:
+            found = "an anchor or alias (& or *): write the value out, or in quotes"
+        elif isinstance(event, (yaml.ScalarEvent, yaml.CollectionStartEvent)) and event.tag is not None:
+            found = "a tag (!): write the value without, or in quotes"
+        elif depth > _MOST_NESTED:
+            found = "values nested too deeply"
+        if found is not None:
+            line = event.start_mark.line + 1 if event.start_mark else 1
+            raise ProfileError(f"{path}:{line}: {found}", mend=_MEND)
 
 
 def _refuse_repeated_keys(node: yaml.Node, *, path: Path) -> None:
@@ -143,13 +167,14 @@ def _refuse_repeated_keys(node: yaml.Node, *, path: Path) -> None:
         return
     seen: set[str] = set()
     for key, value in node.value:
+        if not isinstance(key, yaml.ScalarNode):
+            raise ProfileError(f"{path}:{key.start_mark.line + 1}: a key is a text", mend=_MEND)
         if key.value in seen:
             raise ProfileError(
                 f"{path}:{key.start_mark.line + 1}: the key stands here a second time",
                 mend="remove one of the two",
             )
-        if isinstance(key, yaml.ScalarNode):
-            seen.add(key.value)
+        seen.add(key.value)
         _refuse_repeated_keys(value, path=path)
 
 

@@ -157,7 +157,14 @@ def _is_harmless(text: str) -> bool:
 
 
 def redact_text(text: str) -> str:
-    """``text`` with every secret in it replaced by ``[REDACTED]``."""
+    """``text`` with every secret in it replaced by ``[REDACTED]``; doing it again changes nothing."""
+    once = _redacted(text)
+    while once != text:  # what stood in a secret's place may have kept another from being told
+        text, once = once, _redacted(once)
+    return text
+
+
+def _redacted(text: str) -> str:
     if _HEX.fullmatch(text):
         return text  # a hash or an id: no secret can be told by its digits alone
     if "-----BEGIN" in text:

@@ -239,6 +239,8 @@ def _plain(value: Any, kind: pa.DataType, path: str) -> Any:
 
 def _plain_text(text: str, kind: pa.DataType, path: str) -> Any:
     """A text as itself, as bytes in base64, or as a date or time (in units since 1970)."""
+    if not _is_well_formed(text):
+        raise _unfit(text, kind, path, "half of a character is missing behind \\ud...")
     if pa.types.is_binary(kind):
         return _bytes(text)
     if pa.types.is_temporal(kind):
@@ -247,6 +249,14 @@ def _plain_text(text: str, kind: pa.DataType, path: str) -> Any:
         except pa.ArrowInvalid:
             raise _unfit(text, kind, path) from None
     return text
+
+
+def _is_well_formed(text: str) -> bool:
+    """Whether a text can be written in UTF-8; JSON can spell one half of a surrogate pair."""
+    try:
+        return text.isascii() or bool(text.encode())
+    except UnicodeEncodeError:
+        return False
 
 
 def _unfit(value: Any, kind: pa.DataType, path: str, why: str = "") -> _Misfit:

@@ -122,14 +122,37 @@ def parse_intent(data: bytes, *, path: Path, synced: bool) -> Intent:
 
 def _from_json(found: Mapping[str, Any], synced: bool) -> Intent:
     return Intent(
-        txid=str(found["txid"]),
-        log_offset=int(found["log_offset"]),
-        event_bytes=found["events"].encode("utf-8"),
-        moves=tuple(Move(**m) for m in found["moves"]),
-        publishes=tuple(Publish(**p) for p in found["publishes"]),
-        removes=tuple(Remove(**r) for r in found["removes"]),
+        txid=_text(found["txid"]),
+        log_offset=_size(found["log_offset"]),
+        event_bytes=_text(found["events"]).encode("utf-8"),
+        moves=tuple(Move(_text(m["source"]), _text(m["target"])) for m in found["moves"]),
+        publishes=tuple(_publish(p) for p in found["publishes"]),
+        removes=tuple(Remove(_text(r["target"])) for r in found["removes"]),
         synced=synced,
     )
+
+
+def _publish(found: Mapping[str, Any]) -> Publish:
+    sha256 = found["sha256"]
+    return Publish(
+        staged=_text(found["staged"]),
+        target=_text(found["target"]),
+        bytes=_size(found["bytes"]),
+        sha256=None if sha256 is None else _text(sha256),
+    )
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"expected a text, found {value!r:.80}")
+    value.encode("utf-8")  # no file has a lone surrogate in its name here
+    return value
+
+
+def _size(value: object) -> int:
+    if type(value) is not int or value < 0:
+        raise TypeError(f"expected a number of bytes, found {value!r:.80}")
+    return value
 
 
 def _damaged(path: Path, why: str) -> CorruptFileError:

@@ -33,6 +33,7 @@ _BOOLEANS, _BYTE, _INTEGERS, _DOUBLE, _BINARY, _LISTS, _MAP, _STRUCT = (
     12,
 )
 _MAX_DEPTH = 64
+_MAX_SHIFT = 63
 
 
 class _Walker:
@@ -55,6 +56,8 @@ class _Walker:
             if byte < 0x80:
                 return value
             shift += 7
+            if shift > _MAX_SHIFT:
+                raise ValueError("a number is longer than 64 bits")
 
     def zigzag(self) -> int:
         value = self.varint()
@@ -69,10 +72,13 @@ class _Walker:
         return (previous + delta if delta else self.zigzag()), header & 0x0F
 
     def list_header(self) -> tuple[int, int]:
-        """Number and type of a list's elements."""
+        """Number and type of a list's elements, each of which takes a byte at least."""
         header = self.byte()
         count = header >> 4
-        return (self.varint() if count == 15 else count), header & 0x0F
+        count = self.varint() if count == 15 else count
+        if count > len(self.data) - self.at:
+            raise ValueError("a list is longer than the footer")
+        return count, header & 0x0F
 
     def binary(self) -> bytes:
         """A length and so many bytes."""

@@ -59,6 +59,8 @@ def load_config(path: Path) -> LoadedConfig:
         config = DesignConfig.model_validate(_plain(tree, _Room()))
     except (RecursionError, _TooLarge):
         raise _not_a_config(path, "an alias (*name) that stands for itself, or for far too much") from None
+    except _NoKey:
+        raise _not_a_config(path, "a list or mapping as a key") from None
     except ValidationError as error:
         faults = [_fault(path, tree, dict(one)) for one in error.errors(include_url=False)]
         raise ConfigError("\n".join(dict.fromkeys(faults))) from None
@@ -113,6 +115,10 @@ def _parse(path: Path) -> CommentedMap:
         raise ConfigError(f"{path}{place}: not YAML: {error.problem or error.context}") from None
     except YAMLError as error:
         raise ConfigError(f"{path}: not YAML: {_first_line(str(error))}") from None
+    except (ValueError, LookupError, TypeError, ArithmeticError, AttributeError) as error:
+        # The library builds dates and numbers that there are not (2026-13-45, 0x_, !!bool x) without looking.
+        found = f"a date, number or escape that there is not ({_first_line(str(error))})"
+        raise _not_a_config(path, found) from None
     if not isinstance(tree, CommentedMap):
         raise ConfigError(f"{path}:1:1: expected keys such as 'run:', 'inputs:', 'plans:'")
     return tree
@@ -145,6 +151,10 @@ class _TooLarge(Exception):
     """Aliases make more values than any config has."""
 
 
+class _NoKey(Exception):
+    """A key that is no text, number or the like."""
+
+
 @dataclass
 class _Room:
     """How many values may still come."""
@@ -161,13 +171,19 @@ def _plain(node: Any, room: _Room) -> Any:
     """The tree without ruamel's own types, which strict validation would refuse."""
     room.take()
     if isinstance(node, Mapping):
-        return {_plain(key, room): _plain(value, room) for key, value in node.items()}
+        return {_key(key, room): _plain(value, room) for key, value in node.items()}
     if isinstance(node, (list, tuple)):
         return [_plain(value, room) for value in node]
     for kind in (bool, int, float, str):
         if isinstance(node, kind):
             return kind(node)
     return node
+
+
+def _key(node: Any, room: _Room) -> Any:
+    if isinstance(node, (Mapping, list, tuple)):
+        raise _NoKey
+    return _plain(node, room)
 
 
 def _fault(path: Path, tree: CommentedMap, error: dict[str, Any]) -> str:
