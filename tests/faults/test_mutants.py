@@ -133,7 +133,15 @@ IN_COMMITS: dict[str, tuple[Mutation, tuple[str, ...]]] = {
         ("append",),
     ),
     "a commit that readers may not count is taken for a success": (
-        code(journal._tell_readers, "        raise Commit", "        if False: raise Commit"),
+        code(journal._tell_readers, "        raise _not_told", "        if False: raise _not_told"),
+        ("append",),
+    ),
+    "the same where no file of it has its name yet": (
+        code(journal._keep_told, "        raise _not_told", "        if False: raise _not_told"),
+        ("append",),
+    ),
+    "readers are told in full where files cannot get their names": (
+        code(journal.commit, "_keep_told(fs, dataset, intent)", "pass"),
         ("append",),
     ),
     "a killed init's folders are trusted": (

@@ -78,6 +78,7 @@ def commit(fs: FileSystem, dataset: Path, staging: Staging, intent: Intent) -> N
         apply(fs, dataset, intent, again=False)
         fs.unlink(dataset / INTENT_SYNCED)
     except OSError as error:  # committed: the next lock does what is left, readers count it already
+        _keep_told(fs, dataset, intent)  # no file with its name may show it
         _log.warning("%s: change %s is committed; finishing it is left to the next writer (%s)",
                      dataset, intent.txid, error)  # fmt: skip
 
@@ -119,13 +120,25 @@ def _tell_readers(fs: FileSystem, dataset: Path, intent: Intent) -> None:
     """Give the intent its synced name: readers count what was committed from now on, also after a power cut."""
     try:
         fs.rename(dataset / INTENT, dataset / INTENT_SYNCED)
-        if not intent.shows:
-            fs.sync_dir(dataset / PRIVATE)
     except OSError as error:
-        raise CommitOutcomeUnknown(
-            f"{dataset / EVENTS}: the event of change {intent.txid} is written, but readers may not count it yet ({error})",
-            mend="the next writer settles it; then look for the change in the log by its txid or batch_id",
-        ) from error
+        raise _not_told(dataset, intent, error) from error
+    if not intent.shows:
+        _keep_told(fs, dataset, intent)
+
+
+def _keep_told(fs: FileSystem, dataset: Path, intent: Intent) -> None:
+    """Have the intent's synced name on the disk."""
+    try:
+        fs.sync_dir(dataset / PRIVATE)
+    except OSError as error:
+        raise _not_told(dataset, intent, error) from error
+
+
+def _not_told(dataset: Path, intent: Intent, error: OSError) -> CommitOutcomeUnknown:
+    return CommitOutcomeUnknown(
+        f"{dataset / EVENTS}: the event of change {intent.txid} is written, but readers may not count it yet ({error})",
+        mend="the next writer settles it; then look for the change in the log by its txid or batch_id",
+    )
 
 
 def _roll_back(
