@@ -27,7 +27,16 @@ from dnadesign.usr import (
     register_namespace,
 )
 from dnadesign.usr.contract.layout import KEYS
-from dnadesign.usr.operations import _by_position, _duck, _join, _merge, _placed_rows, _reorder, compact
+from dnadesign.usr.operations import (
+    _by_position,
+    _duck,
+    _join,
+    _merge,
+    _overlay_hits,
+    _placed_rows,
+    _reorder,
+    compact,
+)
 from dnadesign.usr.operations._join import joined_batches
 from dnadesign.usr.operations._scan import open_view
 from dnadesign.usr.operations._view import Query
@@ -69,9 +78,10 @@ def made(tmp_path: Path) -> Dataset:
 
 @pytest.fixture
 def ways(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """For each read, how it was begun: by position, or at which row a join was asked."""
+    """For each read, how it was begun: by position, or at which row a join was asked; or that few hits were all of it."""
     told: list[str] = []
     by_position, joined = _by_position.batches_by_position, joined_batches
+    of_hits = _overlay_hits.batches_of_hits
 
     def begun(*args: object, **options: object) -> Iterator[pa.RecordBatch]:
         told.append("by position")
@@ -81,6 +91,11 @@ def ways(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         told.append(f"join from {begin}")
         return joined(*args, begin=begin, **options)  # type: ignore[arg-type]
 
+    def looked_for(*args: object, **options: object) -> Iterator[pa.RecordBatch]:
+        yield from of_hits(*args, **options)  # type: ignore[arg-type]
+        told.append("few hits")
+
+    monkeypatch.setattr(_merge, "batches_of_hits", looked_for)
     monkeypatch.setattr(_merge, "batches_by_position", begun)
     monkeypatch.setattr(_merge, "joined_batches", asked)
     return told
@@ -91,6 +106,7 @@ def join_only() -> Iterator[None]:
     """Have everything read by the join."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(_merge, "open_plan", no_placement)
+        patch.setattr(_merge, "batches_of_hits", no_placement)
         yield
 
 
@@ -207,7 +223,9 @@ def test_what_does_not_fit_is_left_to_the_join_from_there_on(
     for where in (None, "lab__x IS NULL", "lab__x > 5"):
         found = same_as_the_join(cut, where=where)
         assert where is not None or found.column("lab__x").to_pylist()[9:] == [0, None, 1]
-        assert ways == ["by position", f"join from {8 if pieces == 4 else 0}", "join from 0"]
+        few = where == "lab__x > 5"  # which none of the rows meets that are not where they should be
+        way = ["few hits"] if few else ["by position", f"join from {8 if pieces == 4 else 0}"]
+        assert ways == [*way, "join from 0"]
         ways.clear()
 
 
@@ -442,7 +460,7 @@ def test_compaction_by_position_gives_what_compaction_by_key_gives(
     assert known == told(fresh_index(REAL, cut.dir), IDS)
 
 
-def no_placement(*_: object) -> None:
+def no_placement(*_: object, **__: object) -> None:
     raise NotPlaced
 
 

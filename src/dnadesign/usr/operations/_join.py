@@ -104,21 +104,22 @@ def _joined(version: Version, overlay: Overlay) -> str:
     column, normal = JOIN_KEYS[key_kind(version, overlay)]
     key, alias = identifier(file_key(overlay.files[0])), _alias(overlay.namespace)
     return (
-        f"LEFT JOIN (SELECT *, {normal.format(key)} AS {_KEY}, true AS {_HAS} FROM {_stored(overlay)}) {alias} "
+        f"LEFT JOIN (SELECT *, {normal.format(key)} AS {_KEY}, true AS {_HAS} FROM {stored_sql(overlay)}) {alias} "
         f"ON {normal.format(f'b.{column}')} = {alias}.{_KEY}"
     )
 
 
-def _stored(overlay: Overlay) -> str:
+def stored_sql(overlay: Overlay, *, places: bool = False) -> str:
+    """The rows of an overlay's files, each with its file's path and its number there if ``places`` are wanted."""
     union = "" if _alike(overlay.files) else ", union_by_name=true"
-    return f"read_parquet({paths_sql(overlay.files)}{union})"
+    return f"read_parquet({paths_sql(overlay.files)}{union}{', filename=true, file_row_number=true' if places else ''})"
 
 
 def _some_key_comes_twice(version: Version) -> bool:
     with told_as_ours(str(version.dataset)), connect(keep_order=False) as connection:
         for overlay in version.overlays.values():
             key = JOIN_KEYS[key_kind(version, overlay)][1].format(identifier(file_key(overlay.files[0])))
-            twice = f"SELECT 1 FROM {_stored(overlay)} GROUP BY {key} HAVING count(*) > 1 LIMIT 1"
+            twice = f"SELECT 1 FROM {stored_sql(overlay)} GROUP BY {key} HAVING count(*) > 1 LIMIT 1"
             if connection.execute(twice).fetchall():
                 return True
     return False

@@ -13,6 +13,7 @@ import pyarrow as pa
 
 from dnadesign.usr.operations._by_position import batches_by_position, open_plan
 from dnadesign.usr.operations._join import joined_batches
+from dnadesign.usr.operations._overlay_hits import batches_of_hits
 from dnadesign.usr.operations._view import Query, View, check_fits
 from dnadesign.usr.storage.placement import NotPlaced
 
@@ -41,9 +42,16 @@ def merged_batches(view: View, query: Query, *, batch_size: int) -> Iterator[pa.
 
 
 def _batches(view: View, query: Query, batch_size: int) -> Iterator[pa.RecordBatch]:
+    begin = 0
     try:
-        yield from batches_by_position(view, query, open_plan(view, query), batch_size=batch_size)
+        yield from batches_of_hits(view, query, batch_size=batch_size)
         return
+    except NotPlaced as found:
+        begin = found.row
+    try:
+        if not begin:
+            yield from batches_by_position(view, query, open_plan(view, query), batch_size=batch_size)
+            return
     except NotPlaced as found:
         begin = found.row
     yield from joined_batches(view, query, batch_size=batch_size, begin=begin)

@@ -34,28 +34,30 @@ class RowCondition:
     Args:
         view: The view whose columns it names.
         condition: One expression in DuckDB's SQL.
+        threads: How many threads DuckDB may use; as many as there are processors when None.
 
     Attributes:
         columns: The columns that it names.
+        connection: What it is asked through.
 
     Raises:
         ValidationError: It is not one whole expression of one value.
         NotPlaced: It may look at more than one row, or at values that DuckDB has otherwise when it reads them itself.
     """
 
-    def __init__(self, view: View, condition: str) -> None:
+    def __init__(self, view: View, condition: str, *, threads: int | None = 1) -> None:
         self._view, self._condition = view, condition
-        self._connection = connect(keep_order=False, threads=1)
+        self.connection = connect(keep_order=False, threads=threads)
         try:
-            check_condition(self._connection, condition)
+            check_condition(self.connection, condition)
             self.columns = tuple(self._named())
         except BaseException:
-            self._connection.close()
+            self.connection.close()
             raise
 
     def close(self) -> None:
         """Let go of DuckDB."""
-        self._connection.close()
+        self.connection.close()
 
     def holds(self, rows: pa.RecordBatch) -> Flags:
         """For which of these rows it holds; they have :attr:`columns`.
@@ -69,8 +71,8 @@ class RowCondition:
         wanted = f"true AND coalesce((\n{self._condition}\n), false)"
         sql = f"SELECT {identifier(_ROW)}, {wanted} AS found FROM (SELECT * FROM {_ROWS})"
         with told_with_condition(self._view, self._condition):
-            self._connection.register(_ROWS, table.to_reader())
-            found = self._connection.sql(sql).to_arrow_table()
+            self.connection.register(_ROWS, table.to_reader())
+            found = self.connection.sql(sql).to_arrow_table()
         holds = np.zeros(rows.num_rows, dtype=np.bool_)
         holds[found.column(0).to_numpy()] = found.column(1).to_numpy()
         return holds
@@ -80,7 +82,7 @@ class RowCondition:
         named: dict[str, Column] = {}
         strange: set[str] = set()
         parameters: set[str] = set()
-        trees = parsed_condition(self._connection, self._condition)
+        trees = parsed_condition(self.connection, self._condition)
         for node in _expressions([tree["statements"][0]["node"]["select_list"] for tree in trees]):
             if node["class"] not in _ONE_ROW_AT_A_TIME:
                 raise NotPlaced
