@@ -34,6 +34,7 @@ Mutation = Callable[[], AbstractContextManager[None]]
 
 PENDING, SYNCED = INTENT.rsplit("/", 1)[-1], INTENT_SYNCED.rsplit("/", 1)[-1]
 EFFORT = Effort(crashes=24, nested_every=6, nested_crashes=6, after_faults=4)
+IN_EACH_RECOVERY = Effort(crashes=64, nested_every=1, nested_crashes=24, after_faults=16)
 FOLDERS = ("_derived", "alpha", "single", "set", "_registry", "_snapshots", "_events", "_archived")
 
 
@@ -78,7 +79,7 @@ IN_COMMITS: dict[str, tuple[Mutation, tuple[str, ...]]] = {
             "return log.read_at(intent.log_offset, len(intent.event_bytes)) == intent.event_bytes",
             "return True",
         ),
-        ("append",),
+        ("write_part",),
     ),
     "sync of a parent after mkdir": (
         skip(lambda s: s.kind == "sync_dir" and s.last_kind == "mkdir"),
@@ -134,7 +135,7 @@ IN_COMMITS: dict[str, tuple[Mutation, tuple[str, ...]]] = {
     ),
     "a commit that readers may not count is taken for a success": (
         code(journal._tell_readers, "        raise _not_told", "        if False: raise _not_told"),
-        ("append",),
+        ("log_event",),
     ),
     "the same where no file of it has its name yet": (
         code(journal._keep_told, "        raise _not_told", "        if False: raise _not_told"),
@@ -231,7 +232,7 @@ IN_RECOVERY: dict[str, tuple[Mutation, tuple[str, ...]]] = {
     ),
     "syncing the intent's synced name": (
         code(journal._settle, "fs.sync_dir(dataset / PRIVATE)", "pass"),
-        ("transaction",),
+        ("write_part", "compact"),
     ),
     "syncing folders that a killed writer made": (
         code(journal.apply, "sure_below=dataset if again else None", "sure_below=None", times=2),
@@ -388,24 +389,27 @@ IN_DAMAGE: dict[str, Mutation] = {
 }
 
 
-def search(names: tuple[str, ...]) -> Tally:
+def search(names: tuple[str, ...], effort: Effort) -> Tally:
     tally = Tally(stop_after=1)
     with repeatable_ids():
         world = prepared(*names[:-1]) if names != ("init",) else new_world()
-        Search(world, names[-1], tally, EFFORT).run()
+        Search(world, names[-1], tally, effort).run()
     return tally
 
 
 @pytest.mark.parametrize(
-    ("mutation", "names"),
-    [*IN_COMMITS.values(), *IN_ORDER.values(), *IN_RECOVERY.values()],
+    ("mutation", "names", "effort"),
+    [
+        *[(*each, EFFORT) for each in (*IN_COMMITS.values(), *IN_ORDER.values())],
+        *[(*each, IN_EACH_RECOVERY) for each in IN_RECOVERY.values()],
+    ],
     ids=[*IN_COMMITS, *IN_ORDER, *IN_RECOVERY],
 )
 def test_the_search_finds_out_that_a_commit_or_recovery_lacks(
-    mutation: Mutation, names: tuple[str, ...], note: Callable[[str, int], None]
+    mutation: Mutation, names: tuple[str, ...], effort: Effort, note: Callable[[str, int], None]
 ) -> None:
     with mutation(), pytest.raises((TooManyViolations, SequencesError, OSError)):
-        search(names)
+        search(names, effort)
     note("mutants caught", 1)
 
 
