@@ -137,6 +137,12 @@ def materialize(files: Files, n: int) -> Plan:
     return Plan({BASE: text(n, "materialized"), **snapshot}, moves=moves)
 
 
+def materialize_dropping(files: Files, n: int) -> Plan:
+    """Materialized overlays are removed and not set aside."""
+    parts = tuple(p for p in sorted(files) if p.startswith("_derived/alpha/"))
+    return Plan({BASE: text(n, "materialized")}, removes=parts)
+
+
 def dedupe(files: Files, n: int) -> Plan:
     archived = f"_derived/_archived/single/{stamp(n)}/single.parquet"
     old = tuple(p for p in sorted(files) if p.startswith("_snapshots/"))[:1]
@@ -202,7 +208,7 @@ CHANGES: dict[str, Change] = {
     change.__name__: change
     for change in (
         append, write_part, first_part, transaction, attach, promote, freeze, log_event, compact, compact_to_part,
-        materialize, dedupe, remove, archive_log, archive_overlay, snapshot, prune, tombstone, merge, refer,
+        materialize, materialize_dropping, dedupe, remove, archive_log, archive_overlay, snapshot, prune, tombstone, merge, refer,
         prune_artifacts,
     )
 }  # fmt: skip
@@ -224,6 +230,7 @@ def possible(files: Files, name: str) -> bool:
         "compact": has_parts,
         "compact_to_part": has_parts,
         "materialize": has_parts,
+        "materialize_dropping": has_parts,
         "dedupe": has_file,
         "remove": has_file,
         "attach": not has_dir,

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from random import Random
+from typing import cast
 
 import pytest
 
@@ -38,6 +39,9 @@ IN_EACH_RECOVERY = Effort(crashes=64, nested_every=1, nested_crashes=24, after_f
 FOLDERS = ("_derived", "alpha", "single", "set", "_registry", "_snapshots", "_events", "_archived")
 
 
+shows = cast(property, vars(intent.Intent)["shows"]).fget
+
+
 def skip(which: Callable[[Step], bool]) -> Mutation:
     return lambda: leaving_out(which)
 
@@ -68,6 +72,14 @@ IN_COMMITS: dict[str, tuple[Mutation, tuple[str, ...]]] = {
     "the same where files are set aside": (
         skip(lambda s: s.kind == "sync_dir" and s.last_target == SYNCED),
         ("write_part", "compact"),
+    ),
+    "the same where files are removed": (
+        code(shows, " and not self.removes", ""),
+        ("write_part", "materialize_dropping"),
+    ),
+    "the same where files are set aside beside others": (
+        code(shows, " and not self.moves", ""),
+        ("write_part", "materialize"),
     ),
     "telling by a file that has its name that an event counts": (
         code(intent.read_intent_as_counted, "_is_begun(fs, dataset, intent)", "False"),

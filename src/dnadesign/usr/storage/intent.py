@@ -72,8 +72,11 @@ class Intent:
 
     @property
     def shows(self) -> bool:
-        """Whether a staged file that has its final name shows that the event counts; not if the log itself may be moved."""
-        return bool(self.publishes) and not self.moves
+        """Whether a staged file that has its final name shows that the event counts.
+
+        Not where others are moved or removed: a power cut may keep that, and take back the name of each staged file.
+        """
+        return bool(self.publishes) and not self.moves and not self.removes
 
     def to_bytes(self, *, longest: int = LONGEST) -> bytes:
         """The intent's file.
