@@ -60,7 +60,7 @@ class Remove:
 
 @dataclass(frozen=True, slots=True)
 class Intent:
-    """What is written at ``log_offset`` and then done, in the order moves, publishes, removes."""
+    """What is written at ``log_offset`` and then done, in the order moves, removes, publishes."""
 
     txid: str
     log_offset: int

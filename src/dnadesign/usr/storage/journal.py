@@ -8,7 +8,7 @@ The order of the steps is the whole point; each sync here was shown to be needed
 3. Write the event lines at the log's end and sync the log. *This is the commit.* Rename the intent to its
    synced name, which tells readers that the event counts. The folder is synced once more only where nothing that
    is done next would tell them so after a power cut (see ``Intent.shows``).
-4. Apply: moves, publishes (base first), removes; sync the folders touched; only then remove the intent.
+4. Apply: moves, removes, publishes (base first); sync the folders touched; only then remove the intent.
 
 Recovery looks at the intent and at the log's bytes, never at anything else, and so needs no guess.
 """
@@ -213,6 +213,10 @@ def apply(fs: FileSystem, dataset: Path, intent: Intent, *, again: bool) -> None
                 raise _lost(dataset, move.target, move.source, intent)
             fs.rename(dataset / move.source, target)
         touched |= {target.parent: None, (dataset / move.source).parent: None}
+    for remove in intent.removes:
+        with contextlib.suppress(FileNotFoundError):  # removed before the crash
+            fs.unlink(dataset / remove.target)
+        touched[(dataset / remove.target).parent] = None
     for publish in sorted(intent.publishes, key=_base_first):
         target = dataset / publish.target
         make_dirs(fs, target.parent, sure_below=dataset if again else None)
@@ -221,10 +225,6 @@ def apply(fs: FileSystem, dataset: Path, intent: Intent, *, again: bool) -> None
         elif not _published(fs, target, publish):
             raise _lost(dataset, publish.target, publish.staged, intent)
         touched[target.parent] = None
-    for remove in intent.removes:
-        with contextlib.suppress(FileNotFoundError):  # removed before the crash
-            fs.unlink(dataset / remove.target)
-        touched[(dataset / remove.target).parent] = None
     for folder in touched:
         fs.sync_dir(folder)
 
@@ -282,8 +282,7 @@ def recover(
         intent := read_intent(fs, dataset)
     ) is not None:  # a power cut may bring back one that was done before
         done.append(_settle(fs, dataset, intent))
-    unchanged = sound_log is not None and fs.stat(dataset / EVENTS) == sound_log
-    torn = _cut_torn_tail(fs, dataset) if not unchanged else None
+    torn = _cut_torn_tail(fs, dataset, sound_log)
     if torn is not None:
         done.append(torn)
         if warn:
@@ -347,15 +346,19 @@ def _landed(fs: FileSystem, dataset: Path, intent: Intent) -> bool:
     return landed
 
 
-def _cut_torn_tail(fs: FileSystem, dataset: Path) -> str | None:
-    """Save and cut off bytes after the last newline: they were never acknowledged."""
+def _cut_torn_tail(fs: FileSystem, dataset: Path, sound: FileStat | None) -> str | None:
+    """Save and cut off bytes after the last newline: they were never acknowledged.
+
+    The log is opened in any case: on NFS that tells how long it is now, where a look at its name may tell an older size.
+    """
     try:
         log = fs.open(dataset / EVENTS, "write")
     except FileNotFoundError:
         return None
     try:
-        size = log.stat().size
-        end = last_line_end(log, size)
+        found = log.stat()
+        end = last_line_end(log, found.size) if found != sound else found.size
+        size = found.size
         if end == size:
             return None
         make_dirs(fs, dataset / TORN, sure_below=dataset)  # a recovery that was killed may have made it
