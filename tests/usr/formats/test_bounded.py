@@ -1,6 +1,5 @@
 """A file is read a piece at a time, and a record of it without an end is refused before it has been read."""
 
-import gzip
 import re
 import tracemalloc
 from collections.abc import Callable
@@ -12,6 +11,7 @@ import pytest
 from dnadesign.usr import SchemaError
 from dnadesign.usr.formats.bounded import BOUNDS, Bounds
 from dnadesign.usr.formats.sequence_files import read_sequences
+from tests.usr.formats.packers import PACKERS
 
 LONGEST_CHROMOSOME = 248_956_422  # human chromosome 1 in GRCh38
 SMALL = Bounds(record_bytes=1 << 19, record_parts=1 << 14, piece_bytes=1 << 18)
@@ -44,21 +44,6 @@ ONE_RECORD: dict[str, Callable[[bytes], bytes]] = {
 def content(name: str, *sequences: bytes) -> bytes:
     header = {"csv": b"sequence,n\n", "tsv": b"sequence\tn\n"}.get(name.rpartition(".")[2], b"")
     return header + b"".join(map(ONE_RECORD[name], sequences))
-
-
-def as_it_is(data: bytes) -> bytes:
-    return data
-
-
-def zstd(data: bytes) -> bytes:
-    sink = pa.BufferOutputStream()
-    with pa.CompressedOutputStream(sink, "zstd") as stream:
-        stream.write(data)
-    compressed: bytes = sink.getvalue().to_pybytes()
-    return compressed
-
-
-PACKERS: dict[str, Callable[[bytes], bytes]] = {"": as_it_is, ".gz": gzip.compress, ".zst": zstd}
 
 
 def sizes(path: Path, bounds: Bounds = SMALL) -> list[int]:

@@ -3,15 +3,14 @@
 import gzip
 import re
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
-import pyarrow as pa
 import pytest
 
 from dnadesign.usr import CorruptFileError, SchemaError, SequencesError, StorageError, ValidationError
 from dnadesign.usr.formats.sequence_files import RecordPiece, read_sequences
 from dnadesign.usr.formats.tables import PIECE_ROWS
+from tests.usr.formats.packers import PACKERS
 
 FASTA = b">one first of them\nACGT\nAC\n>two\nGG\n"
 FASTQ = b"@one\nACGT\n+\nIIII\n@two\nGG\n+\nII\n"
@@ -34,17 +33,6 @@ ORIGIN
 //
 """
 CONTENT = {"x.fasta": FASTA, "x.fastq": FASTQ, "x.gb": GENBANK}
-
-
-def zstd(data: bytes) -> bytes:
-    sink = pa.BufferOutputStream()
-    with pa.CompressedOutputStream(sink, "zstd") as stream:
-        stream.write(data)
-    compressed: bytes = sink.getvalue().to_pybytes()
-    return compressed
-
-
-PACKERS: dict[str, Callable[[bytes], bytes]] = {"": bytes, ".gz": gzip.compress, ".zst": zstd}
 
 
 def read(path: Path, content: bytes, *, format: str | None = None) -> list[tuple[int, str, str]]:

@@ -1,6 +1,7 @@
 """The merged rows of a version in base order: by position where the cached keys say where rows belong, else by a join.
 
-Both give the same rows and the same errors. By position nothing is hashed and no part is read before its turn, so that
+Before that, few rows that a condition on one overlay picks are looked for in its files. All ways give the same rows and the
+same errors. By position nothing is hashed and no part is read before its turn, so that
 memory does not grow with the overlays and the first rows come at once; whatever does not fit is left to the join, from the
 row on that comes next.
 """

@@ -357,8 +357,8 @@ def _cut_torn_tail(fs: FileSystem, dataset: Path, sound: FileStat | None) -> str
         return None
     try:
         found = log.stat()
-        end = last_line_end(log, found.size) if found != sound else found.size
         size = found.size
+        end = size if found == sound else last_line_end(log, size)
         if end == size:
             return None
         make_dirs(fs, dataset / TORN, sure_below=dataset)  # a recovery that was killed may have made it

@@ -21,7 +21,7 @@ A reader with the log open (``r1`` ... ``r4`` in this order):
 
 The committed end is the last newline below
 
-- ``min(size, log_offset)`` if the intent was pending,
+- ``min(size, log_offset)`` if the intent was pending, and does not count as synced (see ``read_intent_as_counted``),
 - ``min(size, log_offset + len(event_bytes))`` if it was synced,
 - ``size`` if there was none.
 
@@ -35,6 +35,9 @@ open), so the intent of r2 speaks of this file, or is the synced one that publis
   at r2, or died and left it to recovery, so nobody has written behind them. If the intent is that of the archiving
   which published this file, then the file holds nothing but the one line that it was published with, and the
   size seen was that line's.
+- *Pending at r2, and counted as synced.* After a power cut the second name may be lost. A staged file that was gone, and the
+  event's bytes that were there after that, show that the log was synced before; from then on the same holds as for
+  a synced one. While a writer lives it may so be counted a moment before its second name is seen.
 - *None at r2.* Let ``k`` be a commit whose bytes were, at r1, below the size seen, and uncommitted. Its pending intent
   was there at r1 and not at r2, so by r2 it was either committed, and all is well, or cut off. If it was cut
   off, those bytes are never written again, because each event line carries its own id; and the last whole line
@@ -58,7 +61,7 @@ from pathlib import Path
 from dnadesign.usr.contract.errors import ConcurrentChangeError
 from dnadesign.usr.contract.layout import EVENTS, EVENTS_ARCHIVE, is_log_segment
 from dnadesign.usr.storage.filesystem import FileStat, FileSystem, OpenFile
-from dnadesign.usr.storage.intent import Intent, read_intent_as_counted
+from dnadesign.usr.storage.intent import Intent, read_intent, read_intent_as_counted
 from dnadesign.usr.storage.log_lines import RawLine, last_line_end, read_lines_backward
 
 _TRIES = 20
@@ -171,7 +174,9 @@ def _log_stat(fs: FileSystem, path: Path, dataset_dir: Path | None) -> FileStat 
 
 
 def _staged_log(fs: FileSystem, dataset_dir: Path) -> Path | None:
-    intent = read_intent_as_counted(fs, dataset_dir)
+    intent = read_intent(
+        fs, dataset_dir
+    )  # archiving moves the log, so its second name is on the disk before that
     if intent is not None and intent.synced:
         for publish in intent.publishes:
             if publish.target == EVENTS:
