@@ -31,6 +31,7 @@ CASES: list[tuple[str, tuple[str, ...], int]] = [
     ("compact", ("write_part", "transaction"), 1800),
     ("compact_to_part", ("write_part", "write_part"), 1800),
     ("materialize", ("write_part", "append"), 2800),
+    ("materialize_dropping", ("write_part", "append"), 1500),
     ("dedupe", ("write_part", "attach", "materialize"), 4000),
     ("remove", ("attach",), 1000),
     ("archive_log", ("append", "archive_log"), 1500),

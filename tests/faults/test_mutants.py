@@ -200,6 +200,21 @@ IN_ORDER: dict[str, tuple[Mutation, tuple[str, ...]]] = {
         ),
         ("attach", "dedupe"),
     ),
+    "files are removed before others get their names": (
+        lambda: rewritten(
+            journal.apply,
+            ("for remove in intent.removes:", "for remove in ():"),
+            (
+                "    for folder in touched:\n",
+                "    for remove in intent.removes:\n"
+                "        with contextlib.suppress(FileNotFoundError):\n"
+                "            fs.unlink(dataset / remove.target)\n"
+                "        touched[(dataset / remove.target).parent] = None\n"
+                "    for folder in touched:\n",
+            ),
+        ),
+        ("write_part", "materialize_dropping"),
+    ),
     "the base gets its name before overlays get theirs": (
         code(journal.apply, "sorted(intent.publishes, key=_base_first)", "intent.publishes"),
         ("transaction",),
