@@ -19,6 +19,7 @@ from dnadesign.usr.contract.wording import counted
 from dnadesign.usr.formats.bounded import BOUNDS, Bounds, Grammar, Progress, open_bounded
 from dnadesign.usr.formats.text_files import COMPRESSIONS, plain_suffix, text_of, unreadable
 from dnadesign.usr.formats.text_values import column_from_json, column_from_text, json_object
+from dnadesign.usr.storage.parquet_footer import LONGEST_FOOTER
 
 FORMATS = ("csv", "tsv", "jsonl", "parquet")
 PIECE_ROWS = 16_384
@@ -28,7 +29,6 @@ _BY_SUFFIX = {
     ".parquet": "parquet", ".pq": "parquet",
 }  # fmt: skip
 _LONGEST_CELL = 2**31 - 1
-_LONGEST_FOOTER = 1 << 28
 _CLOSE_QUOTES = "see that every opening quote is closed, and quotes inside a cell are doubled"
 _JSON_LINES = Grammar("line", (b",", b"[", b"{"), "values", "write one object a line")
 
@@ -385,8 +385,8 @@ def _check_footer(path: Path, source: pa.NativeFile) -> None:
     source.seek(max(0, source.size() - 8))
     length = int.from_bytes(source.read(8)[:4], "little")
     source.seek(0)
-    if _LONGEST_FOOTER < length < source.size():
+    if LONGEST_FOOTER < length < source.size():
         raise CorruptFileError(
-            f"{path}: its footer claims {length:,} bytes, the most that is read is {_LONGEST_FOOTER:,}",
+            f"{path}: its footer claims {length:,} bytes, the most that is read is {LONGEST_FOOTER:,}",
             mend="write the file again, with fewer row groups or columns",
         )
