@@ -29,7 +29,7 @@ def append(found: Dataset) -> None:
 
 def append_without_taking_back(found: Dataset) -> None:
     """A broken append, which the tests have to find out."""
-    with rewritten(journal._roll_back, ("log.truncate(intent.log_offset)", "pass")):
+    with rewritten(journal._take_back, ("log.truncate(intent.log_offset)", "pass")):
         append(found)
 
 

@@ -102,11 +102,11 @@ IN_COMMITS: dict[str, tuple[Mutation, tuple[str, ...]]] = {
         ("append",),
     ),
     "cutting the log back after a failed write": (
-        code(journal._roll_back, "log.truncate(intent.log_offset)", "pass"),
+        code(journal._take_back, "log.truncate(intent.log_offset)", "pass"),
         ("append",),
     ),
     "sync of the log after cutting it back": (
-        code(journal._roll_back, "log.sync()", "pass"),
+        code(journal._take_back, "log.sync()", "pass"),
         ("append",),
     ),
     "keeping staged files that an intent names": (
@@ -177,9 +177,9 @@ IN_COMMITS: dict[str, tuple[Mutation, tuple[str, ...]]] = {
 IN_ORDER: dict[str, tuple[Mutation, tuple[str, ...]]] = {
     "the log is cut back before the intent goes": (
         code(
-            journal._roll_back,
-            "        if log is not None:\n",
-            "        fs.unlink(dataset / INTENT)\n        if log is not None:\n",
+            journal._write_events,
+            "        if log is not None and begun:",
+            "        fs.unlink(dataset / INTENT)\n        if log is not None and begun:",
         ),
         ("append",),
     ),

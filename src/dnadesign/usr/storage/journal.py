@@ -91,29 +91,55 @@ def _write_intent(fs: FileSystem, dataset: Path, intent: Intent) -> None:
 
 
 def _drop_intent(fs: FileSystem, dataset: Path, txid: str) -> None:
-    for path in (dataset / INTENT, dataset / PRIVATE / f".intent-{txid}"):
-        with contextlib.suppress(
-            OSError
-        ):  # what stays is dropped by the next recovery: the log lacks its bytes
+    _drop(fs, (dataset / INTENT, dataset / PRIVATE / f".intent-{txid}"))
+
+
+def _drop(fs: FileSystem, paths: Iterable[Path]) -> None:
+    """Remove what no event names; what stays is dropped by the next recovery: the log lacks the intent's bytes."""
+    for path in paths:
+        with contextlib.suppress(OSError):
             fs.unlink(path)
 
 
 def _write_events(fs: FileSystem, dataset: Path, intent: Intent) -> None:
+    log: OpenFile | None = None
+    begun = False
     try:
         log = fs.open(dataset / EVENTS, "write")
-    except OSError as error:
-        _roll_back(fs, dataset, None, intent, error)
-        raise _event_error(error, dataset) from error
-    try:
+        _check_log_is_ours(log, dataset, intent)
+        begun = True
         write_all(log, intent.log_offset, intent.event_bytes)
         log.sync()
     except BaseException as error:
-        _roll_back(fs, dataset, log, intent, error)
+        if log is not None and begun:  # else it may have what is another's
+            _take_back(log, dataset, intent, error)
+        _drop(fs, (dataset / path for path in (INTENT, *(publish.staged for publish in intent.publishes))))
         if isinstance(error, OSError):
-            raise _event_error(error, dataset) from error
+            raise EventLogError(
+                f"{dataset / EVENTS}: the event could not be written ({error.strerror or error}), so the change was "
+                "not made",
+                mend="see to disk space, quota and permissions, then repeat the change",
+            ) from error
         raise
     finally:
-        log.close()
+        if log is not None:
+            log.close()
+
+
+def _check_log_is_ours(log: OpenFile, dataset: Path, intent: Intent) -> None:
+    """Refuse to write over what another has appended since the lock was taken, which shows that the lock is none.
+
+    Raises:
+        EventLogError: The log does not end where it did; nothing has been written to it.
+    """
+    size = log.stat().size
+    if size != intent.log_offset:
+        raise EventLogError(
+            f"{dataset / EVENTS}: the log went from {intent.log_offset:,} bytes to {size:,} while its lock was held "
+            "here, so the change was not made",
+            mend="something writes to the log that does not hold the lock, or locks do not reach all hosts on this file "
+            "system: have one process at a time write to the dataset, then run 'usr events verify'",
+        )
 
 
 def _tell_readers(fs: FileSystem, dataset: Path, intent: Intent) -> None:
@@ -141,31 +167,16 @@ def _not_told(dataset: Path, intent: Intent, error: OSError) -> CommitOutcomeUnk
     )
 
 
-def _roll_back(
-    fs: FileSystem, dataset: Path, log: OpenFile | None, intent: Intent, cause: BaseException
-) -> None:
+def _take_back(log: OpenFile, dataset: Path, intent: Intent, cause: BaseException) -> None:
     try:
-        if log is not None:
-            log.truncate(intent.log_offset)
-            log.sync()
+        log.truncate(intent.log_offset)
+        log.sync()
     except OSError as error:
         raise CommitOutcomeUnknown(
             f"{dataset / EVENTS}: the event of change {intent.txid} could not be written ({cause}) and not be taken "
             f"back ({error})",
             mend="the next writer settles it; then look for the change in the log by its txid or batch_id",
         ) from cause
-    for path in (INTENT, *(publish.staged for publish in intent.publishes)):
-        with contextlib.suppress(
-            OSError
-        ):  # what stays is dropped by the next recovery: the log lacks its bytes
-            fs.unlink(dataset / path)
-
-
-def _event_error(error: OSError, dataset: Path) -> EventLogError:
-    return EventLogError(
-        f"{dataset / EVENTS}: the event could not be written ({error.strerror or error}), so the change was not made",
-        mend="see to disk space, quota and permissions, then repeat the change",
-    )
 
 
 def storage_error(error: OSError, dataset: Path) -> StorageError:
@@ -278,16 +289,19 @@ def recover(
         EventLogError: The log is damaged in a way that no crash leaves.
     """
     done: list[str] = []
+    private = fs.list(
+        dataset / PRIVATE
+    )  # first: on NFS a name once looked for in vain stays unknown for seconds
     while (
         intent := read_intent(fs, dataset)
     ) is not None:  # a power cut may bring back one that was done before
         done.append(_settle(fs, dataset, intent))
+        private = fs.list(dataset / PRIVATE)
     torn = _cut_torn_tail(fs, dataset, sound_log)
     if torn is not None:
         done.append(torn)
         if warn:
             _log.warning("%s: %s", dataset, torn)
-    private = fs.list(dataset / PRIVATE)
     for entry in private:
         if entry.name.startswith(".intent-"):
             fs.unlink(dataset / PRIVATE / entry.name)
