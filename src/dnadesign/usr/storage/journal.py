@@ -289,9 +289,8 @@ def recover(
         EventLogError: The log is damaged in a way that no crash leaves.
     """
     done: list[str] = []
-    private = fs.list(
-        dataset / PRIVATE
-    )  # first: on NFS a name once looked for in vain stays unknown for seconds
+    # The folder first: on NFS a name once looked for in vain stays unknown for seconds, until its folder is opened.
+    private = fs.list(dataset / PRIVATE)
     while (
         intent := read_intent(fs, dataset)
     ) is not None:  # a power cut may bring back one that was done before
