@@ -166,7 +166,24 @@ class StoredArray:
                 for low in range(start, end, most):
                     self._read(low, min(end, low + most))
 
+    def pieces(self) -> Iterator[npt.NDArray[Any]]:
+        """All rows in order, some at a time; they are not kept.
+
+        Raises:
+            DamagedCache: A block is not what was written.
+        """
+        step = max(1, _READ_BYTES // self.form.block_bytes)
+        for first in range(0, self.form.blocks, step):
+            yield np.frombuffer(
+                self._checked(first, min(first + step, self.form.blocks)), dtype=self.form.dtype
+            )
+
     def _read(self, first: int, stop: int) -> None:
+        start, data = first * self.form.block_bytes, self._checked(first, stop)
+        self._bytes[start : start + len(data)] = np.frombuffer(data, dtype=np.uint8)
+        self._loaded[first:stop] = True
+
+    def _checked(self, first: int, stop: int) -> bytes:
         size = self.form.block_bytes
         start, end = first * size, min(stop * size, self.form.bytes)
         try:
@@ -176,5 +193,4 @@ class StoredArray:
         expected = self.checksums[first:stop].tolist()
         if len(data) != end - start or list(_checksums(data, size)) != expected:
             raise DamagedCache(f"{self._file.path}: bytes {start} to {end} are not what was written")
-        self._bytes[start:end] = np.frombuffer(data, dtype=np.uint8)
-        self._loaded[first:stop] = True
+        return data

@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from dnadesign.usr.contract.layout import EVENTS, KEYS
 from dnadesign.usr.storage.checked_blocks import DamagedCache, Form, StoredArray
+from dnadesign.usr.storage.file_numbers import Numbers, no_numbers
 from dnadesign.usr.storage.filesystem import FileSystem, OpenFile, opened
 from dnadesign.usr.storage.key_manifest import Manifest, NamespaceEntry, StoredFile, log_has, read_manifest
 from dnadesign.usr.storage.stored_keys import Digests, Ordinals, StoredKeys
@@ -62,14 +63,19 @@ class StoredCoverage:
         found[inside] = self._array.values[ordinals[inside]]
         return found
 
-    def all_numbers(self) -> npt.NDArray[np.uint32]:
+    def all_numbers(self) -> Numbers:
         """The numbers of all base rows that have one in the file; the array is the caller's.
 
         Raises:
             DamagedCache: A block is not what was written.
         """
-        self._array.load_all()
-        return self._array.values
+        found, row = no_numbers(self._array.form.rows, len(self.files)), 0
+        for piece in self._array.pieces():
+            if piece.max() > len(self.files):
+                raise DamagedCache(f"it has a number of a file beyond the {len(self.files)} that it names")
+            found[row : row + len(piece)] = piece
+            row += len(piece)
+        return found
 
 
 class KeyCache:

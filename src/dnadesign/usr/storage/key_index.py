@@ -21,6 +21,7 @@ from dnadesign.usr.contract.layout import META_KEY, RECORDS
 from dnadesign.usr.contract.records import KEY
 from dnadesign.usr.contract.wording import counted
 from dnadesign.usr.storage.checked_blocks import DamagedCache
+from dnadesign.usr.storage.file_numbers import Numbers, no_numbers, of_rows, with_room_for
 from dnadesign.usr.storage.filesystem import OpenFile
 from dnadesign.usr.storage.id_digests import digests_of
 from dnadesign.usr.storage.parquet import Footer, read_footer, reading
@@ -119,12 +120,17 @@ class KeySet:
                 return
             self._runs[-_RUN_FAN:] = [_merge(tail)]
 
-    def find(self, digests: Digests) -> Ordinals:
-        """The ordinal of each key, -1 where it is not in the set."""
+    def find(self, digests: Digests, *, once: bool = False) -> Ordinals:
+        """The ordinal of each key, -1 where it is not in the set.
+
+        Args:
+            digests: Shape (n, 20).
+            once: They are not looked for again: of stored keys only some at a time are in memory then.
+        """
         found = np.full(len(digests), -1, dtype=np.int64)
         for first in range(0, len(digests), _CHUNK_ROWS):
             rows = slice(first, first + _CHUNK_ROWS)
-            stored = self._find_stored(digests[rows])
+            stored = self._find_stored(digests[rows], once=once)
             memory = np.full(len(digests[rows]), -1, dtype=np.int64)
             prefixes = prefixes_of(digests[rows])
             for run in self._runs:
@@ -132,9 +138,11 @@ class KeySet:
             found[rows] = np.where(memory >= 0, memory + self.rows_stored, stored)
         return found
 
-    def _find_stored(self, digests: Digests) -> Ordinals | int:
+    def _find_stored(self, digests: Digests, *, once: bool) -> Ordinals | int:
+        if self.stored is None:
+            return -1
         try:
-            return self.stored.find(digests) if self.stored is not None else -1
+            return self.stored.find_once(digests) if once else self.stored.find(digests)
         except DamagedCache:
             self._forget_stored()
             return -1
@@ -180,7 +188,7 @@ class Coverage:
         new_rows: How many rows these have.
     """
 
-    numbers: npt.NDArray[np.uint32] = field(default_factory=lambda: np.zeros(0, dtype=np.uint32))
+    numbers: Numbers = field(default_factory=lambda: no_numbers(0, 0))
     files: list[str] = field(default_factory=list)
     strangers: KeySet = field(default_factory=KeySet)
     repeated: bool = False
@@ -191,12 +199,11 @@ class Coverage:
         """Note rows of a file: ordinals of shape (n,), digests of shape (n, 20)."""
         top = int(ordinals.max(initial=-1)) + 1
         if top > len(self.numbers):
-            grown = np.zeros(max(top, len(self.numbers) * 3 // 2), dtype=np.uint32)
-            grown[: len(self.numbers)] = self.numbers
-            self.numbers = grown
+            self.numbers = of_rows(self.numbers, max(top, len(self.numbers) * 3 // 2))
         inside = ordinals[ordinals >= 0]
         self.repeated |= bool(self.numbers[inside].any()) or not np.diff(np.sort(inside)).all()
         self.files.append(path)
+        self.numbers = with_room_for(self.numbers, len(self.files))
         self.numbers[inside] = len(self.files)
         self.strangers.add(digests[ordinals < 0])
         self.new_files, self.new_rows = self.new_files + 1, self.new_rows + len(ordinals)
@@ -215,9 +222,9 @@ class Coverage:
 
     def merged_into(self, path: str) -> None:
         """Note that one file has all rows now, each key once."""
-        self.numbers, self.files, self.repeated = (self.numbers > 0).astype(np.uint32), [path], False
+        self.numbers, self.files, self.repeated = (self.numbers > 0).astype(np.uint8), [path], False
         self.new_files += 1
-        self.new_rows += int(self.numbers.sum())
+        self.new_rows += int(np.count_nonzero(self.numbers))
 
     @property
     def is_plain(self) -> bool:
@@ -269,7 +276,7 @@ class KeyIndex:
         """Note the rows of overlay files."""
         if not files:
             return
-        ordinals, start = self.base.find(np.concatenate([file.digests for file in files])), 0
+        ordinals, start = self.base.find(np.concatenate([file.digests for file in files]), once=True), 0
         for file in files:
             stop = start + len(file.digests)
             self.coverage(file.namespace).add(ordinals[start:stop], file.digests, path=file.path)

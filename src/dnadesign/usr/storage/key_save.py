@@ -10,6 +10,7 @@ from pathlib import Path
 from dnadesign.usr.contract.errors import CorruptFileError
 from dnadesign.usr.contract.layout import KEYS, overlay_file
 from dnadesign.usr.storage.checked_blocks import DamagedCache, in_whole_blocks, write_blocks
+from dnadesign.usr.storage.file_numbers import length_in_use
 from dnadesign.usr.storage.filesystem import FileSystem, OpenFile, opened, write_all
 from dnadesign.usr.storage.key_cache import numbers_form
 from dnadesign.usr.storage.key_index import Coverage, KeyIndex
@@ -104,8 +105,7 @@ def _save_namespaces(
 
 
 def _save_coverage(fs: FileSystem, dataset: Path, namespace: str, coverage: Coverage) -> StoredFile:
-    covered = coverage.numbers.nonzero()[0]
-    numbers = coverage.numbers[: int(covered[-1]) + 1 if len(covered) else 0]
+    numbers = coverage.numbers[: length_in_use(coverage.numbers)]
     form, beside = numbers_form(len(numbers)), "\n".join(coverage.files).encode()
     with _new_file(fs, dataset) as file:
         table_sha256 = write_blocks(file, in_whole_blocks(numbers, form), form, beside)

@@ -199,7 +199,7 @@ def _load(fs: FileSystem, dataset: Path, index: KeyIndex, stored: StoredCoverage
         for path in stored.files:
             with opened(fs, dataset / path, "read") as file:
                 digests = digests_of(read_ids(file), where=str(file.path))
-                coverage.add(index.base.find(digests), digests, path=path)
+                coverage.add(index.base.find(digests, once=True), digests, path=path)
         return coverage
     finally:
         stored.close()

@@ -8,19 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from dnadesign.usr.contract.errors import SchemaError
 from dnadesign.usr.storage.few_files import FewFiles
+from dnadesign.usr.storage.file_numbers import Numbers, no_numbers, of_rows, with_room_for
 from dnadesign.usr.storage.id_digests import digests_of
 from dnadesign.usr.storage.key_index import id_pieces
 from dnadesign.usr.storage.stored_keys import DIGEST_BYTES, Ordinals
 from dnadesign.usr.storage.version import PinnedFile
-
-Numbers = npt.NDArray[np.unsignedinteger[Any]]
 
 _COUNTED_AT_ONCE = 1 << 18
 
@@ -55,15 +53,15 @@ def place(known: FewFiles, namespace: str) -> Placement:
         CorruptFileError: A file is damaged.
     """
     rows = known.version.base.footer.rows
-    numbers = np.zeros(0, dtype=np.uint32)
+    numbers = no_numbers(0, 0)
     by_path = {file.path: file for file in known.version.overlays[namespace].files}
     files: list[PinnedFile] = []
     if namespace in known.cached:
         coverage = known.cache.coverage(namespace)
         numbers = coverage.all_numbers()
         files += [by_path[path] for path in coverage.files]
-    numbers = _for_rows(numbers, rows)
     new = [by_path[path] for path in known.new[namespace]]
+    numbers = with_room_for(_for_rows(numbers, rows), len(files) + len(new))
     for file, ordinals in zip(new, _ordinals_of(known, new), strict=True):
         files.append(file)
         if (ordinals < 0).any() or numbers[ordinals].any():
@@ -85,7 +83,7 @@ def _ordinals_of(known: FewFiles, files: Sequence[PinnedFile]) -> list[Ordinals]
     return np.split(ordinals, np.cumsum([len(found) for found in digests[1:-1]]))[: len(files)]
 
 
-def placed_whole(numbers: npt.NDArray[np.uint32], files: Sequence[PinnedFile], rows: int) -> Placement:
+def placed_whole(numbers: Numbers, files: Sequence[PinnedFile], rows: int) -> Placement:
     """The placement that these numbers of files are.
 
     Args:
@@ -99,17 +97,14 @@ def placed_whole(numbers: npt.NDArray[np.uint32], files: Sequence[PinnedFile], r
     numbers = _for_rows(numbers, rows)
     if counted(numbers, len(files)).tolist() != [file.footer.rows for file in files]:
         raise NotPlaced
-    small = np.min_scalar_type(len(files))  # two bytes a row, as a rule, which also sort in half the time
-    return Placement(tuple(files), numbers.astype(small, copy=False))
+    return Placement(tuple(files), numbers)
 
 
-def _for_rows(numbers: npt.NDArray[np.uint32], rows: int) -> npt.NDArray[np.uint32]:
+def _for_rows(numbers: Numbers, rows: int) -> Numbers:
     """The numbers of so many base rows, those behind the known ones 0."""
     if numbers[rows:].any():
         raise NotPlaced
-    if len(numbers) >= rows:
-        return numbers[:rows]
-    return np.concatenate([numbers, np.zeros(rows - len(numbers), dtype=np.uint32)])
+    return of_rows(numbers, rows)
 
 
 def counted(numbers: Numbers, files: int) -> npt.NDArray[np.int64]:
