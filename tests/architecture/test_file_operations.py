@@ -25,6 +25,7 @@ ALLOWED = {
     ("formats.bounded", "import io"): "a stream that counts, over a file of the user's that is only read",
     ("operations._duck", "import tempfile"): "where DuckDB may spill: outside of every dataset",
     ("operations._spill", "import tempfile"): "what does not fit into memory: outside of every dataset",
+    ("operations._spilled_keys", "import tempfile"): "keys to be compared: outside of every dataset",
     (
         "operations.export",
         "os.fdopen",

@@ -6,6 +6,7 @@ import random
 import threading
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -13,7 +14,7 @@ import pytest
 from dnadesign.usr import Dataset, register_namespace
 from dnadesign.usr.storage import row_groups
 from dnadesign.usr.storage.filesystem import REAL, opened
-from dnadesign.usr.storage.parquet import encode, write_stream
+from dnadesign.usr.storage.parquet import batches_of, encode, reading, write_stream
 from dnadesign.usr.storage.row_groups import FOLD_FAN, ROW_GROUP_BYTES, ROW_GROUP_ROWS, fold_from
 from tests.usr.storage.failing_threads import refuse_threads
 
@@ -117,3 +118,18 @@ def test_what_is_remembered_of_many_parts_is_small(tmp_path: Path) -> None:
     assert len(footers) == 40
     assert not any("metadata" in footer.__dict__ for footer in footers)  # that is ten times the footer itself
     assert len({id(footer.schema) for footer in footers}) == 1
+
+
+def test_a_file_that_is_read_batch_by_batch_takes_the_memory_of_one_row_group(tmp_path: Path) -> None:
+    path, rows = tmp_path / "many.parquet", 20_000
+    numbers = np.random.default_rng(1).random(20 * rows)
+    pq.write_table(
+        pa.table({"n": numbers, "m": numbers[::-1]}), path, row_group_size=rows, compression="none"
+    )
+    with opened(REAL, path, "read") as file, reading(file) as parquet:
+        before, most, found = pa.total_allocated_bytes(), 0, []
+        for batch in batches_of(parquet, 1_000, ["n"]):
+            most = max(most, pa.total_allocated_bytes() - before)
+            found += batch.column(0).to_pylist()
+    assert found == numbers.tolist()
+    assert most < 3 * 8 * rows

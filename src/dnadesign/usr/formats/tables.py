@@ -19,6 +19,7 @@ from dnadesign.usr.contract.wording import counted
 from dnadesign.usr.formats.bounded import BOUNDS, Bounds, Grammar, Progress, open_bounded
 from dnadesign.usr.formats.text_files import COMPRESSIONS, plain_suffix, text_of, unreadable
 from dnadesign.usr.formats.text_values import column_from_json, column_from_text, json_object
+from dnadesign.usr.storage.parquet import batches_of
 from dnadesign.usr.storage.parquet_footer import LONGEST_FOOTER
 
 FORMATS = ("csv", "tsv", "jsonl", "parquet")
@@ -369,7 +370,7 @@ def _parquet_pieces(path: Path) -> Iterator[Piece]:
             parquet = pq.ParquetFile(source, page_checksum_verification=True)
             yield ArrowPiece(parquet.schema_arrow.empty_table(), 0)
             first = 0
-            for batch in parquet.iter_batches(PIECE_ROWS):
+            for batch in batches_of(parquet, PIECE_ROWS):
                 yield ArrowPiece(pa.Table.from_batches([batch]), first)
                 first += batch.num_rows
     except (FileNotFoundError, PermissionError, IsADirectoryError) as error:

@@ -31,7 +31,7 @@ from dnadesign.usr.storage.id_digests import digests_of
 from dnadesign.usr.storage.intent import Remove
 from dnadesign.usr.storage.journal import check_space
 from dnadesign.usr.storage.key_index import KeySet
-from dnadesign.usr.storage.parquet import Footer, reading
+from dnadesign.usr.storage.parquet import Footer, batches_of, reading
 from dnadesign.usr.storage.version import Overlay, PinnedFile, Version
 
 BATCH_ROWS = 16_384
@@ -46,7 +46,7 @@ def base_batches(file: OpenFile, footer: Footer, columns: list[str]) -> Iterator
         CorruptFileError: The file is damaged.
     """
     with reading(file, footer=footer) as parquet:
-        for batch in parquet.iter_batches(BATCH_ROWS, columns=columns):
+        for batch in batches_of(parquet, BATCH_ROWS, columns):
             yield batch.select(columns)
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from typing import NamedTuple
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -21,9 +21,10 @@ from dnadesign.usr.contract.records import CORE_COLUMNS, CORE_SCHEMA, compute_id
 from dnadesign.usr.contract.types import same_logical_type
 from dnadesign.usr.contract.wording import counted
 from dnadesign.usr.operations._report import Report
-from dnadesign.usr.storage.id_digests import digests_of, repeated
-from dnadesign.usr.storage.key_index import KeySet
-from dnadesign.usr.storage.parquet import reading
+from dnadesign.usr.operations._spilled_keys import SpilledKeys, Told
+from dnadesign.usr.storage.id_digests import digests_of
+from dnadesign.usr.storage.parquet import batches_of, reading
+from dnadesign.usr.storage.stored_keys import Digests
 from dnadesign.usr.storage.version import Version
 
 _BATCH = 65_536
@@ -33,33 +34,71 @@ _SHOWN = 5
 type Progress = Callable[[int, int], None]
 
 
-def check_base(version: Version, report: Report, progress: Progress | None = None) -> KeySet:
-    """Check metadata, schema and every row of the base; the keys that it has.
+class BaseRows(NamedTuple):
+    """What is known of the rows of a base once they are read.
+
+    Attributes:
+        source: What their keys are put aside as.
+        read: How many there are.
+        whole: Whether these are all, each with its key.
+        right: Whether nothing is wrong with them, each by itself.
+    """
+
+    source: int
+    read: int
+    whole: bool
+    right: bool
+
+
+def check_base(
+    version: Version, report: Report, keys: SpilledKeys, progress: Progress | None = None
+) -> BaseRows | None:
+    """Check metadata, schema and every row of the base but for whether a key comes twice; None if it is no base.
 
     Args:
         version: The pinned files.
         report: Where the findings go.
+        keys: Where the keys of its rows go.
         progress: Told how many rows are checked, and how many there are, now and then.
     """
-    keys = KeySet()
-    where = version.base.path
     _check_metadata(version, report)
+    source = keys.new_source()
     if not _check_schema(version, report):
-        return keys
-    before = len(report.problems)
-    row = 0
+        return None
+    where, before, row, whole = version.base.path, len(report.problems), 0, True
     try:
         for batch in _batches(version):
-            _check_batch(batch, row, where, report, keys)
+            digests = _check_batch(batch, row, where, report)
+            if digests is None:
+                whole = False
+            else:
+                keys.add(source, row, digests)
             row += batch.num_rows
             if progress is not None:
                 progress(row, version.base.footer.rows)
     except SequencesError as error:
         report.error("base.rows", where, error)
+        whole = False
     report.rows = row
-    if len(report.problems) == before:
-        report.passed("base.rows", where, f"{counted(row, 'row')}: ids, symbols, lengths, no duplicates")
-    return keys
+    return BaseRows(source, row, whole, len(report.problems) == before)
+
+
+def tell_base(version: Version, report: Report, rows: BaseRows, told: Told) -> None:
+    """Report keys that come twice, or that all is right."""
+    where = version.base.path
+    for row, key in told.again.rows:
+        report.failed(
+            "base.ids",
+            f"{where}, row {row}, column 'id'",
+            f"{key} is there twice",
+            "remove the copies: usr maintenance dedupe --reason TEXT",
+        )
+    if told.again.count > len(told.again.rows):
+        report.failed("base.ids", where, f"{told.again.count:,} rows have an id that an earlier row has")
+    if rows.right and not told.again.count:
+        report.passed(
+            "base.rows", where, f"{counted(rows.read, 'row')}: ids, symbols, lengths, no duplicates"
+        )
 
 
 def _check_metadata(version: Version, report: Report) -> None:
@@ -103,19 +142,19 @@ def _check_schema(version: Version, report: Report) -> bool:
 
 def _batches(version: Version) -> Iterator[pa.RecordBatch]:
     with reading(version.base.file, footer=version.base.footer) as parquet:
-        yield from parquet.iter_batches(batch_size=_BATCH, columns=list(CORE_COLUMNS))
+        yield from batches_of(parquet, _BATCH, CORE_COLUMNS)
 
 
-def _check_batch(batch: pa.RecordBatch, first: int, where: str, report: Report, keys: KeySet) -> None:
+def _check_batch(batch: pa.RecordBatch, first: int, where: str, report: Report) -> Digests | None:
     for name in CORE_COLUMNS:
         column = batch.column(name)
         if column.null_count:
             row = first + pc.indices_nonzero(column.is_null())[0].as_py()
             report.failed("base.rows", f"{where}, row {row}, column {name!r}", "is empty")
-            return
+            return None
     columns = {name: pc.cast(batch.column(name), CORE_SCHEMA.field(name).type) for name in CORE_COLUMNS}
     _check_sequences(columns, first, where, report)
-    _check_ids(columns, first, where, report, keys)
+    return _check_ids(columns, first, where, report)
 
 
 def _check_sequences(columns: dict[str, pa.Array], first: int, where: str, report: Report) -> None:
@@ -137,7 +176,7 @@ def _check_sequences(columns: dict[str, pa.Array], first: int, where: str, repor
             report.failed("base.rows", f"{where}, row {first + row}, column {column!r}", message)
 
 
-def _check_ids(columns: dict[str, pa.Array], first: int, where: str, report: Report, keys: KeySet) -> None:
+def _check_ids(columns: dict[str, pa.Array], first: int, where: str, report: Report) -> Digests:
     ids = columns["id"]
     wrong = pc.indices_nonzero(pc.not_equal(ids, compute_ids(columns["bio_type"], columns["sequence"])))
     for row in wrong[:_SHOWN].to_pylist():
@@ -147,13 +186,4 @@ def _check_ids(columns: dict[str, pa.Array], first: int, where: str, report: Rep
             f"{ids[row].as_py()!r} is not the hash of its bio_type and sequence",
             "the row was changed outside usr: restore the file from a backup or a snapshot",
         )
-    digests = digests_of(ids, where=where)
-    twice = set(repeated(digests)) | set(np.flatnonzero(keys.find(digests) >= 0).tolist())
-    for row in sorted(twice)[:_SHOWN]:
-        report.failed(
-            "base.ids",
-            f"{where}, row {first + row}, column 'id'",
-            f"{ids[row].as_py()} is there twice",
-            "remove the copies: usr maintenance dedupe --reason TEXT",
-        )
-    keys.add(digests)
+    return digests_of(ids, where=where)

@@ -14,7 +14,7 @@ from dnadesign.usr.contract.wording import counted
 from dnadesign.usr.operations._accounts import Account, Accounts
 from dnadesign.usr.operations._files import FilesNow, consistent_files
 from dnadesign.usr.operations._report import Report
-from dnadesign.usr.storage.parquet import reading
+from dnadesign.usr.storage.parquet import batches_of, reading
 from dnadesign.usr.storage.staging import hash_range
 from dnadesign.usr.storage.store import Store
 
@@ -169,7 +169,7 @@ def _check_name(store: Store, path: str, sha256: str, files: FilesNow, report: R
 def _check_pages(store: Store, path: str, files: FilesNow, report: Report) -> None:
     try:
         with files.opened(store, path) as file, reading(file) as parquet:
-            for _ in parquet.iter_batches(_BATCH_ROWS):
+            for _ in batches_of(parquet, _BATCH_ROWS):
                 pass
     except (CorruptFileError, StorageError) as error:
         report.error("events.files", path, error)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import numpy as np
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 from dnadesign.usr.contract.errors import SequencesError
 from dnadesign.usr.contract.layout import (
@@ -16,36 +17,73 @@ from dnadesign.usr.contract.names import TOMBSTONE_NAMESPACE
 from dnadesign.usr.contract.types import same_logical_type
 from dnadesign.usr.contract.wording import counted
 from dnadesign.usr.operations._report import Report
+from dnadesign.usr.operations._spilled_keys import Found, SpilledKeys, Told
 from dnadesign.usr.operations._view import TOMBSTONE_TYPES, file_key, key_kind, overlay_columns
-from dnadesign.usr.storage.id_digests import digests_of, repeated
-from dnadesign.usr.storage.key_index import KeySet, read_ids
+from dnadesign.usr.storage.id_digests import digests_of
+from dnadesign.usr.storage.key_index import id_pieces
 from dnadesign.usr.storage.version import Overlay, PinnedFile, Version, layout_conflict
 
-_SHOWN = 5
 _DUPLICATES = (
     "an overlay has one row per key; this keeps the newest of each: usr maintenance overlay-compact --namespace NAME "
     "--on-duplicate keep-newest --reason TEXT"
 )
 
 
-def check_overlays(version: Version, report: Report, base: KeySet) -> None:
-    """Check every overlay of a version against the keys of its base."""
+@dataclass
+class OverlayFiles:
+    """What is known of an overlay once its files are read.
+
+    Attributes:
+        overlay: The overlay.
+        problems: What is wrong with it but for its keys, and what is worth knowing.
+        sources: What the keys of its files are put aside as, by path.
+    """
+
+    overlay: Overlay
+    problems: Report
+    sources: dict[str, int] = field(default_factory=dict)
+
+
+def check_overlays(version: Version, report: Report, keys: SpilledKeys) -> list[OverlayFiles]:
+    """Check every overlay of a version but for its keys, which are put aside."""
+    checked = []
     for overlay in version.overlays.values():
-        before = len(report.problems)
+        found = OverlayFiles(overlay, Report(report.dataset, report.registry_mode))
+        checked.append(found)
         if overlay.layout == "both":
-            report.error("overlay.layout", f"_derived/{overlay.namespace}", layout_conflict(version.dataset, overlay.namespace))  # fmt: skip
+            found.problems.error("overlay.layout", f"_derived/{overlay.namespace}", layout_conflict(version.dataset, overlay.namespace))  # fmt: skip
             continue
         for file in overlay.files:
-            _check_file(file, overlay.namespace, report)
-        if len(report.problems) == before:
-            _check_types(version, overlay, report)
-            if _check_key_kind(version, overlay, report):
-                _check_keys(overlay, report, base)
-        _note_older(overlay, report)
-        if len(report.problems) == before:
+            _check_file(file, overlay.namespace, found.problems)
+        if found.problems.ok:
+            _check_types(version, overlay, found.problems)
+            if _check_key_kind(version, overlay, found.problems):
+                _put_keys_aside(found, keys)
+    return checked
+
+
+def tell_overlays(
+    checked: Sequence[OverlayFiles], report: Report, told: Sequence[Told], *, whole: bool
+) -> None:
+    """Report what is wrong with each overlay, its keys included.
+
+    Args:
+        checked: What was found of each.
+        report: Where it goes.
+        told: What is wrong with the keys of each source.
+        whole: Whether all keys of the base are known, without which none is called a stranger.
+    """
+    for found in checked:
+        overlay, problems = found.overlay, found.problems
+        for path, source in found.sources.items():
+            _tell_keys(path, told[source], problems, whole=whole)
+        if overlay.layout != "both":
+            _note_older(overlay, problems)
+        if problems.ok:
             rows = sum(f.footer.rows for f in overlay.files)
             files = counted(len(overlay.files), "file")
-            report.passed("overlay", f"_derived/{overlay.namespace}", f"{counted(rows, 'row')} in {files}")
+            problems.passed("overlay", f"_derived/{overlay.namespace}", f"{counted(rows, 'row')} in {files}")
+        report.findings += problems.findings
 
 
 def _check_key_kind(version: Version, overlay: Overlay, report: Report) -> bool:
@@ -109,34 +147,44 @@ def _check_types(version: Version, overlay: Overlay, report: Report) -> None:
                 report.failed("overlay.schema", overlay.files[0].path, f"{name} is {stored}, expected {kind}")
 
 
-def _check_keys(overlay: Overlay, report: Report, base: KeySet) -> None:
-    seen = KeySet()
-    for file in overlay.files:
+def _put_keys_aside(found: OverlayFiles, keys: SpilledKeys) -> None:
+    for file in found.overlay.files:
         key = file_key(file)
         if key != "id":
-            report.note(
+            found.problems.note(
                 "overlay.keys",
                 file.path,
                 f"is keyed by {key}: written by an older tool",
                 "compaction converts it to ids: usr maintenance overlay-compact --namespace NAME --reason TEXT",
             )
             return
+        found.sources[file.path] = keys.new_source(found.overlay.namespace)
+        row = 0
         try:
-            digests = digests_of(read_ids(file.file, footer=file.footer), where=file.path)
+            for ids in id_pieces(file.file, file.footer):
+                digests = digests_of(ids, where=file.path)
+                keys.add(found.sources[file.path], row, digests)
+                row += len(digests)
         except SequencesError as error:
-            report.error("overlay.keys", file.path, error)
-            continue
-        twice = set(repeated(digests)) | set(np.flatnonzero(seen.find(digests) >= 0).tolist())
-        strangers = np.flatnonzero(base.find(digests) < 0).tolist()
-        if twice:
-            shown = ", ".join(digests[row].tobytes().hex() for row in sorted(twice)[:_SHOWN])
-            report.failed("overlay.keys", file.path, f"{counted(len(twice), 'key')} in the namespace already: {shown}", _DUPLICATES)  # fmt: skip
-        if strangers:
-            shown = ", ".join(digests[row].tobytes().hex() for row in strangers[:_SHOWN])
-            report.failed(
-                "overlay.keys",
-                file.path,
-                f"{counted(len(strangers), 'key')} not in the base: {shown}",
-                "add their sequences to the base, or remove these rows",
-            )
-        seen.add(digests)
+            found.problems.error("overlay.keys", file.path, error)
+
+
+def _tell_keys(path: str, told: Told, problems: Report, *, whole: bool) -> None:
+    if told.again.count:
+        problems.failed(
+            "overlay.keys",
+            path,
+            f"{counted(told.again.count, 'key')} in the namespace already: {_shown(told.again)}",
+            _DUPLICATES,
+        )
+    if told.strangers.count and whole:
+        problems.failed(
+            "overlay.keys",
+            path,
+            f"{counted(told.strangers.count, 'key')} not in the base: {_shown(told.strangers)}",
+            "add their sequences to the base, or remove these rows",
+        )
+
+
+def _shown(found: Found) -> str:
+    return ", ".join(key for _, key in found.rows)

@@ -21,7 +21,7 @@ from dnadesign.usr.operations._overlay import OverlayContract
 from dnadesign.usr.operations._view import file_key
 from dnadesign.usr.storage.id_digests import digests_of
 from dnadesign.usr.storage.key_index import Digests, KeySet, Ordinals
-from dnadesign.usr.storage.parquet import reading
+from dnadesign.usr.storage.parquet import batches_of, reading
 from dnadesign.usr.storage.threads import Threads
 from dnadesign.usr.storage.version import Overlay, PinnedFile
 
@@ -135,7 +135,7 @@ def _batches(parquet: pq.ParquetFile, columns: list[str], rows: int) -> Iterator
     if rows <= BATCH_ROWS:
         yield parquet.read(columns=columns, use_threads=False)
     else:
-        yield from parquet.iter_batches(BATCH_ROWS, columns=columns)
+        yield from batches_of(parquet, BATCH_ROWS, columns)
 
 
 def rows_ahead(

@@ -11,7 +11,7 @@ from dnadesign.usr.operations._overlay_rows import BATCH_ROWS, key_kind, stored_
 from dnadesign.usr.operations._view import file_key
 from dnadesign.usr.storage.id_digests import digests_of
 from dnadesign.usr.storage.key_index import Digests
-from dnadesign.usr.storage.parquet import read_columns, reading
+from dnadesign.usr.storage.parquet import batches_of, read_columns, reading
 from dnadesign.usr.storage.version import Version
 
 
@@ -26,6 +26,6 @@ def stored_digests(
             key_kind(file), lambda names: read_columns(version.base.file, names), where=str(version.dataset)
         )
         with reading(file.file, footer=file.footer) as parquet:
-            for batch in parquet.iter_batches(BATCH_ROWS, columns=[key, *columns]):
+            for batch in batches_of(parquet, BATCH_ROWS, [key, *columns]):
                 ids = ids_of(stored_keys(batch.column(key), where=f"{file.path}, column {key!r}"))
                 yield digests_of(ids, where=file.path), batch

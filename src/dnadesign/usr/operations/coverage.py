@@ -16,7 +16,7 @@ from dnadesign.usr.operations._stored_keys import stored_digests
 from dnadesign.usr.operations._view import DELETED
 from dnadesign.usr.storage.id_digests import digests_of
 from dnadesign.usr.storage.key_index import Digests, KeySet
-from dnadesign.usr.storage.parquet import reading
+from dnadesign.usr.storage.parquet import batches_of, reading
 from dnadesign.usr.storage.registry_file import load_registry
 from dnadesign.usr.storage.store import Store
 from dnadesign.usr.storage.version import Version
@@ -88,7 +88,7 @@ def _coverage(
     rows = covered = missing = 0
     shown: list[str] = []
     with reading(base.file, footer=base.footer) as parquet:
-        for batch in parquet.iter_batches(BATCH_ROWS, columns=list(columns)):
+        for batch in batches_of(parquet, BATCH_ROWS, list(columns)):
             digests = digests_of(batch.column("id"), where=base.path)
             has = keys.find(digests) >= 0
             for name in own:

@@ -6,13 +6,14 @@ from dataclasses import replace
 from typing import get_args
 
 from dnadesign.usr.contract.arguments import choice_of
-from dnadesign.usr.contract.errors import ConcurrentChangeError, SequencesError
+from dnadesign.usr.contract.errors import ConcurrentChangeError, SequencesError, StorageError
 from dnadesign.usr.operations._check_artifacts import check_artifacts
-from dnadesign.usr.operations._check_base import Progress, check_base
+from dnadesign.usr.operations._check_base import Progress, check_base, tell_base
 from dnadesign.usr.operations._check_files import check_files
-from dnadesign.usr.operations._check_overlays import check_overlays
+from dnadesign.usr.operations._check_overlays import check_overlays, tell_overlays
 from dnadesign.usr.operations._check_registry import RegistryMode, check_registry
 from dnadesign.usr.operations._report import Finding, Report
+from dnadesign.usr.operations._spilled_keys import KeysNotKept, SpilledKeys
 from dnadesign.usr.storage.store import Store
 from dnadesign.usr.storage.version import Version
 
@@ -38,18 +39,34 @@ def check(
         DatasetNotFound: There is no dataset.
         ValidationError: The mode is none of the three.
         ConcurrentChangeError: Writers were too quick for the files to be held against the log.
+        StorageError: There is no room for temporary files.
     """
     choice_of(registry_mode, get_args(RegistryMode), what="registry_mode")
     report = Report(dataset=str(store.dir), registry_mode=registry_mode)
     with store.pin(known_only=False) as version:
         readable = _readable(version, report)
         if readable is not None:
-            keys = check_base(readable, report, progress)
-            check_overlays(readable, report, keys)
+            _check_rows(readable, report, progress)
             check_artifacts(store, readable, report)
             check_registry(store, readable, registry_mode, report)
         _check_log(store, report, deep=deep)
     return report
+
+
+def _check_rows(version: Version, report: Report, progress: Progress | None) -> None:
+    """Check every row by itself, then all keys at once: these need no memory of their own meanwhile."""
+    try:
+        with SpilledKeys() as keys:
+            base = check_base(version, report, keys, progress)
+            overlays = check_overlays(version, report, keys)
+            told = keys.told()
+    except KeysNotKept as error:
+        raise StorageError(
+            str(error), mend="free some space there, or have TMPDIR name a folder with more"
+        ) from error
+    if base is not None:
+        tell_base(version, report, base, told[base.source])
+    tell_overlays(overlays, report, told, whole=base is not None and base.whole)
 
 
 def _readable(version: Version, report: Report) -> Version | None:

@@ -158,6 +158,19 @@ def reading(file: OpenFile, *, footer: Footer | None = None) -> Iterator[pq.Parq
         raise misread(file.path, error) from error
 
 
+def batches_of(
+    parquet: pq.ParquetFile, rows: int, columns: Sequence[str] | None = None
+) -> Iterator[pa.RecordBatch]:
+    """All rows in order, at most ``rows`` at a time, in memory for one row group.
+
+    Each row group is asked for by itself: Arrow keeps what it has read of all those that it was asked for together.
+    """
+    for group in range(parquet.num_row_groups):
+        yield from parquet.iter_batches(
+            rows, row_groups=[group], columns=list(columns) if columns is not None else None
+        )
+
+
 def _source(file: OpenFile) -> pa.OSFile:
     """The file once more, for Arrow, which gives some errors of the operating system no number: none is of the bytes."""
     try:
