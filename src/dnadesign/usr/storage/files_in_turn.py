@@ -30,12 +30,7 @@ class FilesInTurn:
         self._lock = threading.Lock()  # parts are decoded ahead by other threads
 
     def file(self, path: Path) -> OpenFile:
-        """A file to read, opened now to see that it is there.
-
-        Raises:
-            FileNotFoundError: It is not.
-        """
-        self.opened(path)
+        """A file to read, opened when it is read."""
         return cast(OpenFile, FileInTurn(self, path))
 
     def opened(self, path: Path) -> OpenFile:

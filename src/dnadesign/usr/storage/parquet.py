@@ -39,6 +39,7 @@ _PLAIN_COLUMNS = frozenset({"id", "sequence"})  # all values differ, so a dictio
 _PLAIN_TYPES = frozenset(
     {"FLOAT", "DOUBLE"}
 )  # a dictionary is tried, found too large, and written for nothing
+_SMALL_BYTES = 1 << 19  # a file up to that is read at once: a call for each column costs as much as its bytes
 _READ_ERRORS = (pa.ArrowInvalid, pa.ArrowNotImplementedError, pa.ArrowKeyError, OSError, UnicodeDecodeError)
 
 
@@ -152,6 +153,10 @@ def reading(file: OpenFile, *, footer: Footer | None = None) -> Iterator[pq.Parq
         StorageError: The operating system did not let them be read.
     """
     try:
+        if footer is not None and footer.size <= _SMALL_BYTES:
+            source = pa.BufferReader(file.read_at(0, footer.size))
+            yield pq.ParquetFile(source, pre_buffer=False, page_checksum_verification=True)
+            return
         with _in_use(file), _source(file) as source:
             yield pq.ParquetFile(source, metadata=_metadata_of(footer), page_checksum_verification=True)
     except _READ_ERRORS as error:
