@@ -131,9 +131,8 @@ def _alike(files: Sequence[PinnedFile]) -> bool:
     Parquet's own comparison looks at the innermost names and at how they are stored, Arrow's at all names.
     """
     first = files[0].footer
-    stored, schema = first.parsed().schema, first.schema
     others = (file.footer for file in files[1:])
-    return all(schema.equals(other.schema) and stored.equals(other.parsed().schema) for other in others)
+    return all(first.schema.equals(other.schema) and first.stored.equals(other.stored) for other in others)
 
 
 def _alias(namespace: str) -> str:

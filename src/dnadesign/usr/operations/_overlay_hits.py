@@ -149,8 +149,10 @@ def _in_base_order(view: View, namespace: str, found: pa.Table) -> _Hits:
     numbers = {descriptor_path(file.file): number for number, file in enumerate(placement.files, start=1)}
     files = found.column(_FILE).combine_chunks().dictionary_encode()
     number = np.array([numbers[path] for path in files.dictionary.to_pylist()], dtype=np.int64)
-    by_file = np.argsort(placement.numbers, kind="stable")  # base rows, those of a file together
-    begins = np.searchsorted(placement.numbers[by_file], number)
+    placed = np.flatnonzero(placement.numbers)
+    by_file = placed[np.argsort(placement.numbers[placed], kind="stable")]  # base rows, those of a file together
+    counts = np.array([file.footer.rows for file in placement.files], dtype=np.int64)
+    begins = (np.cumsum(counts) - counts)[number - 1]
     places = found.column(_ROW).to_numpy()
     ordinals = by_file[begins[files.indices.to_numpy()] + places] if len(found) else places
     order = np.argsort(ordinals)

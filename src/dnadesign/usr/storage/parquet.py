@@ -34,6 +34,7 @@ from dnadesign.usr.storage.row_groups import fold_from, in_groups, write_groups
 from dnadesign.usr.storage.staging import hash_range
 
 _SCHEMAS_SEEN: deque[pa.Schema] = deque(maxlen=8)
+_STORED_SEEN: deque[pq.ParquetSchema] = deque(maxlen=8)
 
 _PLAIN_COLUMNS = frozenset({"id", "sequence"})  # all values differ, so a dictionary would only cost
 _PLAIN_TYPES = frozenset(
@@ -54,6 +55,7 @@ class Footer:
         group_rows: The number of rows of each row group.
         group_bytes: The size of each row group, decompressed.
         schema: The Arrow schema, without metadata.
+        stored: How its columns are stored, as Parquet says it: of nested ones the innermost names only.
         key_values: The file's metadata, less Arrow's own schema.
         has_arrow_schema: Whether the writer kept the Arrow schema; without it Parquet forgets zones and list sizes.
     """
@@ -64,6 +66,7 @@ class Footer:
     group_rows: tuple[int, ...]
     group_bytes: tuple[int, ...]
     schema: pa.Schema
+    stored: pq.ParquetSchema
     key_values: dict[bytes, bytes]
     has_arrow_schema: bool
 
@@ -80,6 +83,7 @@ class Footer:
             group_rows=tuple(group.num_rows for group in groups),
             group_bytes=tuple(group.total_byte_size for group in groups),
             schema=_shared(metadata.schema.to_arrow_schema().remove_metadata()),
+            stored=_shared_stored(metadata.schema),
             key_values={k: v for k, v in found.items() if k != ARROW_SCHEMA},
             has_arrow_schema=ARROW_SCHEMA in found,
         )
@@ -121,6 +125,15 @@ def _shared(schema: pa.Schema) -> pa.Schema:
         if known.equals(schema, check_metadata=True):
             return known
     _SCHEMAS_SEEN.append(schema)
+    return schema
+
+
+def _shared_stored(schema: pq.ParquetSchema) -> pq.ParquetSchema:
+    """The same for what Parquet says, of which each would hold on to all that Arrow knows of its file."""
+    for known in tuple(_STORED_SEEN):
+        if known.equals(schema):
+            return known
+    _STORED_SEEN.append(schema)
     return schema
 
 
