@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dnadesign.usr import Dataset, StorageError
-from dnadesign.usr.operations._spilled_keys import SHOWN, SpilledKeys
+from dnadesign.usr.operations._spilled_keys import SHOWN, KeysNotKept, SpilledKeys
 from tests.examples import examples
 from tests.usr.conftest import add, scores
 
@@ -99,3 +99,34 @@ def test_keys_are_no_strangers_to_a_base_that_cannot_be_read_whole(dataset: Data
     problems = {problem.check for problem in dataset.check().problems}
     assert "base.rows" in problems
     assert "overlay.keys" not in problems
+
+
+def test_no_room_for_temporary_files_is_told_as_that_wherever_it_shows(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def none() -> None:
+        raise FileNotFoundError(errno.ENOENT, "No usable temporary directory found")
+
+    class Unwritable:
+        def __init__(self, **_: object) -> None: ...
+        def seek(self, _to: int) -> None: ...
+        def write(self, _data: bytes) -> None: ...
+        def read(self, _count: int) -> bytes:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+        def close(self) -> None:  # what is still in the buffer is written now
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    def fill() -> None:
+        with SpilledKeys(0) as keys:
+            keys.add(keys.new_source(), 0, np.zeros((3, 20), dtype=np.uint8))
+            keys.told()
+
+    with monkeypatch.context() as patched:
+        patched.setattr(tempfile, "tempdir", None)
+        patched.setattr(tempfile, "_get_default_tempdir", none)
+        with pytest.raises(KeysNotKept, match="No usable temporary directory"):
+            fill()
+    monkeypatch.setattr(tempfile, "TemporaryFile", Unwritable)
+    with pytest.raises(KeysNotKept, match="Input/output error"):
+        fill()

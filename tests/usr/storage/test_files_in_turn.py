@@ -5,12 +5,14 @@ import threading
 from pathlib import Path
 from random import Random
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from dnadesign.usr import StorageError
 from dnadesign.usr.storage.files_in_turn import FileInTurn, FilesInTurn
 from dnadesign.usr.storage.filesystem import REAL, OpenFile
-from dnadesign.usr.storage.parquet import read_footer
+from dnadesign.usr.storage.parquet import read_footer, reading
 
 FILES = 40
 
@@ -71,3 +73,40 @@ def test_a_file_that_is_not_there_is_told_when_it_is_read(tmp_path: Path) -> Non
         file = turns.file(tmp_path / "none")
         with pytest.raises(StorageError, match=r"none: cannot be read: No such file"):
             read_footer(file)
+
+
+@pytest.mark.parametrize("look", ["read_at", "stat"])
+def test_no_file_is_closed_between_being_looked_up_and_being_read(
+    look: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    paths = [tmp_path / f"{number}.parquet" for number in range(6)]
+    for number, path in enumerate(paths):
+        pq.write_table(pa.table({"n": [number] * (number + 1)}), path)
+    with FilesInTurn(REAL) as turns:
+        turns.most = 2
+        files = [turns.file(path) for path in paths]
+        footers = [read_footer(file) for file in files]
+        opened, begun = turns.opened, list[None]()
+
+        def others() -> None:
+            for file, footer in zip(files[1:], footers[1:], strict=True):
+                read_footer(file)
+                with reading(file, footer=footer) as parquet:
+                    parquet.read()
+
+        def slowly(path: Path) -> OpenFile:
+            found = opened(path)
+            if not begun:
+                begun.append(None)
+                thread = threading.Thread(target=others)
+                thread.start()
+                thread.join()
+            return found
+
+        monkeypatch.setattr(turns, "opened", slowly)
+        if look == "stat":
+            assert files[0].stat().size == footers[0].size
+        else:
+            with reading(files[0], footer=footers[0]) as parquet:
+                assert parquet.read().column("n").to_pylist() == [0]
+        assert begun

@@ -11,10 +11,18 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from dnadesign.usr import Dataset, register_namespace
-from dnadesign.usr.storage import row_groups
+from dnadesign.usr import Dataset, SchemaError, register_namespace
+from dnadesign.usr.storage import key_index, row_groups
 from dnadesign.usr.storage.filesystem import REAL, opened
-from dnadesign.usr.storage.parquet import batches_of, encode, reading, write_stream
+from dnadesign.usr.storage.key_index import digest_pieces
+from dnadesign.usr.storage.parquet import (
+    batches_of,
+    encode,
+    groups_together,
+    read_footer,
+    reading,
+    write_stream,
+)
 from dnadesign.usr.storage.row_groups import FOLD_FAN, ROW_GROUP_BYTES, ROW_GROUP_ROWS, fold_from
 from tests.usr.storage.failing_threads import refuse_threads
 
@@ -133,3 +141,24 @@ def test_a_file_that_is_read_batch_by_batch_takes_the_memory_of_one_row_group(tm
             found += batch.column(0).to_pylist()
     assert found == numbers.tolist()
     assert most < 3 * 8 * rows
+
+
+def test_small_row_groups_are_read_together_and_large_ones_one_by_one() -> None:
+    assert list(groups_together([], 10)) == []
+    assert list(groups_together([3, 3, 3, 3], 6)) == [range(2), range(2, 4)]
+    assert list(groups_together([40, 3, 0, 40, 40, 10], 10)) == [
+        range(1), range(1, 3), range(3, 4), range(4, 5), range(5, 6)
+    ]  # fmt: skip
+
+
+def test_a_key_that_is_none_is_told_by_its_row_in_the_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(key_index, "_PIECE_ROWS", 4)
+    path, ids = tmp_path / "ids.parquet", [f"{number:040x}" for number in range(30)]
+    pq.write_table(pa.table({"id": [*ids[:25], "BAD", *ids[26:]]}), path, row_group_size=3)
+    with (
+        opened(REAL, path, "read") as file,
+        pytest.raises(SchemaError, match="here: row 25, column 'id': 'BAD'"),
+    ):
+        list(digest_pieces(file, read_footer(file), where="here", from_row=2))

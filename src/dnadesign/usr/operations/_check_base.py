@@ -186,4 +186,4 @@ def _check_ids(columns: dict[str, pa.Array], first: int, where: str, report: Rep
             f"{ids[row].as_py()!r} is not the hash of its bio_type and sequence",
             "the row was changed outside usr: restore the file from a backup or a snapshot",
         )
-    return digests_of(ids, where=where)
+    return digests_of(ids, where=where, first_row=first)

@@ -19,8 +19,7 @@ from dnadesign.usr.contract.wording import counted
 from dnadesign.usr.operations._report import Report
 from dnadesign.usr.operations._spilled_keys import Found, SpilledKeys, Told
 from dnadesign.usr.operations._view import TOMBSTONE_TYPES, file_key, key_kind, overlay_columns
-from dnadesign.usr.storage.id_digests import digests_of
-from dnadesign.usr.storage.key_index import id_pieces
+from dnadesign.usr.storage.key_index import digest_pieces
 from dnadesign.usr.storage.version import Overlay, PinnedFile, Version, layout_conflict
 
 _DUPLICATES = (
@@ -161,8 +160,7 @@ def _put_keys_aside(found: OverlayFiles, keys: SpilledKeys) -> None:
         found.sources[file.path] = keys.new_source(found.overlay.namespace)
         row = 0
         try:
-            for ids in id_pieces(file.file, file.footer):
-                digests = digests_of(ids, where=file.path)
+            for digests in digest_pieces(file.file, file.footer, where=file.path):
                 keys.add(found.sources[file.path], row, digests)
                 row += len(digests)
         except SequencesError as error:

@@ -150,7 +150,9 @@ def _in_base_order(view: View, namespace: str, found: pa.Table) -> _Hits:
     files = found.column(_FILE).combine_chunks().dictionary_encode()
     number = np.array([numbers[path] for path in files.dictionary.to_pylist()], dtype=np.int64)
     placed = np.flatnonzero(placement.numbers)
-    by_file = placed[np.argsort(placement.numbers[placed], kind="stable")]  # base rows, those of a file together
+    by_file = placed[
+        np.argsort(placement.numbers[placed], kind="stable")
+    ]  # base rows, those of a file together
     counts = np.array([file.footer.rows for file in placement.files], dtype=np.int64)
     begins = (np.cumsum(counts) - counts)[number - 1]
     places = found.column(_ROW).to_numpy()

@@ -7,6 +7,7 @@ those of one namespace beside one another.
 
 from __future__ import annotations
 
+import contextlib
 import tempfile
 from dataclasses import dataclass, field
 from types import TracebackType
@@ -35,8 +36,8 @@ class KeysNotKept(Exception):
 
     def __init__(self, error: OSError) -> None:
         super().__init__(
-            f"{tempfile.gettempdir()}: {error.strerror or error}; this is where keys are put aside while they are checked, "
-            f"{_RECORD.itemsize} bytes a row"
+            f"{tempfile.tempdir or 'temporary files'}: {error.strerror or error}; this is where keys are put aside while "
+            f"they are checked, {_RECORD.itemsize} bytes a row"
         )
 
 
@@ -176,7 +177,10 @@ class SpilledKeys:
     ) -> None:
         self._held = []
         if self._file is not None:
-            self._file.close()
+            with contextlib.suppress(
+                OSError
+            ):  # what could not be written is tried again, and nobody needs it
+                self._file.close()
 
 
 def _order(records: _Records) -> Ordinals:

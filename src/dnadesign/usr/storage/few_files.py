@@ -21,9 +21,8 @@ from dnadesign.usr.contract.layout import META_KEY, RECORDS, overlay_file
 from dnadesign.usr.contract.records import KEY
 from dnadesign.usr.storage.checked_blocks import DamagedCache
 from dnadesign.usr.storage.filesystem import FileSystem
-from dnadesign.usr.storage.id_digests import digests_of
 from dnadesign.usr.storage.key_cache import KeyCache, open_key_cache
-from dnadesign.usr.storage.key_index import KeySet, Ordinals, id_pieces
+from dnadesign.usr.storage.key_index import KeySet, Ordinals, digest_pieces
 from dnadesign.usr.storage.key_manifest import INDEX, NamespaceEntry, mark_of
 from dnadesign.usr.storage.key_tail import Tail, read_tail
 from dnadesign.usr.storage.known_footers import KnownFooters
@@ -76,8 +75,9 @@ class FewFiles:
     def _appended(self) -> KeySet:
         """The keys of base rows behind those that the cached keys know."""
         appended, base = KeySet(), self.version.base
-        for ids in id_pieces(base.file, base.footer, from_row=self.cache.base_rows):
-            appended.add(digests_of(ids, where=str(base.file.path)))
+        known, where = self.cache.base_rows, str(base.file.path)
+        for digests in digest_pieces(base.file, base.footer, from_row=known, where=where):
+            appended.add(digests)
         return appended
 
     def files_of(self, namespace: str, ordinals: Ordinals) -> tuple[list[str | None], list[PinnedFile]]:

@@ -11,9 +11,9 @@ from collections import Counter, OrderedDict
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
-from dnadesign.usr.storage.filesystem import FileSystem, OpenFile
+from dnadesign.usr.storage.filesystem import FileStat, FileSystem, OpenFile
 
 _MOST = 256
 _SHARE = 8  # of all the descriptors that the process may have
@@ -73,13 +73,25 @@ class FilesInTurn:
 
 
 class FileInTurn:
-    """What an open file has, of the file as it is open at the moment of use."""
+    """What an open file has to read it with, of the file as it is open at the moment of use."""
 
     def __init__(self, files: FilesInTurn, path: Path) -> None:
         self._files, self.path = files, path
 
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._files.opened(self.path), name)
+    @property
+    def fd(self) -> int:
+        """Its descriptor, its own as long as it is in use."""
+        return self._files.opened(self.path).fd
+
+    def stat(self) -> FileStat:
+        """Size, identity and mode now."""
+        with self.in_use():
+            return self._files.opened(self.path).stat()
+
+    def read_at(self, offset: int, count: int) -> bytes:
+        """Up to ``count`` bytes from ``offset``; fewer only at the end of the file."""
+        with self.in_use():
+            return self._files.opened(self.path).read_at(offset, count)
 
     def in_use(self) -> AbstractContextManager[None]:
         """Have it stay open for the length of a block."""

@@ -21,12 +21,13 @@ _OFFSETS: dict[pa.DataType, type[np.signedinteger[Any]]] = {
 _CHUNK_ROWS = 1 << 16  # rows that are looked at together, which bounds the memory of a look
 
 
-def digests_of(ids: pa.ChunkedArray | pa.Array, *, where: str) -> Digests:
+def digests_of(ids: pa.ChunkedArray | pa.Array, *, where: str, first_row: int = 0) -> Digests:
     """Ids as an array of shape (n, 20), uint8.
 
     Args:
         ids: string column of 40 lower-case hex digits each, no nulls.
         where: File or argument that errors name.
+        first_row: The row there that the first id stands in.
 
     Raises:
         SchemaError: A value is not such an id; the message gives its row (0-based).
@@ -42,14 +43,14 @@ def digests_of(ids: pa.ChunkedArray | pa.Array, *, where: str) -> Digests:
     _, offsets, data = text.buffers()
     ends = np.frombuffer(offsets, dtype=_OFFSETS[text.type])[text.offset : text.offset + len(text) + 1]
     if text.null_count or (np.diff(ends) != ID_DIGITS).any():
-        raise _not_an_id(text, where)
+        raise _not_an_id(text, where, first_row)
     start = int(ends[0])
     digits = memoryview(data)[start : start + len(text) * ID_DIGITS]
     for row in range(0, len(text), _CHUNK_ROWS):
         chunk = bytes(digits[row * ID_DIGITS : (row + _CHUNK_ROWS) * ID_DIGITS])
         values = _from_hex(chunk)
         if values is None:
-            raise _not_an_id(text, where)
+            raise _not_an_id(text, where, first_row)
         digests[row : row + _CHUNK_ROWS] = np.frombuffer(values, dtype=np.uint8).reshape(-1, DIGEST_BYTES)
     return digests
 
@@ -63,11 +64,11 @@ def _from_hex(digits: bytes) -> bytes | None:
     return values if values.hex().encode() == digits else None  # unhexlify takes upper case too
 
 
-def _not_an_id(text: pa.Array, where: str) -> SchemaError:
+def _not_an_id(text: pa.Array, where: str, first_row: int) -> SchemaError:
     right = pc.match_substring_regex(text.cast(pa.large_binary()), f"^[0-9a-f]{{{ID_DIGITS}}}\\z")
     row = int(pc.indices_nonzero(pc.invert(pc.fill_null(right, fill_value=False)))[0].as_py())
     return SchemaError(
-        f"{where}: row {row}, column 'id': {text[row].as_py()!r} is not an id (40 lower-case hex digits)",
+        f"{where}: row {first_row + row}, column 'id': {text[row].as_py()!r} is not an id (40 lower-case hex digits)",
         mend="ids are computed by usr from bio_type and sequence; see compute_id",
     )
 

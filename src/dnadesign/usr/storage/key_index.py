@@ -269,8 +269,8 @@ class KeyIndex:
     def add_base_rows(self, file: OpenFile, footer: Footer) -> None:
         """Note the rows of the base that are behind the ones known."""
         self.base.expect(footer.rows - len(self.base))
-        for ids in id_pieces(file, footer, from_row=len(self.base)):
-            self.base.add(digests_of(ids, where=str(file.path)))
+        for digests in digest_pieces(file, footer, from_row=len(self.base), where=str(file.path)):
+            self.base.add(digests)
 
     def add_overlay_keys(self, files: Sequence[OverlayKeys]) -> None:
         """Note the rows of overlay files."""
@@ -342,6 +342,18 @@ def id_pieces(file: OpenFile, footer: Footer, *, from_row: int = 0) -> Iterator[
             ids = parquet.read_row_groups(range(group, stop), columns=[KEY]).column(KEY)
         yield ids.slice(skip)
         group, skip = stop, 0
+
+
+def digest_pieces(file: OpenFile, footer: Footer, *, where: str, from_row: int = 0) -> Iterator[Digests]:
+    """The same as arrays of shape (n, 20).
+
+    Raises:
+        CorruptFileError: The file is damaged, or has fewer rows than that.
+        SchemaError: A value is no id; the message names the file as ``where`` says, and the row.
+    """
+    for ids in id_pieces(file, footer, from_row=from_row):
+        yield digests_of(ids, where=where, first_row=from_row)
+        from_row += len(ids)
 
 
 def keyed_by_id(footer: Footer, path: str) -> bool:

@@ -24,7 +24,7 @@ from dnadesign.usr.storage.key_index import (
     KeyIndex,
     KeySet,
     OverlayKeys,
-    id_pieces,
+    digest_pieces,
     keyed_by_id,
     read_ids,
 )
@@ -167,9 +167,7 @@ def _adopt_base(fs: FileSystem, dataset: Path, state: KeyState, cache: KeyCache,
 
 def _first_digests(fs: FileSystem, dataset: Path, rows: int) -> Digests:
     with opened(fs, dataset / RECORDS, "read") as file:
-        pieces = id_pieces(file, read_footer(file))
-        digests = np.concatenate([digests_of(ids, where=str(file.path)) for ids in pieces])
-        return digests[:rows]
+        return np.concatenate(list(digest_pieces(file, read_footer(file), where=str(file.path))))[:rows]
 
 
 def _coverage_of(

@@ -179,14 +179,29 @@ def reading(file: OpenFile, *, footer: Footer | None = None) -> Iterator[pq.Parq
 def batches_of(
     parquet: pq.ParquetFile, rows: int, columns: Sequence[str] | None = None
 ) -> Iterator[pa.RecordBatch]:
-    """All rows in order, at most ``rows`` at a time, in memory for one row group.
+    """All rows in order, at most ``rows`` at a time, in memory for one row group or so many rows of small ones.
 
-    Each row group is asked for by itself: Arrow keeps what it has read of all those that it was asked for together.
+    Large row groups are asked for one by one: Arrow keeps what it has read of all those that it was asked for together.
     """
-    for group in range(parquet.num_row_groups):
-        yield from parquet.iter_batches(
-            rows, row_groups=[group], columns=list(columns) if columns is not None else None
-        )
+    names = list(columns) if columns is not None else None
+    for groups in groups_together(_group_rows(parquet.metadata), rows):
+        yield from parquet.iter_batches(rows, row_groups=list(groups), columns=names)
+
+
+def _group_rows(metadata: pq.FileMetaData) -> list[int]:
+    return [metadata.row_group(group).num_rows for group in range(metadata.num_row_groups)]
+
+
+def groups_together(group_rows: Sequence[int], most: int) -> Iterator[range]:
+    """Row groups in order, as many as have ``most`` rows together, or one that has more."""
+    first = rows = 0
+    for group, count in enumerate(group_rows):
+        if group > first and rows + count > most:
+            yield range(first, group)
+            first, rows = group, 0
+        rows += count
+    if first < len(group_rows):
+        yield range(first, len(group_rows))
 
 
 def _source(file: OpenFile) -> pa.OSFile:

@@ -15,8 +15,7 @@ import numpy.typing as npt
 from dnadesign.usr.contract.errors import SchemaError
 from dnadesign.usr.storage.few_files import FewFiles
 from dnadesign.usr.storage.file_numbers import Numbers, no_numbers, of_rows, with_room_for
-from dnadesign.usr.storage.id_digests import digests_of
-from dnadesign.usr.storage.key_index import id_pieces
+from dnadesign.usr.storage.key_index import digest_pieces
 from dnadesign.usr.storage.stored_keys import DIGEST_BYTES, Ordinals
 from dnadesign.usr.storage.version import PinnedFile
 
@@ -75,7 +74,7 @@ def _ordinals_of(known: FewFiles, files: Sequence[PinnedFile]) -> list[Ordinals]
     digests = [np.zeros((0, DIGEST_BYTES), dtype=np.uint8)]
     try:
         for file in files:
-            pieces = [digests_of(ids, where=file.path) for ids in id_pieces(file.file, file.footer)]
+            pieces = digest_pieces(file.file, file.footer, where=file.path)
             digests.append(np.concatenate([digests[0], *pieces]))
     except SchemaError as error:  # a key that is no id is told where that is promised
         raise NotPlaced from error
