@@ -244,7 +244,7 @@ IN_RECOVERY: dict[str, tuple[Mutation, tuple[str, ...]]] = {
     "writing the event's bytes again": (
         code(
             journal._landed,
-            "write_all(\n                log, intent.log_offset, intent.event_bytes\n            )",
+            "write_all(log, intent.log_offset, intent.event_bytes)",
             "()",
         ),
         ("append",),

@@ -1,5 +1,6 @@
 """Two hosts write to one dataset over NFS, each knowing of the other's writes only what its cache lets it know."""
 
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,8 +10,10 @@ import pytest
 from dnadesign.usr import Dataset, register_namespace
 from dnadesign.usr.contract.errors import EventLogError
 from dnadesign.usr.contract.identity import compute_id
-from dnadesign.usr.contract.layout import EVENTS, INTENT, INTENT_SYNCED
-from dnadesign.usr.storage.filesystem import RealFileSystem
+from dnadesign.usr.contract.layout import EVENTS, INTENT, INTENT_SYNCED, LOCK
+from dnadesign.usr.storage import journal
+from dnadesign.usr.storage.filesystem import FileStat, FileSystem, Mode, RealFile, RealFileSystem
+from dnadesign.usr.storage.intent import Intent, read_intent
 from tests.usr.storage.far_host import FarHost
 
 SEQUENCES = ["ACGT", "CCCC", "GGGG", "TTTT", "AAAA", "ACAC"]
@@ -94,6 +97,69 @@ class Intruder(RealFileSystem):
             with (target.parent.parent / EVENTS).open("ab") as log:
                 log.write(self._line)
             self._line = None
+
+
+class Unlocked(RealFile):
+    """A lock that keeps nobody out."""
+
+    def try_lock(self) -> bool:
+        """Take it, whoever has it."""
+        return True
+
+
+class InBetween(RealFileSystem):
+    """A host whose lock keeps nobody out; ``then`` is done once a file has got that name from here."""
+
+    def __init__(self, name: str, then: Callable[[], None]) -> None:
+        self._name, self._then = name, [then]
+
+    def open(self, path: Path, mode: Mode, *, like: FileStat | None = None) -> RealFile:
+        """Open a file."""
+        file = super().open(path, mode, like=like)
+        return Unlocked(file.fd, path) if path.name == LOCK else file
+
+    def rename(self, source: Path, target: Path) -> None:
+        """Rename, and let the others come."""
+        super().rename(source, target)
+        if str(target).endswith(self._name) and self._then:
+            self._then.pop()()
+
+
+def test_who_finds_another_at_work_in_spite_of_the_lock_leaves_his_intent_alone(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written, refused = threading.Event(), threading.Event()
+
+    def goes_on() -> None:  # right before readers are told
+        written.set()
+        assert refused.wait(20)
+
+    tell = journal._tell_readers
+    second = InBetween("", lambda: None)
+
+    def told(fs: FileSystem, dataset: Path, intent: Intent) -> None:
+        if fs is second:
+            goes_on()
+        tell(fs, dataset, intent)
+
+    look = read_intent
+    monkeypatch.setattr(journal, "_tell_readers", told)
+    monkeypatch.setattr(  # the second one has recovered before the first one's intent was there
+        journal, "read_intent", lambda fs, dataset: None if fs is second else look(fs, dataset)
+    )
+    other = threading.Thread(target=lambda: write_part(Dataset(root, "d", fs=second), 1))
+
+    def begins() -> None:
+        other.start()
+        assert written.wait(20)
+
+    with pytest.raises(EventLogError, match=r"while its lock was held"):
+        write_part(Dataset(root, "d", fs=InBetween(INTENT, begins)), 0)
+    refused.set()
+    other.join()
+    dataset = Dataset(root, "d")
+    assert dataset.to_arrow(columns=["alpha__x"]).column(0).to_pylist()[:2] == [None, 1]
+    assert dataset.validate(deep=True).ok
 
 
 @pytest.mark.parametrize("write", WAYS)

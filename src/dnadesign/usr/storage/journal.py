@@ -65,11 +65,10 @@ def commit(fs: FileSystem, dataset: Path, staging: Staging, intent: Intent) -> N
     staging.check_process()
     try:
         _write_intent(fs, dataset, intent)
-    except OSError as error:
-        _drop_intent(fs, dataset, intent.txid)
-        raise storage_error(error, dataset) from error
-    except BaseException:
-        _drop_intent(fs, dataset, intent.txid)
+    except BaseException as error:
+        _drop(fs, (dataset / INTENT, _hidden(dataset, intent)))
+        if isinstance(error, OSError):
+            raise storage_error(error, dataset) from error
         raise
     staging.keep(intent.publishes)  # recovery drops or publishes them from here on
     _write_events(fs, dataset, intent)
@@ -84,14 +83,14 @@ def commit(fs: FileSystem, dataset: Path, staging: Staging, intent: Intent) -> N
 
 
 def _write_intent(fs: FileSystem, dataset: Path, intent: Intent) -> None:
-    hidden = dataset / PRIVATE / f".intent-{intent.txid}"
+    hidden = _hidden(dataset, intent)
     write_file(fs, hidden, intent.to_bytes())
     fs.rename(hidden, dataset / INTENT)
     fs.sync_dir(dataset / PRIVATE)
 
 
-def _drop_intent(fs: FileSystem, dataset: Path, txid: str) -> None:
-    _drop(fs, (dataset / INTENT, dataset / PRIVATE / f".intent-{txid}"))
+def _hidden(dataset: Path, intent: Intent) -> Path:
+    return dataset / PRIVATE / f".intent-{intent.txid}"
 
 
 def _drop(fs: FileSystem, paths: Iterable[Path]) -> None:
@@ -113,7 +112,9 @@ def _write_events(fs: FileSystem, dataset: Path, intent: Intent) -> None:
     except BaseException as error:
         if log is not None and begun:  # else it may have what is another's
             _take_back(log, dataset, intent, error)
-        _drop(fs, (dataset / path for path in (INTENT, *(publish.staged for publish in intent.publishes))))
+        if begun or _is_pending(fs, dataset, intent):
+            _drop(fs, [dataset / INTENT])
+        _drop(fs, (dataset / publish.staged for publish in intent.publishes))
         if isinstance(error, OSError):
             raise EventLogError(
                 f"{dataset / EVENTS}: the event could not be written ({error.strerror or error}), so the change was "
@@ -126,12 +127,17 @@ def _write_events(fs: FileSystem, dataset: Path, intent: Intent) -> None:
             log.close()
 
 
-def _check_log_is_ours(log: OpenFile, dataset: Path, intent: Intent) -> None:
-    """Refuse to write over what another has appended since the lock was taken, which shows that the lock is none.
+def _is_pending(fs: FileSystem, dataset: Path, intent: Intent) -> bool:
+    """Whether the intent in place is this one, and not one of whoever came in spite of the lock."""
+    try:
+        found = read_intent(fs, dataset)
+    except (OSError, SequencesError):
+        return False  # recovery will look at it
+    return found is not None and found.txid == intent.txid
 
-    Raises:
-        EventLogError: The log does not end where it did; nothing has been written to it.
-    """
+
+def _check_log_is_ours(log: OpenFile, dataset: Path, intent: Intent) -> None:
+    """Refuse to write over what another has appended since the lock was taken, which shows that the lock is none."""
     size = log.stat().size
     if size != intent.log_offset:
         raise EventLogError(
@@ -291,9 +297,8 @@ def recover(
     done: list[str] = []
     # The folder first: on NFS a name once looked for in vain stays unknown for seconds, until its folder is opened.
     private = fs.list(dataset / PRIVATE)
-    while (
-        intent := read_intent(fs, dataset)
-    ) is not None:  # a power cut may bring back one that was done before
+    # Again and again: a power cut may bring back one that was done before.
+    while (intent := read_intent(fs, dataset)) is not None:
         done.append(_settle(fs, dataset, intent))
         private = fs.list(dataset / PRIVATE)
     torn = _cut_torn_tail(fs, dataset, sound_log)
@@ -333,19 +338,14 @@ def _log_was_moved(fs: FileSystem, dataset: Path, intent: Intent) -> bool:
 
 
 def _landed(fs: FileSystem, dataset: Path, intent: Intent) -> bool:
-    """Whether the log has the intent's bytes, which are made durable then; else the log is cut to where it was.
-
-    Raises:
-        EventLogError: The log lacks bytes that had been durable.
-    """
+    """Whether the log has the intent's bytes, which are made durable then; else the log is cut to where it was."""
     with opened(fs, dataset / EVENTS, "write") as log:
         size = log.stat().size
         end = intent.log_offset + len(intent.event_bytes)
         landed = size >= end and log.read_at(intent.log_offset, len(intent.event_bytes)) == intent.event_bytes
         if landed:
-            write_all(
-                log, intent.log_offset, intent.event_bytes
-            )  # pages marked clean by a failed sync: dirty again
+            # Pages that a failed sync has marked clean: dirty again.
+            write_all(log, intent.log_offset, intent.event_bytes)
             log.sync()
         elif intent.synced or size < intent.log_offset:
             raise EventLogError(
