@@ -99,6 +99,8 @@ def test_keys_are_no_strangers_to_a_base_that_cannot_be_read_whole(dataset: Data
     problems = {problem.check for problem in dataset.check().problems}
     assert "base.rows" in problems
     assert "overlay.keys" not in problems
+    (told,) = [finding for finding in dataset.check().findings if finding.check == "overlay"]
+    assert (told.result, told.message) == ("note", "its keys could not be held against the base")
 
 
 def test_no_room_for_temporary_files_is_told_as_that_wherever_it_shows(

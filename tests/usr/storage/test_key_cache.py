@@ -17,7 +17,8 @@ from benchmarks.generated import NAMESPACE
 from dnadesign.usr import Dataset, DuplicateKeyError, register_namespace
 from dnadesign.usr.contract.errors import SequencesError
 from dnadesign.usr.contract.layout import KEYS
-from dnadesign.usr.storage.checked_blocks import DamagedCache
+from dnadesign.usr.storage import key_index
+from dnadesign.usr.storage.checked_blocks import DamagedCache, StoredArray
 from dnadesign.usr.storage.filesystem import REAL, opened
 from dnadesign.usr.storage.id_digests import digests_of
 from dnadesign.usr.storage.key_cache import open_key_cache
@@ -94,6 +95,27 @@ def test_keys_that_are_looked_for_once_are_found_without_holding_the_file(place:
     assert found._array._loaded.any() == (count < 4096)  # of few keys the blocks may stay
     assert found.find(wanted).tolist() == [*order.tolist(), *[-1] * 50]
     found.close()
+
+
+def test_many_keys_that_are_looked_for_once_have_each_block_read_about_once(
+    place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(key_index, "_CHUNK_ROWS", 5_000)
+    digests, read = random_digests(60_000), list[int]()
+    found = KeySet(stored=stored(digests[:50_000], place))
+    found.add(digests[50_000:])
+    checked = StoredArray._checked
+
+    def counted(self: StoredArray, first: int, stop: int) -> bytes:
+        read.append(stop - first)
+        return checked(self, first, stop)
+
+    monkeypatch.setattr(StoredArray, "_checked", counted)
+    order = np.random.default_rng(3).permutation(60_000)
+    assert found.find(digests[order], once=True).tolist() == order.tolist()
+    assert found.stored is not None
+    assert sum(read) < 1.2 * found.stored._array.form.blocks
+    found.stored.close()
 
 
 def test_keys_added_behind_stored_ones_have_the_ordinals_behind_theirs(place: Path) -> None:

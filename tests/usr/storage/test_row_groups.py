@@ -144,11 +144,13 @@ def test_a_file_that_is_read_batch_by_batch_takes_the_memory_of_one_row_group(tm
 
 
 def test_small_row_groups_are_read_together_and_large_ones_one_by_one() -> None:
-    assert list(groups_together([], 10)) == []
-    assert list(groups_together([3, 3, 3, 3], 6)) == [range(2), range(2, 4)]
-    assert list(groups_together([40, 3, 0, 40, 40, 10], 10)) == [
-        range(1), range(1, 3), range(3, 4), range(4, 5), range(5, 6)
-    ]  # fmt: skip
+    def together(*rows: int, each: int = 1) -> list[range]:
+        return list(groups_together([(count, count * each) for count in rows], 10))
+
+    assert together() == []
+    assert together(5, 5, 5, 5) == [range(2), range(2, 4)]
+    assert together(40, 3, 0, 40, 40, 10) == [range(1), range(1, 3), range(3, 4), range(4, 5), range(5, 6)]
+    assert together(1, 1, 1, 1, 1, each=15 << 20) == [range(2), range(2, 4), range(4, 5)]
 
 
 def test_a_key_that_is_none_is_told_by_its_row_in_the_file(

@@ -1,5 +1,7 @@
 """Two hosts write to one dataset over NFS, each knowing of the other's writes only what its cache lets it know."""
 
+import errno
+import os
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -8,7 +10,7 @@ import pyarrow as pa
 import pytest
 
 from dnadesign.usr import Dataset, register_namespace
-from dnadesign.usr.contract.errors import EventLogError
+from dnadesign.usr.contract.errors import CommitOutcomeUnknown, EventLogError
 from dnadesign.usr.contract.identity import compute_id
 from dnadesign.usr.contract.layout import EVENTS, INTENT, INTENT_SYNCED, LOCK
 from dnadesign.usr.storage import journal
@@ -123,6 +125,42 @@ class InBetween(RealFileSystem):
         super().rename(source, target)
         if str(target).endswith(self._name) and self._then:
             self._then.pop()()
+
+
+class Behind(RealFile):
+    """A log behind whose end another writes, right before it cannot be synced."""
+
+    line = b""
+
+    def sync(self) -> None:
+        """Fail once."""
+        line, Behind.line = Behind.line, b""
+        if line:
+            with self.path.open("ab") as log:
+                log.write(line)
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        super().sync()
+
+
+class WritesBehind(RealFileSystem):
+    """A host with such a log."""
+
+    def open(self, path: Path, mode: Mode, *, like: FileStat | None = None) -> RealFile:
+        """Open a file."""
+        file = super().open(path, mode, like=like)
+        pending = (path.parent / INTENT).exists()
+        return Behind(file.fd, path) if path.name == EVENTS and mode == "write" and pending else file
+
+
+def test_what_another_has_written_behind_an_event_is_not_cut_off_with_it(root: Path) -> None:
+    log = root / "d" / EVENTS
+    log_event(Dataset(root, "d"), 0)
+    Behind.line = line = log.read_bytes().splitlines(keepends=True)[-1]
+    with pytest.raises(CommitOutcomeUnknown, match="in spite of the lock"):
+        log_event(Dataset(root, "d", fs=WritesBehind()), 1)
+    assert log.read_bytes().endswith(line)
+    log_event(Dataset(root, "d"), 2)
+    assert log.read_bytes().count(line) == 2
 
 
 def test_who_finds_another_at_work_in_spite_of_the_lock_leaves_his_intent_alone(

@@ -10,7 +10,7 @@ import pytest
 from dnadesign.usr import CorruptFileError, StorageError
 from dnadesign.usr.storage import parquet
 from dnadesign.usr.storage.filesystem import REAL, OpenFile, opened
-from dnadesign.usr.storage.parquet import encode, read_columns, read_footer
+from dnadesign.usr.storage.parquet import encode, read_columns, read_footer, reading
 from dnadesign.usr.storage.parquet_footer import read_outline
 from dnadesign.usr.testing.disk import os_error
 from dnadesign.usr.testing.simulated import Fault, SimulatedFileSystem
@@ -66,3 +66,29 @@ def test_bytes_that_are_damaged_are_told_as_damage(tmp_path: Path) -> None:
     path.write_bytes(data)
     with opened(REAL, path, "read") as file, pytest.raises(CorruptFileError, match="backup"):
         read_columns(file)
+
+
+@pytest.mark.parametrize("rows", [1, 9])
+def test_a_small_file_that_was_changed_in_place_is_not_taken_for_the_one_that_was_opened(
+    rows: int, tmp_path: Path
+) -> None:
+    path = tmp_path / "part.parquet"
+    path.write_bytes(encode(pa.table({"id": ["a"] * 5}), {}))
+    with opened(REAL, path, "read") as file:
+        footer = read_footer(file)
+        with reading(file, footer=footer) as parquet_file:
+            assert parquet_file.read().num_rows == 5
+        path.write_bytes(encode(pa.table({"id": ["a"] * rows}), {}))
+        with pytest.raises(CorruptFileError, match="not the file any more"), reading(file, footer=footer):
+            pass
+
+
+def test_an_error_of_the_disk_in_reading_a_small_file_at_once_is_told_as_such() -> None:
+    fs = SimulatedFileSystem(folders=["/data"])
+    with opened(fs, FILE, "create") as file:
+        file.write_at(0, encode(TABLE, {}))
+    with opened(fs, FILE, "read") as file:
+        footer = read_footer(file)
+        fs.before = lambda _: Fault(os_error(errno.EIO, FILE))
+        with pytest.raises(StorageError, match=f"^{FILE}: cannot be read: "), reading(file, footer=footer):
+            pass

@@ -78,7 +78,11 @@ def tell_overlays(
             _tell_keys(path, told[source], problems, whole=whole)
         if overlay.layout != "both":
             _note_older(overlay, problems)
-        if problems.ok:
+        if problems.ok and not whole:
+            problems.note(
+                "overlay", f"_derived/{overlay.namespace}", "its keys could not be held against the base"
+            )
+        elif problems.ok:
             rows = sum(f.footer.rows for f in overlay.files)
             files = counted(len(overlay.files), "file")
             problems.passed("overlay", f"_derived/{overlay.namespace}", f"{counted(rows, 'row')} in {files}")

@@ -112,7 +112,7 @@ def _write_events(fs: FileSystem, dataset: Path, intent: Intent) -> None:
     except BaseException as error:
         if log is not None and begun:  # else it may have what is another's
             _take_back(log, dataset, intent, error)
-        if begun or _is_pending(fs, dataset, intent):
+        if _is_pending(fs, dataset, intent):
             _drop(fs, [dataset / INTENT])
         _drop(fs, (dataset / publish.staged for publish in intent.publishes))
         if isinstance(error, OSError):
@@ -175,6 +175,8 @@ def _not_told(dataset: Path, intent: Intent, error: OSError) -> CommitOutcomeUnk
 
 def _take_back(log: OpenFile, dataset: Path, intent: Intent, cause: BaseException) -> None:
     try:
+        if log.stat().size > intent.log_offset + len(intent.event_bytes):
+            raise OSError(errno.EBUSY, "another has written behind it, in spite of the lock")
         log.truncate(intent.log_offset)
         log.sync()
     except OSError as error:

@@ -128,9 +128,12 @@ class KeySet:
             once: They are not looked for again: of stored keys only some at a time are in memory then.
         """
         found = np.full(len(digests), -1, dtype=np.int64)
+        every = (
+            self._find_stored(digests, once=True) if once else found
+        )  # each block is read once for all of them
         for first in range(0, len(digests), _CHUNK_ROWS):
             rows = slice(first, first + _CHUNK_ROWS)
-            stored = self._find_stored(digests[rows], once=once)
+            stored = every[rows] if once else self._find_stored(digests[rows], once=False)
             memory = np.full(len(digests[rows]), -1, dtype=np.int64)
             prefixes = prefixes_of(digests[rows])
             for run in self._runs:
@@ -138,14 +141,15 @@ class KeySet:
             found[rows] = np.where(memory >= 0, memory + self.rows_stored, stored)
         return found
 
-    def _find_stored(self, digests: Digests, *, once: bool) -> Ordinals | int:
+    def _find_stored(self, digests: Digests, *, once: bool) -> Ordinals:
+        nowhere = np.full(len(digests), -1, dtype=np.int64)
         if self.stored is None:
-            return -1
+            return nowhere
         try:
             return self.stored.find_once(digests) if once else self.stored.find(digests)
         except DamagedCache:
             self._forget_stored()
-            return -1
+            return nowhere
 
     def _forget_stored(self) -> None:
         """Have all keys in memory, those of the damaged file read anew."""

@@ -41,6 +41,7 @@ _PLAIN_TYPES = frozenset(
     {"FLOAT", "DOUBLE"}
 )  # a dictionary is tried, found too large, and written for nothing
 _SMALL_BYTES = 1 << 19  # a file up to that is read at once: a call for each column costs as much as its bytes
+_TOGETHER_BYTES = 1 << 25  # of row groups that are read together, decompressed
 _READ_ERRORS = (pa.ArrowInvalid, pa.ArrowNotImplementedError, pa.ArrowKeyError, OSError, UnicodeDecodeError)
 
 
@@ -167,8 +168,10 @@ def reading(file: OpenFile, *, footer: Footer | None = None) -> Iterator[pq.Parq
     """
     try:
         if footer is not None and footer.size <= _SMALL_BYTES:
-            source = pa.BufferReader(file.read_at(0, footer.size))
-            yield pq.ParquetFile(source, pre_buffer=False, page_checksum_verification=True)
+            data = file.read_at(0, footer.size)
+            if len(data) != footer.size or data[footer.data_end : -8] != footer.thrift:
+                raise corrupt(file.path, "it is not the file any more that it was when it was opened")
+            yield pq.ParquetFile(pa.BufferReader(data), pre_buffer=False, page_checksum_verification=True)
             return
         with _in_use(file), _source(file) as source:
             yield pq.ParquetFile(source, metadata=_metadata_of(footer), page_checksum_verification=True)
@@ -179,29 +182,31 @@ def reading(file: OpenFile, *, footer: Footer | None = None) -> Iterator[pq.Parq
 def batches_of(
     parquet: pq.ParquetFile, rows: int, columns: Sequence[str] | None = None
 ) -> Iterator[pa.RecordBatch]:
-    """All rows in order, at most ``rows`` at a time, in memory for one row group or so many rows of small ones.
+    """All rows in order, at most ``rows`` at a time, in memory for one row group or some small ones.
 
     Large row groups are asked for one by one: Arrow keeps what it has read of all those that it was asked for together.
     """
     names = list(columns) if columns is not None else None
-    for groups in groups_together(_group_rows(parquet.metadata), rows):
+    found = [parquet.metadata.row_group(group) for group in range(parquet.num_row_groups)]
+    for groups in groups_together([(group.num_rows, group.total_byte_size) for group in found], rows):
         yield from parquet.iter_batches(rows, row_groups=list(groups), columns=names)
 
 
-def _group_rows(metadata: pq.FileMetaData) -> list[int]:
-    return [metadata.row_group(group).num_rows for group in range(metadata.num_row_groups)]
+def groups_together(groups: Sequence[tuple[int, int]], most_rows: int) -> Iterator[range]:
+    """Row groups in order, as many as are small together, or one that is not.
 
-
-def groups_together(group_rows: Sequence[int], most: int) -> Iterator[range]:
-    """Row groups in order, as many as have ``most`` rows together, or one that has more."""
-    first = rows = 0
-    for group, count in enumerate(group_rows):
-        if group > first and rows + count > most:
-            yield range(first, group)
-            first, rows = group, 0
-        rows += count
-    if first < len(group_rows):
-        yield range(first, len(group_rows))
+    Args:
+        groups: Rows and bytes of each.
+        most_rows: How many rows are small.
+    """
+    first = rows = size = 0
+    for number, (count, taken) in enumerate(groups):
+        if number > first and (rows + count > most_rows or size + taken > _TOGETHER_BYTES):
+            yield range(first, number)
+            first, rows, size = number, 0, 0
+        rows, size = rows + count, size + taken
+    if first < len(groups):
+        yield range(first, len(groups))
 
 
 def _source(file: OpenFile) -> pa.OSFile:
