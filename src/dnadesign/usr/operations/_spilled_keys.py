@@ -16,6 +16,7 @@ from typing import IO, Self
 import numpy as np
 import numpy.typing as npt
 
+from dnadesign.usr.contract.wording import counted
 from dnadesign.usr.storage.stored_keys import DIGEST_BYTES, Digests, Ordinals, prefixes_of
 
 SHOWN = 5
@@ -37,7 +38,7 @@ class KeysNotKept(Exception):
     def __init__(self, error: OSError) -> None:
         super().__init__(
             f"{tempfile.tempdir or 'temporary files'}: {error.strerror or error}; this is where keys are put aside while "
-            f"they are checked, {_RECORD.itemsize} bytes a row"
+            f"they are checked, {counted(_RECORD.itemsize, 'byte')} a row"
         )
 
 

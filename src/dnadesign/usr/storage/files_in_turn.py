@@ -86,7 +86,8 @@ class FileInTurn:
     def stat(self) -> FileStat:
         """Size, identity and mode now."""
         with self.in_use():
-            return self._files.opened(self.path).stat()
+            file = self._files.opened(self.path)
+            return file.stat()
 
     def read_at(self, offset: int, count: int) -> bytes:
         """Up to ``count`` bytes from ``offset``; fewer only at the end of the file."""
