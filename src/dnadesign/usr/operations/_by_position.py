@@ -23,7 +23,7 @@ from dnadesign.usr.operations._row_condition import RowCondition
 from dnadesign.usr.operations._view import DELETED, Column, Query, View
 from dnadesign.usr.storage.checked_blocks import DamagedCache
 from dnadesign.usr.storage.few_files import open_known_files
-from dnadesign.usr.storage.parquet import Footer, reading
+from dnadesign.usr.storage.parquet import Footer, groups_together, reading
 from dnadesign.usr.storage.placement import NotPlaced, Placement, counted, place
 from dnadesign.usr.storage.row_groups import ROW_GROUP_ROWS
 from dnadesign.usr.storage.threads import Threads
@@ -137,14 +137,12 @@ def _placements(view: View, namespaces: Sequence[str]) -> dict[str, Placement]:
 
 def _pieces(base: Footer) -> Iterator[_Piece]:
     """Row groups of the base, small ones together."""
-    first = group = start = rows = size = 0
-    for group, (count, taken) in enumerate(zip(base.group_rows, base.group_bytes, strict=True)):
-        if rows and (rows + count > ROW_GROUP_ROWS or size + taken > _PIECE_BYTES):
-            yield _Piece(range(first, group), start, start + rows)
-            first, start, rows, size = group, start + rows, 0, 0
-        rows, size = rows + count, size + taken
-    if rows:
-        yield _Piece(range(first, group + 1), start, start + rows)
+    start, sizes = 0, zip(base.group_rows, base.group_bytes, strict=True)
+    for groups in groups_together(sizes, ROW_GROUP_ROWS, _PIECE_BYTES):
+        rows = sum(base.group_rows[group] for group in groups)
+        if rows:
+            yield _Piece(groups, start, start + rows)
+        start += rows
 
 
 def _counted(placement: Placement, pieces: Sequence[_Piece]) -> tuple[list[Places], Places]:

@@ -192,21 +192,24 @@ def batches_of(
         yield from parquet.iter_batches(rows, row_groups=list(groups), columns=names)
 
 
-def groups_together(groups: Sequence[tuple[int, int]], most_rows: int) -> Iterator[range]:
+def groups_together(
+    groups: Iterable[tuple[int, int]], most_rows: int, most_bytes: int = _TOGETHER_BYTES
+) -> Iterator[range]:
     """Row groups in order, as many as are small together, or one that is not.
 
     Args:
         groups: Rows and bytes of each.
         most_rows: How many rows are small.
+        most_bytes: How many bytes are.
     """
-    first = rows = size = 0
+    first = stop = rows = size = 0
     for number, (count, taken) in enumerate(groups):
-        if number > first and (rows + count > most_rows or size + taken > _TOGETHER_BYTES):
+        if rows and (rows + count > most_rows or size + taken > most_bytes):
             yield range(first, number)
             first, rows, size = number, 0, 0
-        rows, size = rows + count, size + taken
-    if first < len(groups):
-        yield range(first, len(groups))
+        stop, rows, size = number + 1, rows + count, size + taken
+    if first < stop:
+        yield range(first, stop)
 
 
 def _source(file: OpenFile) -> pa.OSFile:
