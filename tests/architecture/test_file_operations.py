@@ -14,6 +14,10 @@ ALLOWED = {
         "pa.OSFile",
     ): "Arrow reads and writes through the path of a descriptor that the seam has opened",
     ("storage.parquet", "os.lseek"): "Arrow's own descriptor of a file that the seam has opened",
+    (
+        "storage.parquet_rows",
+        "self._reader.open",
+    ): "Arrow's reader of bytes in memory or of a file that is open",
     ("storage.artifact_file", "import io"): "bytes in memory",
     ("storage.event_log", "os.path.realpath"): "resolves a symbolic link to a log, which the seam then opens",
     ("storage.lock", ".read_text"): "/proc/self/mountinfo is no file of a dataset",

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any, Protocol, TextIO
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from dnadesign.usr.contract.errors import CorruptFileError, SchemaError, ValidationError
 from dnadesign.usr.contract.mends import spelled
@@ -21,6 +20,7 @@ from dnadesign.usr.formats.text_files import COMPRESSIONS, plain_suffix, text_of
 from dnadesign.usr.formats.text_values import column_from_json, column_from_text, json_object
 from dnadesign.usr.storage.parquet import batches_of
 from dnadesign.usr.storage.parquet_footer import LONGEST_FOOTER
+from dnadesign.usr.storage.parquet_rows import ParquetRows
 
 FORMATS = ("csv", "tsv", "jsonl", "parquet")
 PIECE_ROWS = 16_384
@@ -367,8 +367,8 @@ def _parquet_pieces(path: Path) -> Iterator[Piece]:
     try:
         with pa.OSFile(str(path), "r") as source:
             _check_footer(path, source)
-            parquet = pq.ParquetFile(source, page_checksum_verification=True)
-            yield ArrowPiece(parquet.schema_arrow.empty_table(), 0)
+            parquet = ParquetRows(source)
+            yield ArrowPiece(parquet.schema.empty_table(), 0)
             first = 0
             for batch in batches_of(parquet, PIECE_ROWS):
                 yield ArrowPiece(pa.Table.from_batches([batch]), first)

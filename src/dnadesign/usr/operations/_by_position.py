@@ -372,5 +372,5 @@ def _read(file: PinnedFile, groups: range, columns: list[str]) -> pa.Table:
         CorruptFileError: It is damaged.
     """
     with reading(file.file, footer=file.footer) as parquet:
-        found = parquet.read_row_groups(list(groups), columns=columns, use_threads=False).select(columns)
+        found = parquet.read_row_groups(groups, columns, use_threads=False).select(columns)
     return found.replace_schema_metadata(None)

@@ -185,7 +185,7 @@ def _rows_at(file: PinnedFile, ordinals: Ordinals, columns: Sequence[str]) -> pa
             inside = ordinals[(ordinals >= start) & (ordinals < start + count)] - start
             if len(inside):
                 size = int(inside[-1]) + 1
-                batch = next(parquet.iter_batches(size, row_groups=[group], columns=list(columns)))
+                batch = next(parquet.iter_batches(size, [group], columns))
                 found.append(pa.Table.from_batches([batch]).take(pa.array(inside)))
             start += count
     schema = pa.schema([file.footer.schema.field(name) for name in columns])
@@ -198,9 +198,9 @@ def _rows_with(file: PinnedFile, ids: pa.ChunkedArray, columns: Iterable[str]) -
     found = [pa.schema([file.footer.schema.field(name) for name in stored]).empty_table()]
     with reading(file.file, footer=file.footer) as parquet:
         for group in range(len(file.footer.group_rows)):
-            keys = parquet.read_row_group(group, columns=[KEY], use_threads=False).column(KEY)
+            keys = parquet.read_row_groups([group], [KEY], use_threads=False).column(KEY)
             hits = pc.indices_nonzero(pc.is_in(keys, value_set=ids))
             if len(hits):
-                rows = parquet.read_row_group(group, columns=stored, use_threads=False)
+                rows = parquet.read_row_groups([group], stored, use_threads=False)
                 found.append(rows.select(stored).take(hits))
     return pa.concat_tables(t.replace_schema_metadata(None) for t in found)

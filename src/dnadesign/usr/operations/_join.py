@@ -132,7 +132,9 @@ def _alike(files: Sequence[PinnedFile]) -> bool:
     """
     first = files[0].footer
     others = (file.footer for file in files[1:])
-    return all(first.schema.equals(other.schema) and first.stored.equals(other.stored) for other in others)
+    return all(
+        first.schema.equals(other.schema) and first.form.stored.equals(other.form.stored) for other in others
+    )
 
 
 def _alias(namespace: str) -> str:

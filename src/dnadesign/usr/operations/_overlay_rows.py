@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from dnadesign.usr.contract.errors import SchemaError
 from dnadesign.usr.contract.layout import META_KEY
@@ -22,6 +21,7 @@ from dnadesign.usr.operations._view import file_key
 from dnadesign.usr.storage.id_digests import digests_of
 from dnadesign.usr.storage.key_index import Digests, KeySet, Ordinals
 from dnadesign.usr.storage.parquet import batches_of, reading
+from dnadesign.usr.storage.parquet_rows import ParquetRows
 from dnadesign.usr.storage.threads import Threads
 from dnadesign.usr.storage.version import Overlay, PinnedFile
 
@@ -130,7 +130,7 @@ def stored_rows(
             row += batch.num_rows
 
 
-def _batches(parquet: pq.ParquetFile, columns: list[str], rows: int) -> Iterator[pa.Table | pa.RecordBatch]:
+def _batches(parquet: ParquetRows, columns: list[str], rows: int) -> Iterator[pa.Table | pa.RecordBatch]:
     """The rows of a file, those of a part all at once."""
     if rows <= BATCH_ROWS:
         yield parquet.read(columns=columns, use_threads=False)

@@ -30,11 +30,9 @@ from dnadesign.usr.storage.parquet_footer import (
     misread,
     read_footer_bytes,
 )
+from dnadesign.usr.storage.parquet_rows import Leaves, ParquetRows
 from dnadesign.usr.storage.row_groups import fold_from, in_groups, write_groups
 from dnadesign.usr.storage.staging import hash_range
-
-_SCHEMAS_SEEN: deque[pa.Schema] = deque(maxlen=8)
-_STORED_SEEN: deque[pq.ParquetSchema] = deque(maxlen=8)
 
 _PLAIN_COLUMNS = frozenset({"id", "sequence"})  # all values differ, so a dictionary would only cost
 _PLAIN_TYPES = frozenset(
@@ -43,6 +41,24 @@ _PLAIN_TYPES = frozenset(
 _SMALL_BYTES = 1 << 19  # a file up to that is read at once: a call for each column costs as much as its bytes
 _TOGETHER_BYTES = 1 << 25  # of row groups that are read together, decompressed
 _READ_ERRORS = (pa.ArrowInvalid, pa.ArrowNotImplementedError, pa.ArrowKeyError, OSError, UnicodeDecodeError)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Form:
+    """What files of one writer share, as thousands of parts do.
+
+    Attributes:
+        schema: The Arrow schema, without metadata.
+        stored: How its columns are stored, as Parquet says it: of nested ones the innermost names only.
+        leaves: Which leaves, as Parquet counts them, each column has.
+    """
+
+    schema: pa.Schema
+    stored: pq.ParquetSchema
+    leaves: Leaves
+
+
+_FORMS_SEEN: deque[Form] = deque(maxlen=8)
 
 
 @dataclass(frozen=True)
@@ -55,8 +71,7 @@ class Footer:
         rows: How many rows it has.
         group_rows: The number of rows of each row group.
         group_bytes: The size of each row group, decompressed.
-        schema: The Arrow schema, without metadata.
-        stored: How its columns are stored, as Parquet says it: of nested ones the innermost names only.
+        form: Its columns and how they are stored.
         key_values: The file's metadata, less Arrow's own schema.
         has_arrow_schema: Whether the writer kept the Arrow schema; without it Parquet forgets zones and list sizes.
     """
@@ -66,15 +81,15 @@ class Footer:
     rows: int
     group_rows: tuple[int, ...]
     group_bytes: tuple[int, ...]
-    schema: pa.Schema
-    stored: pq.ParquetSchema
+    form: Form
     key_values: dict[bytes, bytes]
     has_arrow_schema: bool
 
     @classmethod
     def parse(cls, thrift: bytes, size: int) -> Footer:
         """The footer of a file of that size, from its bytes."""
-        metadata = _parse_footer(thrift)
+        parsed = _parse(thrift)
+        metadata = parsed.metadata
         groups = [metadata.row_group(i) for i in range(metadata.num_row_groups)]
         found: Mapping[bytes, bytes] = metadata.metadata or {}
         return cls(
@@ -83,11 +98,15 @@ class Footer:
             rows=int(metadata.num_rows),
             group_rows=tuple(group.num_rows for group in groups),
             group_bytes=tuple(group.total_byte_size for group in groups),
-            schema=_shared(metadata.schema.to_arrow_schema().remove_metadata()),
-            stored=_shared_stored(metadata.schema),
+            form=_form_of(parsed),
             key_values={k: v for k, v in found.items() if k != ARROW_SCHEMA},
             has_arrow_schema=ARROW_SCHEMA in found,
         )
+
+    @property
+    def schema(self) -> pa.Schema:
+        """The Arrow schema, without metadata."""
+        return self.form.schema
 
     @cached_property
     def metadata(self) -> pq.FileMetaData:
@@ -96,7 +115,7 @@ class Footer:
 
     def parsed(self) -> pq.FileMetaData:
         """The same, not kept: for those of thousands of files."""
-        return self.__dict__.get("metadata") or _parse_footer(self.thrift)
+        return self.__dict__.get("metadata") or _parse(self.thrift).metadata
 
     @property
     def data_end(self) -> int:
@@ -120,22 +139,15 @@ class Footer:
         return [end for end in ends if end > after]
 
 
-def _shared(schema: pa.Schema) -> pa.Schema:
-    """An equal schema that was seen before, if there is one: thousands of parts have the same few."""
-    for known in tuple(_SCHEMAS_SEEN):
-        if known.equals(schema, check_metadata=True):
+def _form_of(parsed: ParquetRows) -> Form:
+    """How a file's columns are stored; an equal form that was seen before, as each would hold on to all of its footer."""
+    stored = parsed.metadata.schema
+    schema = stored.to_arrow_schema().remove_metadata()
+    for known in tuple(_FORMS_SEEN):
+        if known.schema.equals(schema, check_metadata=True) and known.stored.equals(stored):
             return known
-    _SCHEMAS_SEEN.append(schema)
-    return schema
-
-
-def _shared_stored(schema: pq.ParquetSchema) -> pq.ParquetSchema:
-    """The same for what Parquet says, of which each would hold on to all that Arrow knows of its file."""
-    for known in tuple(_STORED_SEEN):
-        if known.equals(schema):
-            return known
-    _STORED_SEEN.append(schema)
-    return schema
+    _FORMS_SEEN.append(form := Form(schema, stored, parsed.leaves))
+    return form
 
 
 def read_footer(file: OpenFile) -> Footer:
@@ -153,13 +165,14 @@ def read_footer(file: OpenFile) -> Footer:
         raise misread(file.path, error) from error
 
 
-def _parse_footer(thrift: bytes) -> pq.FileMetaData:
+def _parse(thrift: bytes) -> ParquetRows:
+    """A footer by itself, as Arrow reads it."""
     framed = MAGIC + thrift + len(thrift).to_bytes(4, "little") + MAGIC
-    return pq.read_metadata(pa.BufferReader(framed))
+    return ParquetRows(pa.BufferReader(framed), pre_buffer=False)
 
 
 @contextmanager
-def reading(file: OpenFile, *, footer: Footer | None = None) -> Iterator[pq.ParquetFile]:
+def reading(file: OpenFile, *, footer: Footer | None = None) -> Iterator[ParquetRows]:
     """The file as Arrow reads it, page checksums verified; what Arrow raises is told as damage.
 
     Raises:
@@ -171,25 +184,26 @@ def reading(file: OpenFile, *, footer: Footer | None = None) -> Iterator[pq.Parq
             data = file.read_at(0, footer.size)
             if len(data) != footer.size or data[footer.data_end : -8] != footer.thrift:
                 raise corrupt(file.path, "it is not the file any more that it was when it was opened")
-            yield pq.ParquetFile(pa.BufferReader(data), pre_buffer=False, page_checksum_verification=True)
+            yield ParquetRows(pa.BufferReader(data), leaves=footer.form.leaves, pre_buffer=False)
             return
         with _in_use(file), _source(file) as source:
-            yield pq.ParquetFile(source, metadata=_metadata_of(footer), page_checksum_verification=True)
+            leaves = footer.form.leaves if footer is not None else None
+            yield ParquetRows(source, metadata=_metadata_of(footer), leaves=leaves)
     except _READ_ERRORS as error:
         raise misread(file.path, error) from error
 
 
 def batches_of(
-    parquet: pq.ParquetFile, rows: int, columns: Sequence[str] | None = None
+    parquet: ParquetRows, rows: int, columns: Sequence[str] | None = None
 ) -> Iterator[pa.RecordBatch]:
     """All rows in order, at most ``rows`` at a time, in memory for one row group or some small ones.
 
     Large row groups are asked for one by one: Arrow keeps what it has read of all those that it was asked for together.
     """
-    names = list(columns) if columns is not None else None
-    found = [parquet.metadata.row_group(group) for group in range(parquet.num_row_groups)]
+    metadata = parquet.metadata
+    found = [metadata.row_group(group) for group in range(metadata.num_row_groups)]
     for groups in groups_together([(group.num_rows, group.total_byte_size) for group in found], rows):
-        yield from parquet.iter_batches(rows, row_groups=list(groups), columns=names)
+        yield from parquet.iter_batches(rows, groups, columns)
 
 
 def groups_together(
@@ -235,7 +249,7 @@ def _in_use(file: OpenFile) -> AbstractContextManager[None]:
 def read_columns(file: OpenFile, columns: Sequence[str] | None = None) -> pa.Table:
     """Columns of a file as a table, all of them when None."""
     with reading(file) as parquet:
-        return parquet.read(columns=list(columns) if columns is not None else None, use_threads=True)
+        return parquet.read(columns)
 
 
 def _options(schema: pa.Schema) -> dict[str, Any]:
@@ -333,7 +347,7 @@ def splice(
         copy_range(source, target, offset=0, count=prefix_end)
     metadata = _empty_metadata(footer.schema, key_values)
     metadata.append_row_groups(
-        _parse_footer(keep_row_groups(footer.thrift, keep)) if folded else footer.metadata
+        _parse(keep_row_groups(footer.thrift, keep)).metadata if folded else footer.metadata
     )
     if appended is not None:
         metadata.append_row_groups(appended.metadata)
@@ -359,7 +373,7 @@ def _groups(source: OpenFile, footer: Footer, first: int) -> Iterator[pa.Table]:
     """The row groups of a file from one on, each when its turn comes."""
     with reading(source, footer=footer) as parquet:
         for group in range(first, len(footer.group_rows)):
-            yield parquet.read_row_group(group)
+            yield parquet.read_row_groups([group])
 
 
 def _append_groups(
