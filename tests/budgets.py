@@ -20,7 +20,7 @@ BUDGETS: dict[str, int] = {
     "tests/faults/test_dataset_model.py": 30,
     "tests/faults/test_journal_faults.py": 240,
     "tests/faults/test_key_cache_faults.py": 75,
-    "tests/faults/test_mutants.py": 300,
+    "tests/faults/test_mutants.py": 210,
     "tests/faults/test_processes.py": 150,
     "tests/faults/test_readers.py": 150,
     "tests/faults/test_soak_turns.py": 60,

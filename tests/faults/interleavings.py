@@ -231,8 +231,9 @@ def look_at_all(
     random: Random,
     most: int,
     checks: Sequence[str] = ("version", "files", "follower"),
+    enough: int = 5,
 ) -> tuple[int, list[str]]:
-    """Run readers over a recording; how many interleavings were looked at, and what was wrong."""
+    """Run readers over a recording until enough is wrong; how many interleavings were looked at, and what was wrong."""
     kinds = {"version": problems_of_version, "files": problems_of_files, "follower": problems_of_follower}
     looked, problems = 0, list[str]()
     for check in checks:
@@ -241,6 +242,6 @@ def look_at_all(
             looked += 1
             found, _ = kinds[check](recording, schedule)
             problems += [f"{check}, {schedule}: {problem}" for problem in found]
-            if len(problems) >= 5:
+            if len(problems) >= enough:
                 return looked, problems
     return looked, problems
