@@ -35,7 +35,7 @@ from tests.faults.writers import (
 )
 
 ROUNDS_A_DATASET = 10
-LIVES = (0.05, 0.5)  # seconds that a writer lives, at least and at most
+LIVES = (0.03, 0.3)  # seconds that a writer lives, at least and at most
 LIVES_WITH_FAULTS = (0.3, 1.0)  # it is slower under strace, and is to come to its fault
 NAME = "set"
 WELL_ENDED = ("killed", "killed by a fault", "status 0")
