@@ -14,8 +14,8 @@ import pyarrow.parquet as pq
 
 from dnadesign.usr import Dataset, compute_id, register_namespace
 from dnadesign.usr.contract.errors import DatasetNotFound
+from dnadesign.usr.contract.layout import overlay_of
 from dnadesign.usr.storage.filesystem import FileSystem
-from dnadesign.usr.storage.version import overlay_of
 from dnadesign.usr.testing.simulated import SimulatedFileSystem
 from tests.faults.changes import BASE, DATASET, NAME, ROOT, empty_disk
 

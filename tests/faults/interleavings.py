@@ -13,11 +13,11 @@ from random import Random
 from unittest import mock
 
 from dnadesign.usr.contract.errors import SequencesError
-from dnadesign.usr.contract.layout import EVENTS, EVENTS_ARCHIVE
+from dnadesign.usr.contract.layout import EVENTS, EVENTS_ARCHIVE, overlay_of
 from dnadesign.usr.operations._files import consistent_files
 from dnadesign.usr.storage.event_follow import EventFollower
 from dnadesign.usr.storage.store import Store
-from dnadesign.usr.storage.version import open_version, overlay_of
+from dnadesign.usr.storage.version import open_version
 from dnadesign.usr.storage.visibility import committed_log_end
 from dnadesign.usr.testing.simulated import Operation, SimulatedFileSystem
 from tests.faults.changes import BASE, DATASET, NAME, ROOT, digest

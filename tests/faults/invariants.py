@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from dnadesign.usr.contract.errors import DatasetNotFound, SequencesError
-from dnadesign.usr.contract.layout import EVENTS, EVENTS_ARCHIVE, PRIVATE
+from dnadesign.usr.contract.layout import EVENTS, EVENTS_ARCHIVE, PRIVATE, overlay_of
 from dnadesign.usr.storage.event_follow import EventFollower
-from dnadesign.usr.storage.version import open_version, overlay_of
+from dnadesign.usr.storage.version import open_version
 from dnadesign.usr.testing.simulated import SimulatedFileSystem
 from tests.faults.changes import BASE, DATASET, digest
 

@@ -12,9 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from dnadesign.usr import Dataset
-from dnadesign.usr.contract.layout import RECORDS
+from dnadesign.usr.contract.layout import RECORDS, overlay_of
 from dnadesign.usr.operations._accounts import Accounts
-from dnadesign.usr.storage.version import overlay_of
 
 
 @dataclass(frozen=True)

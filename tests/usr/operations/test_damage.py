@@ -74,7 +74,8 @@ def test_a_change_outside_usr_of_one_piece_is_told_with_the_piece_and_its_event(
     problem = next(p for p in dataset.verify_events(deep=True).problems)
     end = entry["bytes"] - entry["footer_bytes"]
     assert problem.message == (
-        f"bytes {entry['prefix_bytes']} to {end} are not those that event {second['event_id']} wrote"
+        f"bytes {entry['prefix_bytes']} to {end} are not those that event {second['event_id']} wrote: it is damaged, or "
+        "was changed outside usr"
     )
 
 

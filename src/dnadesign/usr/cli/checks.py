@@ -11,6 +11,7 @@ from dnadesign.usr.cli.context import open_dataset
 from dnadesign.usr.cli.errors import CHECK_FAILED
 from dnadesign.usr.cli.options import DataFormat, DatasetName, Root
 from dnadesign.usr.cli.output import Output
+from dnadesign.usr.contract.mends import on_command_line
 from dnadesign.usr.contract.wording import counted
 
 if TYPE_CHECKING:
@@ -90,4 +91,4 @@ def _told_whole(report: Report) -> Iterator[str]:
         yield from (f"{' ' * len(check)}  {other}" for other in where[1:])
         yield from (f"  {line}" for line in message.splitlines())
         if mend:
-            yield f"  mend: {mend}"
+            yield f"  mend: {on_command_line(mend)}"

@@ -111,9 +111,15 @@ def overlay_remove(
     with found.maintenance(reason=reason):
         result = found.remove_overlay(namespace, mode="delete" if delete else "archive")
     where = f"its files are in {result.archive}" if result.archive else "its files are deleted"
-    Output(format).done(
-        f"{found.name}: removed {namespace} with {counted(result.rows, 'row')}; {where}", result.to_dict()
-    )
+    notes = [where] if result.files else []
+    if result.damaged:
+        notes.append(
+            f"{counted(result.damaged, 'file')} damaged; rows are counted only where they can be read"
+        )
+    if result.missing:
+        notes.append(f"{counted(result.missing, 'file')} had been lost before")
+    removed = f"{found.name}: removed {namespace} with {counted(result.rows, 'row')}"
+    Output(format).done("; ".join([removed, *notes]), result.to_dict())
 
 
 @app.command(

@@ -10,6 +10,7 @@ import re
 from datetime import UTC, datetime
 
 from dnadesign.usr.contract.errors import RegistryError, ValidationError
+from dnadesign.usr.contract.names import is_stored_namespace
 
 REGISTRY_FILE = "registry.yaml"
 RECORDS = "records.parquet"
@@ -185,3 +186,15 @@ def is_automatic_snapshot(name: str) -> bool:
 def is_sha256(text: str) -> bool:
     """Whether ``text`` is 64 lower-case hex digits."""
     return _SHA256.fullmatch(text) is not None
+
+
+def overlay_of(path: str) -> str | None:
+    """The namespace that a relative path is an overlay file of, or None."""
+    folder, _, rest = path.partition("/")
+    if folder != DERIVED or not rest or path.startswith(DERIVED_ARCHIVE + "/"):
+        return None
+    first, separator, name = rest.partition("/")
+    if not separator:
+        namespace = first.removesuffix(".parquet")
+        return namespace if first.endswith(".parquet") and is_stored_namespace(namespace) else None
+    return first if is_part(name) and is_stored_namespace(first) else None

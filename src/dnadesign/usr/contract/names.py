@@ -129,3 +129,12 @@ def nearest(name: str, known: Iterable[str]) -> str | None:
     """The known name that a mistyped one most likely meant, or None."""
     found = get_close_matches(name, list(known), n=1, cutoff=0.6)
     return found[0] if found else None
+
+
+def is_stored_namespace(name: str) -> bool:
+    """Whether overlays can be stored under a name: a namespace's, or that of the tombstones."""
+    try:
+        check_namespace(name, allow_builtin=True)
+    except NamespaceError:
+        return False
+    return True

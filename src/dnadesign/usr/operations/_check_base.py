@@ -18,6 +18,7 @@ from dnadesign.usr.contract.layout import (
     SCHEMA_VERSION,
 )
 from dnadesign.usr.contract.records import CORE_COLUMNS, CORE_SCHEMA, compute_ids, find_problems
+from dnadesign.usr.contract.restoring import restore_mend
 from dnadesign.usr.contract.types import same_logical_type
 from dnadesign.usr.contract.wording import counted
 from dnadesign.usr.operations._report import Report
@@ -134,7 +135,7 @@ def _check_schema(version: Version, report: Report) -> bool:
     foreign = [n for n in schema.names if n not in CORE_COLUMNS and "__" not in n]
     wrong += [f"{n} is neither a base column nor a derived one" for n in foreign]
     if wrong:
-        report.failed("base.schema", where, "; ".join(wrong), "restore the file from a backup or a snapshot")
+        report.failed("base.schema", where, "; ".join(wrong), restore_mend(where))
         return False
     report.passed("base.schema", where, counted(len(schema.names), "column"))
     return True
@@ -183,7 +184,7 @@ def _check_ids(columns: dict[str, pa.Array], first: int, where: str, report: Rep
         report.failed(
             "base.ids",
             f"{where}, row {first + row}, column 'id'",
-            f"{ids[row].as_py()!r} is not the hash of its bio_type and sequence",
-            "the row was changed outside usr: restore the file from a backup or a snapshot",
+            f"{ids[row].as_py()!r} is not the hash of its bio_type and sequence: the row was changed outside usr",
+            restore_mend(where),
         )
     return digests_of(ids, where=where, first_row=first)

@@ -10,6 +10,7 @@ from typing import Any
 from dnadesign.usr.contract.artifacts import listing_sha256
 from dnadesign.usr.contract.errors import ConcurrentChangeError, CorruptFileError, StorageError
 from dnadesign.usr.contract.layout import ARTIFACTS, EVENTS, META, artifact_parts
+from dnadesign.usr.contract.restoring import restore_mend
 from dnadesign.usr.contract.wording import counted
 from dnadesign.usr.operations._accounts import Account, Accounts
 from dnadesign.usr.operations._files import FilesNow, consistent_files
@@ -107,7 +108,7 @@ def _check_file(store: Store, account: Account, files: FilesNow, report: Report,
             "events.files",
             account.path,
             f"is missing; {said} wrote it",
-            "restore it from a backup or a snapshot",
+            restore_mend(account.path),
         )
     elif account.path == META:
         return  # notes are for people to change
@@ -115,8 +116,8 @@ def _check_file(store: Store, account: Account, files: FilesNow, report: Report,
         report.failed(
             "events.files",
             account.path,
-            f"has {counted(size, 'byte')}; {said} wrote {account.bytes}",
-            "it was changed outside usr: restore it from a backup or a snapshot",
+            f"has {counted(size, 'byte')}; {said} wrote {account.bytes}: it was changed outside usr",
+            restore_mend(account.path),
         )
     elif deep:
         _check_bytes(store, account, files, report)
@@ -130,8 +131,9 @@ def _check_bytes(store: Store, account: Account, files: FilesNow, report: Report
                 report.failed(
                     "events.files",
                     account.path,
-                    f"bytes {part.start} to {part.end} are not those that event {part.event_id} wrote",
-                    "it is damaged, or was changed outside usr: restore it from a backup or a snapshot",
+                    f"bytes {part.start} to {part.end} are not those that event {part.event_id} wrote: it is damaged, or "
+                    "was changed outside usr",
+                    restore_mend(account.path),
                 )
 
 

@@ -14,11 +14,13 @@ from dnadesign.usr.contract.layout import (
     frozen_file,
     frozen_hash_in,
     is_sha256,
+    overlay_of,
 )
 from dnadesign.usr.contract.names import TOMBSTONE_NAMESPACE
 from dnadesign.usr.contract.records import CORE_COLUMNS
 from dnadesign.usr.contract.registry import Registry
 from dnadesign.usr.contract.registry_match import ColumnMismatch, match_columns
+from dnadesign.usr.contract.restoring import anew_mend
 from dnadesign.usr.contract.wording import counted
 from dnadesign.usr.operations._frozen import frozen_hash
 from dnadesign.usr.operations._report import Report
@@ -140,10 +142,21 @@ def _match(
             file.path,
             f"does not match the {candidate.name} registry: {'; '.join(map(str, mismatches))} (written under "
             f"{stamped}, {candidate.name} is {candidate.hash})",
-            "register these columns as they are stored (usr namespace register NAMESPACE --columns SPEC --overwrite), or write the "
-            "overlay again",
+            _mend(mismatches, file),
         )
     return None
+
+
+def _mend(mismatches: list[ColumnMismatch], file: PinnedFile) -> str:
+    """What to do about columns that a file stores otherwise than they are registered."""
+    namespace = overlay_of(file.path) or mismatches[0].column.partition("__")[0]
+    template = (
+        "register these columns as they are stored (usr namespace register {} --columns SPEC --overwrite)"
+    )
+    as_stored = template.format(namespace)
+    if file.path == RECORDS:
+        return as_stored
+    return anew_mend(namespace, f"{as_stored}, or remove the overlay and write it anew: {{}}")
 
 
 def derived_columns(file: PinnedFile) -> dict[str, pa.DataType | str]:

@@ -16,6 +16,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from dnadesign.usr.contract.errors import CorruptFileError
 from dnadesign.usr.contract.names import TOMBSTONE_NAMESPACE
 from dnadesign.usr.contract.records import KEY
 from dnadesign.usr.contract.registry import Registry
@@ -76,7 +77,12 @@ def few_rows(
         reader = _Reader(few, view, tuple(picked), include_deleted)
         found = reader.rows_of(ids) if ids is not None else reader.first(first)
         return found if few.is_current() else None
-    except (_NoShortWay, DamagedCache, FileNotFoundError):
+    except (
+        _NoShortWay,
+        DamagedCache,
+        FileNotFoundError,
+        CorruptFileError,
+    ):  # the long way tells what is needed
         return None
     finally:
         few.close()

@@ -10,14 +10,14 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 
 from dnadesign.usr.contract.errors import ConcurrentChangeError
-from dnadesign.usr.contract.layout import EVENTS, LOCK, PRIVATE, RECORDS, overlay_file
+from dnadesign.usr.contract.layout import EVENTS, LOCK, PRIVATE, RECORDS, overlay_file, overlay_of
 from dnadesign.usr.operations._accounts import Accounts, fold
 from dnadesign.usr.storage.event_log import outline_in, read_all_lines
 from dnadesign.usr.storage.filesystem import FileSystem, OpenFile, opened, told_unreadable
 from dnadesign.usr.storage.intent import Intent, Publish
 from dnadesign.usr.storage.lost_log import lost_log
 from dnadesign.usr.storage.store import Store
-from dnadesign.usr.storage.version import not_found, overlay_of
+from dnadesign.usr.storage.version import not_found
 from dnadesign.usr.storage.visibility import CommittedLog, committed_log_end
 
 _IGNORED = frozenset({EVENTS, LOCK, PRIVATE})

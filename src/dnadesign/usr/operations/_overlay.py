@@ -201,7 +201,7 @@ def set_aside(mutation: Mutation, overlay: Overlay) -> Archived:
     removed: list[dict[str, Any]] = []
     added: list[dict[str, Any]] = []
     for file in overlay.files:
-        size, name = file.footer.size, file.path.rsplit("/", 1)[-1]
+        size, name = file.size, file.path.rsplit("/", 1)[-1]
         removed.append({"path": file.path, "bytes": size})
         added.append({"path": f"{archive}/{name}", "bytes": size, "moved_from": file.path})
     return Archived(archive, removed, folded(added))

@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 from dnadesign.usr.contract.errors import SchemaError
 from dnadesign.usr.contract.layout import META_KEY
 from dnadesign.usr.contract.names import TOMBSTONE_NAMESPACE
+from dnadesign.usr.contract.restoring import anew_mend
 from dnadesign.usr.contract.type_values import cast_column
 from dnadesign.usr.operations._keys import IdsOf, Key, check_key
 from dnadesign.usr.operations._overlay import OverlayContract
@@ -125,9 +126,23 @@ def stored_rows(
                     arrays.append(pa.nulls(batch.num_rows, kind))
                     continue
                 column = _older_time(batch.column(name), kind, contract)
-                arrays.append(cast_column(column, kind, where=f"{file.path}, column {name!r}", first_row=row))
+                arrays.append(_cast(column, kind, contract, where=f"{file.path}, column {name!r}", row=row))
             yield pa.Table.from_arrays(arrays, schema=schema)
             row += batch.num_rows
+
+
+def _cast(
+    column: pa.ChunkedArray, kind: pa.DataType, contract: OverlayContract, *, where: str, row: int
+) -> pa.ChunkedArray:
+    """A stored column in its registered type, which may have been another one when it was written.
+
+    Raises:
+        SchemaError: It does not fit.
+    """
+    try:
+        return cast_column(column, kind, where=where, first_row=row)
+    except SchemaError as error:
+        raise SchemaError(error.message, mend=anew_mend(contract.namespace)) from error
 
 
 def _batches(parquet: ParquetRows, columns: list[str], rows: int) -> Iterator[pa.Table | pa.RecordBatch]:

@@ -13,6 +13,7 @@ from dnadesign.usr.contract.layout import META_KEY
 from dnadesign.usr.contract.names import TOMBSTONE_NAMESPACE, nearest
 from dnadesign.usr.contract.records import CORE_SCHEMA
 from dnadesign.usr.contract.registry import Registry
+from dnadesign.usr.contract.restoring import anew_mend
 from dnadesign.usr.contract.types import (
     describe_type,
     parse_type_str,
@@ -137,6 +138,20 @@ def make_view(version: Version, registry: Registry, *, namespaces: Sequence[str]
     overlays = {name: overlay for name, overlay in version.overlays.items() if name in wanted}
     stored = {name: overlay_columns(version, overlay) for name, overlay in overlays.items()}
     return view_of(version, registry, stored)
+
+
+def overlays_with(version: Version, columns: Sequence[str] | None) -> list[str] | None:
+    """The overlays that columns of these names are in, by their names alone; None where only the files can tell."""
+    if columns is None:
+        return None
+    found: set[str] = set()
+    for name in texts_of(columns, what="columns"):
+        namespace, separator, _ = name.partition("__")
+        if separator and namespace in version.overlays:
+            found.add(namespace)
+        elif name not in version.base.footer.schema.names:
+            return None
+    return sorted(found)
 
 
 def view_of(version: Version, registry: Registry, overlays: Mapping[str, Mapping[str, pa.DataType]]) -> View:
@@ -270,7 +285,11 @@ def check_fits(view: View, columns: Sequence[Column]) -> None:
         stored, wanted = describe_type(column.misfit), describe_type(column.type)
         raise SchemaError(
             f"{view.version.dataset / path}: column {column.name!r} is stored as {stored}, and registered as {wanted}",
-            mend=f"register it as it is stored ({stored}), write the overlay again, or read other columns: name them",
+            mend=anew_mend(
+                column.namespace or column.name.partition("__")[0],
+                f"register it as it is stored ({stored}), read other columns by naming them, or remove the overlay and "
+                "write it anew: {}",
+            ),
         )
 
 

@@ -12,6 +12,7 @@ from dnadesign.usr.contract.layout import (
     META_REGISTRY_HASH,
     RECORDS,
     SCHEMA_VERSION,
+    overlay_of,
 )
 from dnadesign.usr.operations._files import files_on_disk
 from dnadesign.usr.storage.event_log import outline_in, read_all_lines
@@ -20,7 +21,7 @@ from dnadesign.usr.storage.parquet import read_footer
 from dnadesign.usr.storage.registry_file import registry_hash
 from dnadesign.usr.storage.staging import hash_range
 from dnadesign.usr.storage.store import Store
-from dnadesign.usr.storage.version import Version, overlay_of
+from dnadesign.usr.storage.version import Version
 from dnadesign.usr.storage.visibility import committed_log_end
 
 _ATTEMPTS = 20

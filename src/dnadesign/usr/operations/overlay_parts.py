@@ -23,10 +23,12 @@ from dnadesign.usr.contract.layout import (
     is_part,
     overlay_dir,
     overlay_file,
+    overlay_of,
     parse_isoformat,
     part_file,
 )
 from dnadesign.usr.contract.registry import Registry
+from dnadesign.usr.contract.restoring import anew_mend
 from dnadesign.usr.contract.type_values import cast_column
 from dnadesign.usr.contract.types import describe_type, same_stored_type
 from dnadesign.usr.contract.wording import part_of
@@ -54,7 +56,7 @@ from dnadesign.usr.storage.key_index import Digests, Ordinals, keyed_by_id
 from dnadesign.usr.storage.parquet import encode, read_footer
 from dnadesign.usr.storage.registry_file import registry_hash_of
 from dnadesign.usr.storage.staging import Staged, Staging
-from dnadesign.usr.storage.version import layout_conflict, overlay_of
+from dnadesign.usr.storage.version import layout_conflict
 
 
 @dataclass(frozen=True, slots=True)
@@ -258,8 +260,7 @@ class WritePart:
                 raise SchemaError(
                     f"{store.dir}: namespace {self.namespace!r} stores column {name!r} as {describe_type(kind)}, and it "
                     f"is registered as {describe_type(wanted)} by now",
-                    mend="register it as it is stored, or remove the overlay and write it again: usr maintenance "
-                    f"overlay-remove {store.name} --namespace {self.namespace} --reason TEXT",
+                    mend=anew_mend(self.namespace),
                 )
 
     def _keyed_by_sequence(self, mutation: Mutation) -> OverlayLayoutError:

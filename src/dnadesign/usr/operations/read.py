@@ -51,7 +51,7 @@ def head(
     short = few_rows(store, columns=columns, include_deleted=include_deleted, first=n)
     if short is not None:
         return short
-    version, view, _ = open_view(store)
+    version, view, _ = open_view(store, columns=columns)
     with version:
         picked = tuple(view.pick(columns))
         key = tuple(view.pick(["id"]))
@@ -83,7 +83,7 @@ def _joined_rows(
     store: Store, ids: Sequence[str], *, columns: Sequence[str] | None, include_deleted: bool
 ) -> pa.Table:
     """The rows of these ids as the join gives them, the id behind the columns if it is not among them."""
-    version, view, _ = open_view(store)
+    version, view, _ = open_view(store, columns=columns)
     with version:
         picked = tuple(view.pick(columns))
         key = [column for column in view.pick(["id"]) if column not in picked]

@@ -7,17 +7,24 @@ from typing import Any, Literal, get_args
 
 from dnadesign.usr.contract.arguments import choice_of
 from dnadesign.usr.contract.content import Digest, digest_text
-from dnadesign.usr.contract.errors import NamespaceError
+from dnadesign.usr.contract.errors import CorruptFileError, EventLogError, NamespaceError
 from dnadesign.usr.contract.events import Event, Fingerprint
+from dnadesign.usr.contract.layout import overlay_of
 from dnadesign.usr.contract.mends import spelled
 from dnadesign.usr.contract.names import TOMBSTONE_NAMESPACE, check_namespace
 from dnadesign.usr.contract.registry import Registry
+from dnadesign.usr.operations._accounts import Account
+from dnadesign.usr.operations._files import consistent_files
 from dnadesign.usr.operations._mutation import Draft, Mutation
 from dnadesign.usr.operations._overlay import event_count, no_overlay, set_aside, stored_overlay
 from dnadesign.usr.storage.intent import Remove
-from dnadesign.usr.storage.staging import Staging
+from dnadesign.usr.storage.staging import Staging, hash_range
+from dnadesign.usr.storage.store import Store
+from dnadesign.usr.storage.version import Overlay, PinnedFile
 
 RemoveMode = Literal["archive", "delete"]
+_HARMED = ("damaged", "missing")
+_COUNTED = ("namespace", "rows", "files", "bytes", *_HARMED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,8 +34,10 @@ class RemoveResult:
     Attributes:
         namespace: Which overlay.
         mode: ``archive`` or ``delete``.
-        rows: How many rows it had.
+        rows: How many rows it had, those of files that cannot be read not counted.
         files: How many files.
+        damaged: How many of them are not as they were written.
+        missing: How many files beside them there should have been, by the events.
         bytes: Their size together.
         archive: Where they lie now, relative to the dataset; None where they were deleted.
     """
@@ -39,6 +48,8 @@ class RemoveResult:
     files: int
     bytes: int
     archive: str | None
+    damaged: int = 0
+    missing: int = 0
 
     def to_dict(self) -> dict[str, Any]:
         """The result for machine-readable output."""
@@ -49,6 +60,8 @@ class RemoveResult:
             "files": self.files,
             "bytes": self.bytes,
             "archive": self.archive,
+            "damaged": self.damaged,
+            "missing": self.missing,
         }
 
 
@@ -84,32 +97,40 @@ class RemoveOverlay:
         digest_text(digest, f"{self.namespace}:{self.mode}")
 
     def apply(self, mutation: Mutation) -> RemoveResult:
-        """Have the files moved or deleted.
+        """Have the files moved or deleted, damaged ones too; those that are gone are taken off the record.
 
         Raises:
             NamespaceError: The dataset has no rows of the namespace.
             OverlayLayoutError: It is both a file and parts.
         """
         with stored_overlay(mutation.store, self.namespace) as overlay:
-            if not overlay.files:
+            harm = _harm_of(mutation.store, overlay)
+            if not overlay.files and not harm.lost:
                 raise no_overlay(mutation, self.namespace)
             archived = None
-            if self.mode == "archive":
-                archived = set_aside(mutation, overlay)
-            else:
+            if self.mode == "delete":
                 mutation.removes += [Remove(file.path) for file in overlay.files]
-            archive = archived.path if archived is not None else None
-            removed = [{"path": file.path, "bytes": file.footer.size} for file in overlay.files]
-            rows = sum(file.footer.rows for file in overlay.files)
-            size = sum(file.footer.size for file in overlay.files)
-            result = RemoveResult(self.namespace, self.mode, rows, len(overlay.files), size, archive)
+            elif overlay.files:
+                archived = set_aside(mutation, overlay)
+            removed = [{"path": file.path, "bytes": file.size} for file in overlay.files]
+            removed += [{"path": lost.path, "bytes": lost.bytes} for lost in harm.lost]
+            result = RemoveResult(
+                self.namespace,
+                self.mode,
+                sum(_rows_of(file) for file in overlay.files),
+                len(overlay.files),
+                sum(file.size for file in overlay.files),
+                archived.path if archived is not None else None,
+                len(harm.damaged),
+                len(harm.lost),
+            )
         counts = result.to_dict()
         mutation.note(
             Draft(
                 action="archive_overlay" if self.mode == "archive" else "remove_overlay",
-                args={"namespace": self.namespace, "mode": self.mode, "archive": archive},
-                metrics={name: counts[name] for name in ("namespace", "rows", "files", "bytes")},
-                added=archived.added if archived is not None else [],
+                args={"namespace": self.namespace, "mode": self.mode, "archive": result.archive},
+                metrics={name: counts[name] for name in _COUNTED},
+                added=[*archived.added, *harm.entries(archived.path)] if archived is not None else [],
                 removed=removed,
                 fingerprint=Fingerprint(),
             )
@@ -120,6 +141,57 @@ class RemoveOverlay:
         """The result of the same removal, committed before."""
         rows, files, size = (event_count(event, name) for name in ("rows", "files", "bytes"))
         archive = event.args.get("archive")
-        return RemoveResult(
-            self.namespace, self.mode, rows, files, size, archive if isinstance(archive, str) else None
-        )
+        kept = archive if isinstance(archive, str) else None
+        harmed = [event_count(event, name) if name in event.metrics else 0 for name in _HARMED]
+        return RemoveResult(self.namespace, self.mode, rows, files, size, kept, *harmed)
+
+
+@dataclass(frozen=True, slots=True)
+class _Harm:
+    """What the events say of an overlay's files that is not so.
+
+    Attributes:
+        damaged: The files that are not as they were written, by path: their size and hash as they are now.
+        lost: The files that there should be, and are not.
+    """
+
+    damaged: dict[str, tuple[int, str]]
+    lost: list[Account]
+
+    def entries(self, archive: str) -> list[dict[str, Any]]:
+        """Damaged files for the event that sets them aside, so that it is known from then on what they are."""
+        return [
+            {"path": f"{archive}/{path.rsplit('/', 1)[-1]}", "bytes": size, "sha256": sha256}
+            for path, (size, sha256) in self.damaged.items()
+        ]
+
+
+def _harm_of(store: Store, overlay: Overlay) -> _Harm:
+    """Hold the files of an overlay against the events; nothing is known where the log cannot be read."""
+    try:
+        accounts, files = consistent_files(store)
+    except EventLogError:
+        return _Harm({}, [])
+    known = accounts.files
+    damaged = {
+        file.path: (file.size, hash_range(file.file, 0, file.size))
+        for file in overlay.files
+        if file.path in known and not _is_as_written(file, known[file.path])
+    }
+    namespace = overlay.namespace
+    lost = [known[path] for path in known if overlay_of(path) == namespace and path not in files.sizes]
+    return _Harm(damaged, lost)
+
+
+def _is_as_written(file: PinnedFile, account: Account) -> bool:
+    return account.bytes in (None, file.size) and all(
+        hash_range(file.file, part.start, part.end) == part.sha256 for part in account.ranges
+    )
+
+
+def _rows_of(file: PinnedFile) -> int:
+    """How many rows a file has; none that can be counted if it is damaged, which is a reason to remove it."""
+    try:
+        return file.footer.rows
+    except CorruptFileError:
+        return 0

@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from dnadesign.usr.contract.errors import ConcurrentChangeError, EventLogError
+from dnadesign.usr.contract.errors import ConcurrentChangeError, CorruptFileError, EventLogError
 from dnadesign.usr.contract.layout import META_KEY, RECORDS, overlay_file
 from dnadesign.usr.contract.records import KEY
 from dnadesign.usr.storage.checked_blocks import DamagedCache
@@ -133,8 +133,9 @@ class FewFiles:
 def open_few_files(fs: FileSystem, dataset: Path, footers: KnownFooters) -> FewFiles | None:
     """The newest committed version, only its base open; None where the cached keys do not tell all of it.
 
+    Where a file is damaged they do not either: whoever opens the files that it needs finds out.
+
     Raises:
-        CorruptFileError: The base is damaged.
         ConcurrentChangeError: The log was replaced each time that it was looked at.
     """
     log = committed_log_end(fs, dataset)
@@ -149,7 +150,7 @@ def open_few_files(fs: FileSystem, dataset: Path, footers: KnownFooters) -> FewF
             few = FewFiles(Version(fs, dataset, log, base), cache, footers)
             if _is_base_of(few, tail) and _add_overlays(few, tail, stored_overlays(fs, dataset, None)):
                 return few
-    except (FileNotFoundError, DamagedCache):
+    except (FileNotFoundError, DamagedCache, CorruptFileError):
         pass
     except BaseException:
         _close(few, cache)
@@ -159,10 +160,9 @@ def open_few_files(fs: FileSystem, dataset: Path, footers: KnownFooters) -> FewF
 
 
 def open_known_files(version: Version) -> FewFiles | None:
-    """What the cached keys tell of a pinned version; None where they do not tell all of it. The version stays the caller's.
+    """What the cached keys tell of a pinned version; None where they do not tell all of it, or a file is damaged.
 
-    Raises:
-        CorruptFileError: A file is damaged.
+    The version stays the caller's.
     """
     fs, log, dataset = version.fs, version.log, version.dataset
     cache = open_key_cache(fs, dataset, end=log.end) if log.end and log.intent is None else None
@@ -174,7 +174,7 @@ def open_known_files(version: Version) -> FewFiles | None:
         paths = {name: [file.path for file in overlay.files] for name, overlay in version.overlays.items()}
         if tail is not None and _is_base_of(few, tail) and _add_overlays(few, tail, paths):
             return few
-    except DamagedCache:
+    except (DamagedCache, CorruptFileError):
         pass
     except BaseException:
         few.close()

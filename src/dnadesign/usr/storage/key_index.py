@@ -264,6 +264,7 @@ class KeyIndex:
     waiting: dict[str, Callable[[], Coverage]] = field(
         default_factory=dict
     )  # namespaces whose coverage is on the disk, until it is asked for
+    unread: set[str] = field(default_factory=set)  # those of them whose files are damaged
     other_keys: set[str] = field(
         default_factory=set
     )  # namespaces with files of older tools keyed by sequence
@@ -295,8 +296,15 @@ class KeyIndex:
             elif column.name != KEY:
                 self.not_ours.add(namespace)
 
+    def leave_unread(self, namespace: str, read: Callable[[], Coverage]) -> None:
+        """Have a namespace with a damaged file read again by whoever asks for it: the others can do without it."""
+        self.forget_namespace(namespace)
+        self.waiting[namespace] = read
+        self.unread.add(namespace)
+
     def forget_namespace(self, namespace: str) -> None:
         """Forget all that is known of a namespace."""
+        self.unread.discard(namespace)
         self.namespaces.pop(namespace, None)
         self.waiting.pop(namespace, None)
         self.stored_types.pop(namespace, None)
@@ -304,10 +312,16 @@ class KeyIndex:
         self.not_ours.discard(namespace)
 
     def coverage(self, namespace: str) -> Coverage:
-        """The coverage of a namespace, empty if it has no rows yet."""
+        """The coverage of a namespace, empty if it has no rows yet.
+
+        Raises:
+            CorruptFileError: A file of it is damaged.
+            SchemaError: A stored id is not one.
+        """
         if namespace in self.waiting:
             self.namespaces[namespace] = self.waiting[namespace]()
             del self.waiting[namespace]
+            self.unread.discard(namespace)
         return self.namespaces.setdefault(namespace, Coverage())
 
 

@@ -90,9 +90,9 @@ def _save_base(fs: FileSystem, dataset: Path, index: KeyIndex) -> StoredFile:
 def _save_namespaces(
     fs: FileSystem, dataset: Path, index: KeyIndex, before: dict[str, NamespaceEntry]
 ) -> dict[str, NamespaceEntry]:
-    for name in set(index.waiting) - set(before):
+    for name in set(index.waiting) - set(before) - index.unread:
         index.coverage(name)
-    found = {name: before[name] for name in index.waiting}
+    found = {name: before[name] for name in set(index.waiting) - index.unread}
     for name, coverage in index.namespaces.items():
         if name in index.other_keys | index.not_ours or not coverage.is_plain or not coverage.files:
             continue

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from dnadesign.usr.contract.errors import ConcurrentChangeError, EventLogError
+from dnadesign.usr.contract.errors import ConcurrentChangeError, CorruptFileError, EventLogError, SchemaError
 from dnadesign.usr.contract.layout import EVENTS, RECORDS, overlay_file
 from dnadesign.usr.storage.checked_blocks import DamagedCache
 from dnadesign.usr.storage.filesystem import FileSystem, opened
@@ -182,7 +182,7 @@ def _coverage_of(
             footer_sha256 = cache.namespaces[namespace].footer_sha256
             if mark_base(fs, dataset / paths[0]).footer_sha256 != footer_sha256:
                 return None
-    except DamagedCache:
+    except (DamagedCache, CorruptFileError):
         return None
     new = [path for path, owner in tail.parts.items() if owner == namespace]
     return coverage if sorted([*coverage.files, *new]) == paths else None
@@ -243,16 +243,39 @@ def _fill_files(fs: FileSystem, dataset: Path, index: KeyIndex, files: Sequence[
     held: list[OverlayKeys] = []
     count = 0
     for namespace, path in files:
-        with opened(fs, dataset / path, "read") as file:
-            footer = read_footer(file)
-            index.add_columns(namespace, footer.schema, arrow_schema=footer.has_arrow_schema)
-            if not keyed_by_id(footer, str(file.path)):
-                index.other_keys.add(namespace)
-                continue
-            digests = digests_of(read_ids(file, footer=footer), where=str(file.path))
-        held.append(OverlayKeys(namespace, path, digests))
-        count += len(digests)
+        if namespace in index.unread:
+            continue
+        try:
+            keys = _keys_of(fs, dataset, index, namespace, path)
+        except (CorruptFileError, SchemaError):
+            held = [one for one in held if one.namespace != namespace]
+            index.leave_unread(namespace, partial(_read_again, fs, dataset, index, namespace))
+            continue
+        if keys is not None:
+            held.append(keys)
+            count += len(keys.digests)
         if count >= _KEYS_TOGETHER:
             index.add_overlay_keys(held)
             held, count = [], 0
     index.add_overlay_keys(held)
+
+
+def _keys_of(fs: FileSystem, dataset: Path, index: KeyIndex, namespace: str, path: str) -> OverlayKeys | None:
+    """The keys of one overlay file, its columns being noted; None where they are no ids."""
+    with opened(fs, dataset / path, "read") as file:
+        footer = read_footer(file)
+        index.add_columns(namespace, footer.schema, arrow_schema=footer.has_arrow_schema)
+        if not keyed_by_id(footer, str(file.path)):
+            index.other_keys.add(namespace)
+            return None
+        return OverlayKeys(namespace, path, digests_of(read_ids(file, footer=footer), where=str(file.path)))
+
+
+def _read_again(fs: FileSystem, dataset: Path, index: KeyIndex, namespace: str) -> Coverage:
+    """The coverage of a namespace with a damaged file, which may have been restored since."""
+    coverage = Coverage()
+    for path in stored_overlays(fs, dataset, None).get(namespace, []):
+        keys = _keys_of(fs, dataset, index, namespace, path)
+        if keys is not None:
+            coverage.add(index.base.find(keys.digests, once=True), keys.digests, path=path)
+    return coverage

@@ -8,11 +8,17 @@ from pathlib import Path
 from typing import Any
 
 from dnadesign.usr.contract.events import LIBRARY_ACTIONS, Event
-from dnadesign.usr.contract.layout import ARTIFACTS, DERIVED, DERIVED_ARCHIVE, RECORDS, overlay_file
+from dnadesign.usr.contract.layout import (
+    ARTIFACTS,
+    DERIVED,
+    DERIVED_ARCHIVE,
+    RECORDS,
+    overlay_file,
+    overlay_of,
+)
 from dnadesign.usr.storage.event_log import read_events
 from dnadesign.usr.storage.filesystem import FileSystem
 from dnadesign.usr.storage.key_index import is_append
-from dnadesign.usr.storage.version import overlay_of
 from dnadesign.usr.storage.visibility import CommittedLog
 
 _NEUTRAL = frozenset(

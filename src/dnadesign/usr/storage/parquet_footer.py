@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dnadesign.usr.contract.errors import CorruptFileError, StorageError
+from dnadesign.usr.contract.restoring import restore_mend
 from dnadesign.usr.storage.filesystem import OpenFile, unreadable
 
 MAGIC = b"PAR1"
@@ -137,7 +138,7 @@ def corrupt(path: Path, why: object) -> CorruptFileError:
     """A file that cannot be read as the Parquet file it should be."""
     return CorruptFileError(
         f"{path}: not a whole Parquet file: {why}",
-        mend="restore the file from a backup or a snapshot; 'usr events verify' names all files that changed",
+        mend=restore_mend(path),
     )
 
 

@@ -29,7 +29,6 @@ from dnadesign.usr.contract.errors import (
     CorruptFileError,
     DatasetNotFound,
     EventLogError,
-    NamespaceError,
     NamespaceNotFound,
     OverlayLayoutError,
     SchemaError,
@@ -39,7 +38,6 @@ from dnadesign.usr.contract.event_fields import check_version, parse_object
 from dnadesign.usr.contract.events import EVENT_VERSION, Event
 from dnadesign.usr.contract.layout import (
     DERIVED,
-    DERIVED_ARCHIVE,
     EVENTS,
     META_SCHEMA_VERSION,
     RECORDS,
@@ -47,8 +45,9 @@ from dnadesign.usr.contract.layout import (
     is_part,
     overlay_dir,
     overlay_file,
+    overlay_of,
 )
-from dnadesign.usr.contract.names import check_namespace, nearest
+from dnadesign.usr.contract.names import is_stored_namespace, nearest
 from dnadesign.usr.storage.filesystem import FileSystem, OpenFile
 from dnadesign.usr.storage.intent import Intent
 from dnadesign.usr.storage.known_footers import KnownFooters
@@ -77,6 +76,11 @@ class PinnedFile:
         if self.known is not None and is_part(self.path.rsplit("/", 1)[-1]):
             return self.known.of(self.file)
         return _storage.parquet.read_footer(self.file)
+
+    @property
+    def size(self) -> int:
+        """Its size in bytes, also of a file that is damaged."""
+        return self.footer.size if "footer" in self.__dict__ else self.file.stat().size
 
 
 @dataclass(frozen=True, slots=True)
@@ -361,7 +365,7 @@ def stored_overlays(fs: FileSystem, dataset: Path, intent: Intent | None) -> dic
     found: dict[str, list[str]] = {}
     for entry in fs.list(dataset / DERIVED):
         namespace = entry.name if entry.is_dir else entry.name.removesuffix(".parquet")
-        if not _is_namespace(namespace) or (not entry.is_dir and not entry.name.endswith(".parquet")):
+        if not is_stored_namespace(namespace) or (not entry.is_dir and not entry.name.endswith(".parquet")):
             continue
         paths = found.setdefault(namespace, [])
         if entry.is_dir:
@@ -382,26 +386,6 @@ def _count_as_done(found: dict[str, list[str]], intent: Intent) -> None:
         namespace = overlay_of(target)
         if namespace is not None and target not in found.setdefault(namespace, []):
             found[namespace].append(target)
-
-
-def overlay_of(path: str) -> str | None:
-    """The namespace that a relative path is an overlay file of, or None."""
-    folder, _, rest = path.partition("/")
-    if folder != DERIVED or not rest or path.startswith(DERIVED_ARCHIVE + "/"):
-        return None
-    first, separator, name = rest.partition("/")
-    if not separator:
-        namespace = first.removesuffix(".parquet")
-        return namespace if first.endswith(".parquet") and _is_namespace(namespace) else None
-    return first if is_part(name) and _is_namespace(first) else None
-
-
-def _is_namespace(name: str) -> bool:
-    try:
-        check_namespace(name, allow_builtin=True)
-    except NamespaceError:
-        return False
-    return True
 
 
 def raise_descriptor_limit(files: int) -> None:

@@ -1,0 +1,175 @@
+"""A damaged or lost overlay file harms whoever needs it and nobody else, and removing the overlay ends the harm."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+
+from dnadesign.usr import CorruptFileError, Dataset, ValidationError, compute_id, register_namespace
+from dnadesign.usr.storage.save_rule import SaveRule
+
+SEQUENCES = ["ACGTAC", "TTGACA", "GGCATT"]
+IDS = [compute_id("dna", sequence) for sequence in SEQUENCES]
+ALWAYS = SaveRule(files=1, rows=1, log_bytes=1, share=1, rows_a_file=1)
+
+
+def truncate(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:200])
+
+
+def empty(path: Path) -> None:
+    path.write_bytes(b"")
+
+
+def flip(path: Path) -> None:
+    """A bit in the first page, which a footer tells nothing of."""
+    data = bytearray(path.read_bytes())
+    data[40] ^= 1
+    path.write_bytes(bytes(data))
+
+
+UNREADABLE = [truncate, empty]
+HARMS = [*UNREADABLE, flip, Path.unlink]
+
+
+@pytest.fixture(params=["file", "parts"])
+def layout(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+def made(folder: Path, layout: str, *, keys: bool) -> Dataset:
+    """Three records, with an overlay ``lab`` that is to be harmed and one ``other``."""
+    for namespace in ("lab", "other"):
+        register_namespace(folder, namespace=namespace, columns=f"{namespace}__x:int32")
+    dataset = Dataset(folder, "set").init()
+    if keys:
+        dataset._store.save_rule = ALWAYS
+    dataset.add_sequences(SEQUENCES, bio_type="dna", alphabet="dna_4")
+    for number, one in enumerate(IDS if layout == "parts" else IDS[:1]):
+        dataset.write_overlay_part("lab", rows("lab", [one] if layout == "parts" else IDS, number))
+    if layout == "file":
+        dataset.compact_overlay("lab", maintenance=True)
+    dataset.write_overlay_part("other", rows("other", IDS[:1], 5))
+    return dataset
+
+
+@pytest.fixture(params=[False, True], ids=["no-keys", "keys-on-disk"])
+def dataset(layout: str, tmp_path: Path, request: pytest.FixtureRequest) -> Dataset:
+    return made(tmp_path, layout, keys=request.param)
+
+
+@pytest.fixture
+def without_keys(layout: str, tmp_path: Path) -> Dataset:
+    return made(tmp_path, layout, keys=False)
+
+
+def rows(namespace: str, ids: list[str], value: int) -> pa.Table:
+    return pa.table({"id": ids, f"{namespace}__x": pa.array([value] * len(ids), pa.int32())})
+
+
+def harmed(dataset: Dataset) -> Path:
+    """The file of the overlay that is harmed, the first of them."""
+    return (
+        sorted((dataset.dir / "_derived").glob("lab*/part-*.parquet"))[0]
+        if (dataset.dir / "_derived/lab").is_dir()
+        else dataset.dir / "_derived/lab.parquet"
+    )
+
+
+@pytest.mark.parametrize("harm", UNREADABLE)
+def test_what_does_not_need_a_damaged_overlay_goes_on(
+    dataset: Dataset, harm: Callable[[Path], None], caplog: pytest.LogCaptureFixture
+) -> None:
+    path = harmed(dataset)
+    harm(path)
+    for found in (dataset, Dataset.open(dataset.root, "set")):
+        caplog.clear()
+        assert found.to_arrow(["id", "other__x"]).column(1).to_pylist() == [5, None, None]
+        assert found.head(1, columns=["sequence"]).column(0).to_pylist() == SEQUENCES[:1]
+        assert found.get(IDS[1], columns=["sequence"]).column(0).to_pylist() == SEQUENCES[1:2]
+        assert str(path) in caplog.text and "it is left out" in caplog.text
+    fresh = Dataset.open(dataset.root, "set")
+    fresh.add_sequences(["CCCCCC"], bio_type="dna", alphabet="dna_4")
+    fresh.write_overlay_part("other", rows("other", IDS[1:], 6))
+    assert fresh.to_arrow(["other__x"]).column(0).to_pylist() == [5, 6, 6, None]
+
+
+@pytest.mark.parametrize("harm", UNREADABLE)
+def test_what_needs_a_damaged_overlay_is_told_what_can_be_done(
+    dataset: Dataset, harm: Callable[[Path], None]
+) -> None:
+    path = harmed(dataset)
+    harm(path)
+    fresh = Dataset.open(dataset.root, "set")
+    needs: list[Callable[[], object]] = [
+        fresh.to_arrow,
+        lambda: fresh.to_arrow(["lab__x"]),
+        lambda: fresh.to_arrow(["id"], where="lab__x > 0"),
+        lambda: fresh.head(3),
+        lambda: fresh.get(IDS[0]),
+        lambda: fresh.get(IDS[0], columns=["lab__x"]),
+        lambda: fresh.compact_overlay("lab", maintenance=True),
+        lambda: fresh.materialize(maintenance=True),
+    ]
+    for need in needs:
+        with pytest.raises(CorruptFileError, match=path.name) as caught:
+            need()
+        assert "overlay-remove DATASET --namespace lab" in str(getattr(caught.value.mend, "command", ""))
+
+
+def test_an_overlay_whose_file_is_restored_is_written_on_by_the_same_writer(without_keys: Dataset) -> None:
+    path = harmed(without_keys)
+    kept = path.with_name("kept")
+    shutil.copy(path, kept)
+    truncate(path)
+    fresh = Dataset.open(without_keys.root, "set")
+    new = fresh.add_sequences(["CCCCCC"], bio_type="dna", alphabet="dna_4").ids
+    with pytest.raises(CorruptFileError):
+        fresh.write_overlay_part("lab", rows("lab", list(new), 9))
+    kept.replace(path)
+    fresh.write_overlay_part("lab", rows("lab", list(new), 9))
+    assert fresh.to_arrow(["lab__x"]).column(0).to_pylist()[-1] == 9
+    fresh.validate(deep=True)
+
+
+@pytest.mark.parametrize("mode", ["archive", "delete"])
+@pytest.mark.parametrize("harm", HARMS)
+def test_a_dataset_is_sound_again_once_a_harmed_overlay_is_removed(
+    without_keys: Dataset, layout: str, harm: Callable[[Path], None], mode: str
+) -> None:
+    harm(harmed(without_keys))
+    fresh = Dataset.open(without_keys.root, "set")
+    result = fresh.remove_overlay("lab", mode=mode, maintenance=True)  # type: ignore[arg-type]
+    gone = harm is Path.unlink
+    assert (result.damaged, result.missing) == (0 if gone else 1, 1 if gone else 0)
+    assert result.rows == (3 if harm is flip else 2 if layout == "parts" else 0)
+    fresh.validate(deep=True)
+    assert fresh.verify_events(deep=True).ok
+    fresh.write_overlay_part("lab", rows("lab", IDS, 8))
+    assert fresh.to_arrow(["lab__x"]).column(0).to_pylist() == [8, 8, 8]
+    fresh.validate(deep=True)
+
+
+def test_after_a_breaking_change_of_a_type_the_errors_say_that_the_overlay_has_to_go(tmp_path: Path) -> None:
+    register_namespace(tmp_path, namespace="lab", columns="lab__x:float64")
+    dataset = Dataset(tmp_path, "set").init()
+    dataset.add_sequences(SEQUENCES, bio_type="dna", alphabet="dna_4")
+    dataset.write_overlay("lab", pa.table({"id": IDS, "lab__x": [1.0, 2.0, 3.0]}))
+    register_namespace(tmp_path, namespace="lab", columns="lab__x:string", overwrite=True)
+    table = pa.table({"id": IDS, "lab__x": ["a", "b", "c"]})
+    for need in (
+        lambda: dataset.write_overlay("lab", table, allow_overwrite=True),
+        lambda: dataset.compact_overlay("lab", maintenance=True),
+        lambda: dataset.to_arrow(["lab__x"]),
+        dataset.validate,
+    ):
+        with pytest.raises(ValidationError) as caught:
+            need()
+        assert "remove_overlay('lab', maintenance=True)" in str(caught.value)
+    dataset.remove_overlay("lab", maintenance=True)
+    dataset.write_overlay("lab", table)
+    assert dataset.to_arrow(["lab__x"]).column(0).to_pylist() == ["a", "b", "c"]
