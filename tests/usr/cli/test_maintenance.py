@@ -95,7 +95,7 @@ def test_recovery_names_every_damaged_file_up_to_a_few_and_then_how_many_more(
         part.write_bytes(b"no table")
     told = program.run("maintenance", "recover", DATASET, status=1).err
     assert all(part.name in told for part in parts[:2])
-    assert "2 damaged" in told
+    assert "damaged in 2 places" in told
     assert "more" not in told
     for part in parts:
         part.write_bytes(b"no table")
@@ -122,3 +122,14 @@ def test_verifying_deep_finds_bytes_that_changed(filled: Dataset, program: Usr) 
     part.write_bytes(data)
     assert program.run("events", "verify", DATASET).status == 0
     assert part.name in program.run("events", "verify", DATASET, "--deep", status=1).out
+
+
+def test_a_dry_run_of_a_merge_ends_as_the_merge_would(program: Usr, dataset: Dataset) -> None:
+    add(dataset, "ACGTACGT", "TTGACATT")
+    add(Dataset(dataset.root, "lab/other").init(), "ACGTACGT", "GGGGCCCC")
+    merge = ("maintenance", "merge", dataset.name, "lab/other")
+    told = program.run(*merge, "--dry-run", status=1).err
+    assert "1 of 2 records of lab/other would be added, 1 there before; it would be refused" in told
+    program.run(*merge, "--reason", "one library", status=3)
+    assert "refused" not in program.run(*merge, "--on-duplicate", "skip", "--dry-run").err
+    program.run(*merge, "--on-duplicate", "skip", "--reason", "one library")

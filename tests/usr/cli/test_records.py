@@ -132,3 +132,12 @@ def test_digits_with_which_two_ids_begin_are_refused_with_both(dataset: Dataset,
     told = program.run("delete", DATASET, one[:6], status=3).err
     assert f"the ids of 2 records begin with {one[:6]}: {one}, {two}\nmend: give more digits" in told
     assert len(shown(program)) == 2
+
+
+def test_the_record_that_others_replace_is_named_by_how_its_id_begins(
+    ids: list[str], dataset: Dataset, program: Usr
+) -> None:
+    program.run("state", "set", DATASET, ids[0], "--supersedes", ids[1][:8])
+    assert dataset.get_state(ids[0]).column("usr_state__supersedes").to_pylist() == [ids[1]]
+    told = program.run("state", "set", DATASET, ids[0], "--supersedes", "zzz", status=3).err
+    assert "supersedes 'zzz': expected an id" in told

@@ -124,6 +124,8 @@ def test_state_can_be_asked_for_before_any_is_set_and_of_deleted_records(
         ({"lineage": "a"}, "list of texts"),
         ({"lineage": [1]}, "number 0: expected a text, found 1"),
         ({"supersedes": ""}, "expected text"),
+        ({"supersedes": "zzz"}, "expected an id"),
+        ({"supersedes": "A" * 40}, "expected an id"),
         ({}, "no field"),
     ],
 )

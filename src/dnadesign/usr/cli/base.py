@@ -9,7 +9,7 @@ import typer
 
 from dnadesign.usr.cli.cells import size
 from dnadesign.usr.cli.context import dataset_and_other, open_dataset
-from dnadesign.usr.cli.errors import UsageProblem
+from dnadesign.usr.cli.errors import CHECK_FAILED, UsageProblem
 from dnadesign.usr.cli.options import (
     DataFormat,
     DatasetAndOther,
@@ -164,10 +164,11 @@ def merge(
     dry_run: DryRun = False,
     root: Root = None,
     format: DataFormat = "table",
-) -> None:
+) -> int:
     """Take in the records of another dataset.
 
-    With them come their derived values. The other dataset is only read. A copy of the base of before is kept.
+    With them come their derived values. The other dataset is only read. A copy of the base of before is kept. A dry run
+    that finds what would be refused ends with exit status 1.
     """
     given, other = dataset_and_other(words, root)
     found, source = open_dataset(root, given), open_dataset(root, other)
@@ -180,9 +181,17 @@ def merge(
     left_out = f"; left out: {', '.join(result.columns_left_out)}" if result.columns_left_out else ""
     out.done(
         f"{found.name}: {result.rows_added} of {counted(result.rows_incoming, 'record')} of {source.name} {verb}, "
-        f"{result.rows_known} there before{_overlay_rows(result.overlay_rows)}{left_out}{_before(result.snapshot)}",
+        f"{result.rows_known} there before{_overlay_rows(result.overlay_rows)}{left_out}{_before(result.snapshot)}"
+        + ("" if result.ok else _REFUSED),
         result.to_dict(),
     )
+    return 0 if result.ok else CHECK_FAILED
+
+
+_REFUSED = (
+    "; it would be refused, as both have some: pass --on-duplicate skip to leave them out, or --on-duplicate replace to take "
+    "their derived values"
+)
 
 
 def allowed(dataset: Dataset, reason: str | None, *, dry_run: bool = False) -> AbstractContextManager[None]:

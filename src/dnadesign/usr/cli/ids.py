@@ -52,7 +52,7 @@ def dataset_and_ids(
             "no id is given", mend="name ids, or a file of ids: --ids-from; usr head shows ids"
         )
     dataset = open_dataset(root_option, name)
-    return dataset, [*_whole(dataset, words), *listed]
+    return dataset, [*whole_ids(dataset, words), *listed]
 
 
 def _is_of_a_record(word: str, root_option: str | None) -> bool:
@@ -66,7 +66,7 @@ def _is_of_a_record(word: str, root_option: str | None) -> bool:
     )
 
 
-def _whole(dataset: Dataset, words: list[str]) -> list[str]:
+def whole_ids(dataset: Dataset, words: list[str]) -> list[str]:
     """The words with each beginning of an id made whole, by one look at the ids."""
     for word in words:
         if _TOO_SHORT.fullmatch(word):

@@ -217,7 +217,7 @@ def recover(dataset: DatasetName = None, root: Root = None, format: DataFormat =
     told = (
         f"nothing is left to settle; {_CHECK.format(found.name)}"
         if report.ok
-        else f"{len(report.damage)} damaged"
+        else f"damaged in {counted(len(report.damage), 'place')}, where nothing was changed"
     )
     out.done(f"{found.name}: {told}", report.to_dict())
     return 0 if report.ok else CHECK_FAILED

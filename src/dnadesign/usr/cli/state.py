@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 from dnadesign.usr.cli.errors import UsageProblem
-from dnadesign.usr.cli.ids import dataset_and_ids
+from dnadesign.usr.cli.ids import dataset_and_ids, whole_ids
 from dnadesign.usr.cli.options import AllowMissing, DataFormat, DatasetAndIds, IdsFrom, Root, split_names
 from dnadesign.usr.cli.output import Output
 from dnadesign.usr.cli.plain_help import PlainCommand, PlainGroup, examples
@@ -44,7 +44,10 @@ def set_(
         Literal["train", "val", "test", "holdout"] | None, typer.Option("--split", help="What they are for.")
     ] = None,
     supersedes: Annotated[
-        str | None, typer.Option("--supersedes", metavar="ID", help="The record that they replace.")
+        str | None,
+        typer.Option(
+            "--supersedes", metavar="ID", help="The record that they replace, by its id or how that begins."
+        ),
     ] = None,
     lineage: Annotated[
         list[str] | None,
@@ -69,6 +72,8 @@ def set_(
     if not fields:
         raise UsageProblem("nothing is to be set", mend="see usr state set --help")
     found, ids = dataset_and_ids(words, ids_from, root)
+    if supersedes is not None:
+        fields["supersedes"] = whole_ids(found, [supersedes])[0]
     result = found.set_state(ids, allow_missing=allow_missing, **fields)
     tell_records(Output(format), f"{found.name}: set {', '.join(fields)} of", result)
 

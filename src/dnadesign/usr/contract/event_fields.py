@@ -11,7 +11,7 @@ from typing import NoReturn
 from dnadesign.usr.contract.errors import EventLogError
 from dnadesign.usr.contract.json_values import Json
 
-DAMAGED_LOG = "'usr events verify' tells what is wrong with the log; restore the line from a backup"
+DAMAGED_LOG = "restore the log from a backup; without one, import records.parquet into a new dataset and attach the files of _derived"
 
 
 def parse_object(line: bytes) -> dict[str, Json]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from typing import Any, Literal, get_args
 
@@ -23,6 +24,7 @@ from dnadesign.usr.storage.store import Store
 QcStatus = Literal["pass", "fail", "warn", "unknown"]
 Split = Literal["train", "val", "test", "holdout"]
 
+_ID = re.compile(r"[0-9a-f]{40}", re.ASCII)
 _PREFIX = f"{STATE_NAMESPACE}__"
 FIELDS: tuple[str, ...] = tuple(name.removeprefix(_PREFIX) for name in USR_STATE.types)
 _BATCH_ROWS = 65_536
@@ -94,6 +96,11 @@ def _checked(name: str, value: object) -> object:
     text = text_of(value, what=name)
     if not text:
         raise ValidationError(f"{name}: expected text, found an empty one", mend="None takes the value away")
+    if name == "supersedes" and not _ID.fullmatch(text):
+        raise ValidationError(
+            f"supersedes {value!r:.80}: expected an id (40 lower-case hex digits)",
+            mend="give it as it stands in the column id of the record that is replaced",
+        )
     known: dict[str, tuple[str, ...]] = {"qc_status": get_args(QcStatus), "split": get_args(Split)}
     if name in known and text not in known[name]:
         meant = nearest(text, known[name])
