@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from dnadesign.usr.cli.context import dataset_and_file, open_dataset
-from dnadesign.usr.cli.errors import CHECK_FAILED
+from dnadesign.usr.cli.errors import CHECK_FAILED, UsageProblem
 from dnadesign.usr.cli.options import (
     DataFormat,
     DatasetAndFile,
@@ -154,8 +154,17 @@ def _say_more(out: Output, count: int, what: str) -> None:
 
 def _taken(columns: Sequence[str] | None) -> Mapping[str, str] | None:
     """``["sequence", "b=source"]`` as which column of the file each column of the base is read from."""
-    renamed = _renamed(columns)
-    return None if renamed is None else {column: name for name, column in renamed.items()}
+    if columns is None:
+        return None
+    taken: dict[str, str] = {}
+    for name, column in map(_pair, columns):
+        if column in taken:
+            raise UsageProblem(
+                f"--columns: {column!r} is to be taken from two columns, {taken[column]!r} and {name!r}",
+                mend="name each column once",
+            )
+        taken[column] = name
+    return taken
 
 
 @app.command(
@@ -241,5 +250,22 @@ def _renamed(columns: Sequence[str] | None) -> Mapping[str, str] | None:
     """``["a", "b=c"]`` as what each column of the file is called in the registry."""
     if columns is None:
         return None
-    pairs = (column.partition("=") for column in columns)
-    return {name: registered or name for name, _, registered in pairs}
+    renamed: dict[str, str] = {}
+    for name, column in map(_pair, columns):
+        if name in renamed:
+            raise UsageProblem(
+                f"--columns: {name!r} is to become two columns, {renamed[name]!r} and {column!r}",
+                mend="name each column once",
+            )
+        renamed[name] = column
+    return renamed
+
+
+def _pair(column: str) -> tuple[str, str]:
+    """``a=b`` as a column of the file and what it is to be; ``a`` as one that keeps its name."""
+    name, renamed, other = column.partition("=")
+    if not name or (renamed and not other):
+        raise UsageProblem(
+            f"--columns: {column!r} lacks a name beside the sign =", mend="write NAME or NAME=COLUMN"
+        )
+    return name, other if renamed else name

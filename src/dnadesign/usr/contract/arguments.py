@@ -51,6 +51,19 @@ def texts_of(value: object, *, what: str, each: str = "name") -> list[str]:
     return found
 
 
+def columns_of(value: object, *, what: str = "columns") -> list[str]:
+    """Names of columns, in order, each of them once.
+
+    Raises:
+        ValidationError: They are not a list of texts, or one is given twice.
+    """
+    found = texts_of(value, what=what)
+    if len(set(found)) < len(found):
+        twice = next(name for place, name in enumerate(found) if name in found[:place])
+        raise ValidationError(f"{what}: {twice!r} is given twice", mend="name each column once")
+    return found
+
+
 def ids_of(value: object) -> list[str]:
     """Ids, one or several, in order; that they are ids is checked where they are looked up.
 

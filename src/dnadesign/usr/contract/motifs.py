@@ -60,7 +60,7 @@ def compile_motif(pattern: str, kind: MotifKind, *, ignore_case: bool | None = N
     except (re.error, OverflowError, RecursionError) as error:
         raise ValidationError(
             f"pattern {pattern!r:.80} is no regular expression: {error}",
-            mend="mend it, or search for it as it stands with kind='literal'",
+            mend=spelled("mend it, or search for it as it stands: {}", ("kind='literal'", "--kind literal")),
         ) from error
     if compiled.search(""):
         raise ValidationError(

@@ -28,6 +28,9 @@ KEY = pa.field("__usr_key", pa.string())
 NUMBER = pa.field("__usr_number", pa.int64())
 FAULTY = pa.field("__usr_faulty", pa.bool_())
 
+_OTHER_KEY = spelled(
+    "say what the column holds: {}, or sequence_norm or sequence_ci", ("key='sequence'", "--key sequence")
+)
 _ID = r"^[0-9a-f]{40}\z"
 
 
@@ -81,7 +84,7 @@ class PieceFaults:
         for row in pc.indices_nonzero(strange).to_pylist() if strange is not None else ():
             fault = SchemaError(
                 f"{keys[row].as_py()!r:.80} is not an id (40 lower-case hex digits)",
-                mend="say what the key column holds with key (id, sequence, sequence_norm or sequence_ci)",
+                mend=_OTHER_KEY,
             )
             self._refuse(row, self.source.key_name, fault)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Literal, cast, get_args
 
 import pyarrow as pa
@@ -12,7 +12,8 @@ from dnadesign.usr.contract.arguments import choice_of
 from dnadesign.usr.contract.errors import DuplicateKeyError, MissingKeyError, SchemaError
 from dnadesign.usr.contract.identity import WHITE_SPACE, compute_id
 from dnadesign.usr.contract.layout import RECORDS
-from dnadesign.usr.contract.mends import spelled
+from dnadesign.usr.contract.mends import Mend, spelled
+from dnadesign.usr.contract.names import nearest
 from dnadesign.usr.contract.type_values import cast_column
 from dnadesign.usr.contract.wording import part_of
 from dnadesign.usr.operations._mutation import Mutation
@@ -22,7 +23,28 @@ from dnadesign.usr.storage.parquet import reading
 Key = Literal["id", "sequence", "sequence_norm", "sequence_ci"]
 KEYS: tuple[str, ...] = get_args(Key)
 SHOWN = 5
-NAME_THE_KEY = spelled("name the column that holds the key: {}", ("key_col='NAME'", "--key-column NAME"))
+
+_KEY_COLUMNS: dict[Key, str] = {"id": "id", "sequence": "sequence"}
+
+
+def mend_key(name: str, there: Sequence[str], *, asked: bool) -> Mend:
+    """What to do where there is no key column of that name.
+
+    Args:
+        name: The key column's name.
+        there: The columns that there are.
+        asked: Whether the name was given, and not the one that goes with the kind of key.
+    """
+    if asked:
+        return (
+            Mend(f"did you mean {meant!r}?")
+            if (meant := nearest(str(name), there))
+            else Mend("name one of them")
+        )
+    for kind, column in _KEY_COLUMNS.items():
+        if column in there:
+            return spelled(f"say that {column!r} holds the key: {{}}", (f"key={kind!r}", f"--key {kind}"))
+    return spelled("name the column that holds the key: {}", ("key_col='NAME'", "--key-column NAME"))
 
 
 def check_key(key: str) -> Key:
@@ -52,7 +74,7 @@ def key_column(table: pa.Table, *, key: Key, key_col: str | None, what: str) -> 
     if name not in table.column_names:
         raise SchemaError(
             f"{what}: key column {name!r} is missing; there are {', '.join(table.column_names) or 'no columns'}",
-            mend=NAME_THE_KEY,
+            mend=mend_key(name, table.column_names, asked=key_col is not None),
         )
     values = cast_column(table.column(name), pa.string(), where=f"{what}, column {name!r}").combine_chunks()
     if values.null_count:

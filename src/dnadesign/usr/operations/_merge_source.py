@@ -9,7 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
+from dnadesign.usr.contract.arguments import columns_of
 from dnadesign.usr.contract.errors import SchemaError, ValidationError
+from dnadesign.usr.contract.mends import spelled
 from dnadesign.usr.contract.names import TOMBSTONE_NAMESPACE, nearest
 from dnadesign.usr.contract.records import CORE_COLUMNS
 from dnadesign.usr.contract.registry import Registry
@@ -166,14 +168,15 @@ def _chosen(view: View, types: dict[str, str], policy: ColumnPolicy) -> list[str
                 mend="give one of them, or names of columns",
             )
         return [] if policy == "none" else list(types)
-    for name in policy:
+    names = columns_of(policy)
+    for name in names:
         if name not in types:
             meant = nearest(name, types)
             raise SchemaError(
                 f"{view.version.dataset}: has no derived column {name!r}",
                 mend=f"did you mean {meant!r}?" if meant else f"it has {', '.join(types) or 'none'}",
             )
-    return list(dict.fromkeys(policy))
+    return names
 
 
 def _refuse_unlike(names: list[str], view: View, types: dict[str, str], registry: Registry) -> None:
@@ -184,5 +187,8 @@ def _refuse_unlike(names: list[str], view: View, types: dict[str, str], registry
         )
         raise SchemaError(
             f"{view.version.dataset}: columns that are not registered here with the same type: {shown}",
-            mend="register them (usr namespace register NAMESPACE --columns SPEC), or leave them out with columns='shared'",
+            mend=spelled(
+                "register them (usr namespace register NAMESPACE --columns SPEC), or leave them out with {}",
+                ("columns='shared'", "--columns shared"),
+            ),
         )

@@ -29,6 +29,7 @@ from dnadesign.usr.contract.layout import (
 )
 from dnadesign.usr.contract.mends import Mend, spelled
 from dnadesign.usr.contract.names import STATE_NAMESPACE, TOMBSTONE_NAMESPACE, check_namespace
+from dnadesign.usr.contract.records import CORE_COLUMNS
 from dnadesign.usr.contract.registry import Namespace, Registry
 from dnadesign.usr.contract.types import arrow_type_str, parse_type_str, same_stored_type
 from dnadesign.usr.contract.wording import counted
@@ -119,6 +120,11 @@ def check_registered(columns: list[str], contract: OverlayContract, *, what: str
                     f"name it {own!r}, or attach it with columns={{{name!r}: {own!r}}}",
                     f"name it {own!r}, or attach it with --columns {name}={own}",
                 ),
+            )
+        if name in CORE_COLUMNS:
+            raise SchemaError(
+                f"{what}: column {name!r} is one of the base, not of namespace {contract.namespace!r}",
+                mend=Mend("leave it out", "leave it out: --columns A,B names the columns to take"),
             )
     check_columns(
         columns,

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import pyarrow as pa
 
-from dnadesign.usr.contract.arguments import texts_of
+from dnadesign.usr.contract.arguments import columns_of, texts_of
 from dnadesign.usr.contract.errors import OverlayLayoutError, SchemaError
 from dnadesign.usr.contract.layout import META_KEY
 from dnadesign.usr.contract.names import TOMBSTONE_NAMESPACE, nearest
@@ -78,11 +78,12 @@ class View:
 
         Raises:
             SchemaError: A name is not in the view; the nearest one is shown.
+            ValidationError: A name is given twice.
         """
         if names is None:
             return list(self.columns)
         known = {c.name: c for c in self.columns}
-        names = texts_of(names, what="columns")
+        names = columns_of(names)
         for name in names:
             registered = self.registry.column_type(name)
             if name not in known and registered is not None:

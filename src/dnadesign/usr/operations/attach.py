@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 
 from dnadesign.usr.contract.actor import Actor
-from dnadesign.usr.contract.arguments import mapping_of, texts_of
+from dnadesign.usr.contract.arguments import columns_of, mapping_of, texts_of
 from dnadesign.usr.contract.content import Digest, digest_table, digest_text
 from dnadesign.usr.contract.errors import SchemaError, ValidationError
 from dnadesign.usr.contract.events import Event, Fingerprint
@@ -22,7 +22,7 @@ from dnadesign.usr.contract.registry import Registry
 from dnadesign.usr.formats.tables import PIECE_ROWS, ArrowPiece, Piece, read_pieces
 from dnadesign.usr.operations._deleted import Flags, deleted_now, deleted_rows
 from dnadesign.usr.operations._incoming_rows import FAULTY, KEY, NUMBER, Incoming, PieceFaults
-from dnadesign.usr.operations._keys import NAME_THE_KEY, Key, base_columns, check_key, ids_by
+from dnadesign.usr.operations._keys import Key, base_columns, check_key, ids_by, mend_key
 from dnadesign.usr.operations._mutation import Draft, Mutation, run
 from dnadesign.usr.operations._overlay import (
     OverlayContract,
@@ -134,6 +134,7 @@ class Attach:
     parse_json: bool = True
     dry_run: bool = False
     contract: OverlayContract = field(init=False)
+    wanted: dict[str, str] | None = field(init=False, default=None)
     what: str = field(init=False)
     unit: str = field(init=False, default="row")
     names: list[str] = field(init=False)
@@ -150,8 +151,7 @@ class Attach:
         """
         self.contract = user_contract(registry, self.namespace)
         check_key(self.key)
-        if self.columns is not None:
-            texts_of(_names(self.columns), what="columns")
+        self.wanted = self._wanted()
         is_file = isinstance(self.source, (str, os.PathLike))
         self.what = os.fspath(self.source) if is_file else f"data for namespace {self.namespace!r}"
         pieces = (
@@ -182,6 +182,29 @@ class Attach:
             yield ArrowPiece(table, first)
             first += table.num_rows
 
+    def _wanted(self) -> dict[str, str] | None:
+        """The registered columns that are asked for, with their names in the source; None for all that it has.
+
+        The key goes with every column, so it may be named among them.
+        """
+        if self.columns is None:
+            return None
+        if isinstance(self.columns, Mapping):
+            pairs = mapping_of(self.columns, what="columns")
+            texts_of(pairs.values(), what="columns")
+        else:
+            pairs = {name: name for name in columns_of(self.columns)}
+        wanted: dict[str, str] = {}
+        for name, registered in pairs.items():
+            if registered in wanted:
+                raise SchemaError(
+                    f"columns: {wanted[registered]!r} and {name!r} are both to become {registered!r}",
+                    mend="name each column once",
+                )
+            if name != self.key_name or registered != name or name in self.contract.types:
+                wanted[registered] = name
+        return wanted
+
     @property
     def key_name(self) -> str:
         """What the key column is called in the source."""
@@ -194,18 +217,12 @@ class Attach:
             raise SchemaError(
                 f"{self.what}: key column {self.key_name!r} is missing; there are "
                 f"{', '.join(piece.names) or 'no columns'}",
-                mend=NAME_THE_KEY,
+                mend=mend_key(self.key_name, piece.names, asked=self.key_col is not None),
             )
-        given = self.columns if self.columns is not None else [n for n in piece.names if n != self.key_name]
-        renamed = given.items() if isinstance(given, Mapping) else zip(given, given, strict=True)
-        taken: dict[str, str] = {}
-        for name, registered in renamed:
-            if registered in taken:
-                raise SchemaError(
-                    f"{self.what}: two columns are to become {registered!r}", mend="name each column once"
-                )
-            if name in piece.names:
-                taken[registered] = name
+        wanted = self.wanted
+        if wanted is None:
+            wanted = {name: name for name in piece.names if name != self.key_name}
+        taken = {registered: name for registered, name in wanted.items() if name in piece.names}
         if taken:
             check_registered(list(taken), self.contract, what=self.what)
         if piece.every_name:
@@ -214,11 +231,7 @@ class Attach:
 
     def _check_found(self, found: list[str]) -> None:
         """Refuse a source without any of the namespace's columns, or without one that was asked for."""
-        if self.columns is None:
-            check_registered(found, self.contract, what=self.what)
-            return
-        wanted = self.columns.items() if isinstance(self.columns, Mapping) else ((n, n) for n in self.columns)
-        for name, registered in wanted:
+        for registered, name in (self.wanted or {}).items():
             if registered not in found:
                 raise SchemaError(
                     f"{self.what}: has no column {name!r}",
@@ -397,8 +410,3 @@ def _preview(store: Store, step: Attach, version: Version, *, deleted: Flags) ->
         dry_run=True,
         ok=not step.refusals.count,
     )
-
-
-def _names(columns: Columns) -> Columns:
-    """The registered names that are asked for."""
-    return list(mapping_of(columns, what="columns").values()) if isinstance(columns, Mapping) else columns

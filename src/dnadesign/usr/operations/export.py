@@ -14,6 +14,7 @@ from uuid import uuid4
 
 import pyarrow as pa
 
+from dnadesign.usr.contract.arguments import columns_of
 from dnadesign.usr.contract.errors import SchemaError, StorageError, ValidationError
 from dnadesign.usr.contract.layout import EVENTS
 from dnadesign.usr.formats.writers import compressed, export_format, write_rows
@@ -90,7 +91,8 @@ def export(
 
 def _fasta_columns(columns: Sequence[str] | None) -> list[str]:
     """What a FASTA record needs, and then what its header also tells."""
-    return list(dict.fromkeys(["id", "sequence", *(columns or ())]))
+    given = [] if columns is None else columns_of(columns)
+    return list(dict.fromkeys(["id", "sequence", *given]))
 
 
 def _check_target(fs: FileSystem, target: Path) -> None:

@@ -9,7 +9,7 @@ from typing import get_args
 
 import pyarrow as pa
 
-from dnadesign.usr.contract.arguments import choice_of, count_of, texts_of
+from dnadesign.usr.contract.arguments import choice_of, columns_of, count_of
 from dnadesign.usr.contract.errors import ValidationError
 from dnadesign.usr.contract.motifs import MotifKind, Strand, compile_motif, find_matches, reverse_complement
 from dnadesign.usr.operations._scan import scan
@@ -69,8 +69,8 @@ def grep(
     choice_of(strand, get_args(Strand), what="strand")
     if limit is not None:
         count_of(limit, what="limit")
-    given = [] if columns is None else texts_of(columns, what="columns")
-    asked = [name for name in dict.fromkeys(given) if name != "id"]
+    given = [] if columns is None else columns_of(columns)
+    asked = [name for name in given if name != "id"]
     reader = scan(
         store, list(dict.fromkeys([*_NEEDED, *asked])), where=where, include_deleted=include_deleted
     )
