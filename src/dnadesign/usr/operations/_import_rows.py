@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 
 from dnadesign.usr.contract.errors import AlphabetError, SchemaError, SequencesError
 from dnadesign.usr.contract.identity import WHITE_SPACE, validate_alphabet, validate_bio_type
+from dnadesign.usr.contract.mends import spelled
 from dnadesign.usr.contract.records import CORE_SCHEMA, find_problems, make_records
 from dnadesign.usr.formats.sequence_files import RecordPiece
 from dnadesign.usr.formats.tables import Piece
@@ -136,11 +137,10 @@ def _fill(taken: _Taken, defaults: Defaults) -> None:
 
 
 def _mend_empty(name: str) -> str:
-    return (
-        "give its value, or leave the row out"
-        if name == "sequence"
-        else f"give its value, or pass {name}=..."
-    )
+    if name == "sequence":
+        return "give its value, or leave the row out"
+    option = f"--{name.replace('_', '-')}"
+    return spelled("give its value, or pass {} for all that have none", (f"{name}=...", f"{option} NAME"))
 
 
 def _check_kinds(taken: _Taken) -> None:

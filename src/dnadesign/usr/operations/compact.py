@@ -21,6 +21,7 @@ from dnadesign.usr.contract.layout import (
     parse_isoformat,
     part_file,
 )
+from dnadesign.usr.contract.mends import spelled
 from dnadesign.usr.contract.names import STATE_NAMESPACE, TOMBSTONE_NAMESPACE
 from dnadesign.usr.contract.records import KEY
 from dnadesign.usr.contract.registry import Registry
@@ -135,7 +136,7 @@ class Compact:
         if self.layout == "part" and self.namespace in (TOMBSTONE_NAMESPACE, STATE_NAMESPACE):
             raise OverlayLayoutError(
                 f"namespace {self.namespace!r} is kept by usr as one file",
-                mend="compact it with layout='file'",
+                mend=spelled("compact it with {}", ("layout='file'", "--layout file")),
             )
 
     def content(self, digest: Digest) -> None:

@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from dnadesign.usr.contract.arguments import choice_of, columns_of, count_of
 from dnadesign.usr.contract.errors import ValidationError
+from dnadesign.usr.contract.mends import spelled
 from dnadesign.usr.contract.motifs import MotifKind, Strand, compile_motif, find_matches, reverse_complement
 from dnadesign.usr.operations._scan import scan
 from dnadesign.usr.storage.store import Store
@@ -99,7 +100,10 @@ def _in_batch(
             what = "IUPAC motifs are" if kind == "iupac" else "the minus strand is"
             raise ValidationError(
                 f"record {record} is a protein; {what} for dna and rna only",
-                mend="leave proteins out: where=\"bio_type <> 'protein'\"",
+                mend=spelled(
+                    "leave proteins out: {}",
+                    ("where=\"bio_type <> 'protein'\"", "--where \"bio_type <> 'protein'\""),
+                ),
             )
         for match in _in_sequence(compiled, sequence, bio_type, strand):
             if left is not None and len(found.rows) == left:
