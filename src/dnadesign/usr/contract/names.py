@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from difflib import get_close_matches
 
 from dnadesign.usr.contract.errors import NamespaceError, ValidationError
 
@@ -126,9 +125,47 @@ def check_batch_id(batch_id: str) -> str:
 
 
 def nearest(name: str, known: Iterable[str]) -> str | None:
-    """The known name that a mistyped one most likely meant, or None."""
-    found = get_close_matches(name, list(known), n=1, cutoff=0.6)
-    return found[0] if found else None
+    """The known name that a mistyped one most likely meant, or None.
+
+    One in four letters may be mistyped, counted in each part of a path by itself; case does not count. What another
+    name begins with may stand for it.
+    """
+    near = {other: found for other in known if (found := _mistyped(name.lower(), other.lower())) is not None}
+    letters = sorted(name.lower())
+    return min(near, key=lambda other: (near[other], sorted(other.lower()) != letters), default=None)
+
+
+_SHORTEST_BEGINNING = 3
+
+
+def _mistyped(name: str, other: str) -> int | None:
+    """How many letters of a name differ from another, or None if these are too many to have meant it."""
+    parts, others = name.split("/"), other.split("/")
+    if len(parts) != len(others):
+        return None
+    total = 0
+    for part, wanted in zip(parts, others, strict=True):
+        longest, shortest = max(len(part), len(wanted)), min(len(part), len(wanted))
+        begins = shortest >= _SHORTEST_BEGINNING and part[:shortest] == wanted[:shortest]
+        allowed = longest if begins else (longest + 1) // 4
+        if longest - shortest > allowed or (count := _edits(part, wanted)) > allowed:
+            return None
+        total += count
+    return total
+
+
+def _edits(name: str, other: str) -> int:
+    """How many letters have to be put in, taken out, replaced or swapped with the next to make one of the other."""
+    before: list[int] = []
+    row = list(range(len(other) + 1))
+    for i, letter in enumerate(name, 1):
+        older, before, row = before, row, [i]
+        for j, wanted in enumerate(other, 1):
+            count = min(before[j] + 1, row[j - 1] + 1, before[j - 1] + (letter != wanted))
+            if i > 1 and j > 1 and letter == other[j - 2] and name[i - 2] == wanted:
+                count = min(count, older[j - 2] + 1)
+            row.append(count)
+    return row[-1]
 
 
 def is_stored_namespace(name: str) -> bool:
