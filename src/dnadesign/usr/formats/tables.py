@@ -16,7 +16,7 @@ from dnadesign.usr.contract.type_values import cast_column
 from dnadesign.usr.contract.types import is_list
 from dnadesign.usr.contract.wording import counted
 from dnadesign.usr.formats.bounded import BOUNDS, Bounds, Grammar, Progress, open_bounded
-from dnadesign.usr.formats.text_files import COMPRESSIONS, plain_suffix, text_of, unreadable
+from dnadesign.usr.formats.text_files import COMPRESSIONS, check_is_file, plain_suffix, text_of, unreadable
 from dnadesign.usr.formats.text_values import column_from_json, column_from_text, json_object
 from dnadesign.usr.storage.parquet import batches_of
 from dnadesign.usr.storage.parquet_footer import LONGEST_FOOTER
@@ -194,9 +194,12 @@ def format_of(path: Path, *, given: str | None = None) -> str:
 
     Raises:
         ValidationError: The ending tells nothing, or the format given is unknown.
+        StorageError: The ending tells nothing, for it is a folder, or not there.
     """
     found = given or _BY_SUFFIX.get(plain_suffix(path))
     if found not in FORMATS:
+        if given is None:
+            check_is_file(path)
         told = f"format {given!r} is unknown" if given else f"its ending {path.suffix!r} tells no format"
         raise ValidationError(
             f"{path}: {told}",

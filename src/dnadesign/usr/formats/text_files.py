@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import gzip
 import io
 import zlib
@@ -15,6 +16,20 @@ import pyarrow as pa
 from dnadesign.usr.contract.errors import CorruptFileError, InputFileNotFound, SchemaError, StorageError
 
 COMPRESSIONS = (".gz", ".zst")
+
+_AT_ONCE = 1 << 16
+_NAME_IT = "say so in its name: {name}{ending}"
+_MAGIC = {
+    b"\x1f\x8b": ("compressed with gzip", _NAME_IT, ".gz"),
+    b"\x28\xb5\x2f\xfd": ("compressed with zstd", _NAME_IT, ".zst"),
+    b"BZh": ("compressed with bzip2", "decompress it first, or compress it with gzip", ""),
+    b"\xfd7zXZ\x00": ("compressed with xz", "decompress it first, or compress it with gzip", ""),
+    b"PK\x03\x04": ("a zip archive or a spreadsheet", "unpack it, or save its sheet as CSV", ""),
+    b"\xd0\xcf\x11\xe0": ("a spreadsheet or another document", "save its sheet as CSV", ""),
+    b"\xff\xfe": ("text in UTF-16", "save the file as UTF-8", ""),
+    b"\xfe\xff": ("text in UTF-16", "save the file as UTF-8", ""),
+}
+"""How files begin that are no text in UTF-8, what they are, and what to do about it."""
 
 _BLOCK_START = bytes.fromhex(
     "1f8b0804"
@@ -47,10 +62,37 @@ def text_of(path: Path, binary: io.BufferedReader) -> Iterator[TextIO]:
 
 def not_utf8(path: Path, error: UnicodeDecodeError) -> SchemaError:
     """The error for a text file in another encoding."""
+    line = _line_of_misfit(path, error.encoding)
     return SchemaError(
-        f"{path}: not UTF-8: {error.reason} ({error.object[error.start : error.start + 1]!r})",
+        f"{path}{'' if line is None else f', line {line}'}: not UTF-8: {error.reason} "
+        f"({error.object[error.start : error.start + 1]!r})",
         mend="save the file as UTF-8",
     )
+
+
+def _line_of_misfit(path: Path, encoding: str) -> int | None:
+    """The line (from 1) of the first bytes that are none of an encoding; None where it cannot be read again.
+
+    Whoever reads a text takes it in pieces of many lines, and so does not know.
+    """
+    if not path.is_file():  # a pipe
+        return None
+    line, last, decoder = 1, "", codecs.getincrementaldecoder(encoding)()
+    with open_binary(path) as binary:
+        while True:
+            data = binary.read(_AT_ONCE)
+            try:
+                text = last + decoder.decode(data, final=not data)
+            except UnicodeDecodeError as error:
+                return line + _line_ends(last + error.object[: error.start].decode(encoding, "replace"))
+            if not data:
+                return None
+            last = "\r" if text.endswith("\r") else ""  # the other half of its line's end may follow
+            line += _line_ends(text.removesuffix("\r"))
+
+
+def _line_ends(text: str) -> int:
+    return text.count("\n") + text.count("\r") - text.count("\r\n")
 
 
 @contextmanager
@@ -76,10 +118,25 @@ def _damaged(path: Path, why: object) -> CorruptFileError:
     return CorruptFileError(f"{path}: cannot be decompressed: {why}", mend="fetch the file again")
 
 
+def check_is_file(path: Path) -> None:
+    """Refuse a folder, and what is not there.
+
+    Raises:
+        StorageError: It is a folder.
+        InputFileNotFound: There is nothing of that name.
+    """
+    if path.is_dir():
+        raise StorageError(f"{path}: is a folder", mend="name a file in it")
+    if not path.exists():
+        raise unreadable(path, FileNotFoundError())
+
+
 def unreadable(path: Path, error: OSError) -> StorageError:
     """The error for an input file that is not there, or that the system does not let us read."""
     if isinstance(error, FileNotFoundError):
         return InputFileNotFound(f"{path}: no such file", mend="see that its name and folder are right")
+    if isinstance(error, IsADirectoryError):
+        return StorageError(f"{path}: is a folder", mend="name a file in it")
     return StorageError(f"{path}: {error.strerror or error}", mend="see that the file is there and readable")
 
 
@@ -96,7 +153,22 @@ def _opened(path: Path) -> Iterator[gzip.GzipFile | io.BufferedReader]:
             with pa.CompressedInputStream(pa.PythonFile(raw, "r"), "zstd") as file:
                 yield file
         else:
+            _check_text(path, raw)
             yield raw
+
+
+def _check_text(path: Path, raw: io.BufferedReader) -> None:
+    """Refuse what begins as files do that are no text.
+
+    Raises:
+        SchemaError: It does.
+    """
+    head = raw.peek(max(map(len, _MAGIC)))
+    for magic, (kind, mend, ending) in _MAGIC.items():
+        if head.startswith(magic):
+            raise SchemaError(
+                f"{path}: is {kind}, and no text", mend=mend.format(name=path.name, ending=ending)
+            )
 
 
 def _check_whole(path: Path, raw: io.BufferedReader) -> None:

@@ -89,9 +89,9 @@ def _each(cells: Sequence[Any], convert: Callable[[Any], Any], kind: pa.DataType
 
 
 def _refuse(place: str, value: object, kind: pa.DataType, why: str = "") -> NoReturn:
-    shown = value if isinstance(value, str) else json.dumps(value, default=str)
+    shown = f"{value!r:.80}" if isinstance(value, str) else f"{json.dumps(value, default=str):.80}"
     raise SchemaError(
-        f"{place}: {shown!r:.80} is not {_article(kind)}{f': {why}' if why else ''}",
+        f"{place}: {shown} is not {_article(kind)}{f': {why}' if why else ''}",
         mend="mend the cell, or leave it empty for null",
     ) from None
 
@@ -260,9 +260,10 @@ def _is_well_formed(text: str) -> bool:
 
 
 def _unfit(value: Any, kind: pa.DataType, path: str, why: str = "") -> _Misfit:
-    inside = f"at {path!r} in it, " if path else ""
+    if not path:
+        return _Misfit(why)  # the value itself, which is told with its place
     shown = f"{json.dumps(value, default=str)!s:.60}"
-    return _Misfit(f"{inside}{shown} is not {_article(kind)}{f' ({why})' if why else ''}")
+    return _Misfit(f"at {path!r} in it, {shown} is not {_article(kind)}{f' ({why})' if why else ''}")
 
 
 def _of[T](wanted: type[T], value: Any, kind: pa.DataType, path: str) -> T:

@@ -15,8 +15,9 @@ from dnadesign.usr.contract.errors import AlphabetError, SchemaError, SequencesE
 from dnadesign.usr.contract.identity import WHITE_SPACE, validate_alphabet, validate_bio_type
 from dnadesign.usr.contract.mends import spelled
 from dnadesign.usr.contract.records import CORE_SCHEMA, find_problems, make_records
+from dnadesign.usr.contract.types import describe_type
 from dnadesign.usr.formats.sequence_files import RecordPiece
-from dnadesign.usr.formats.tables import Piece
+from dnadesign.usr.formats.tables import ArrowPiece, Piece
 from dnadesign.usr.operations._refusals import Refusal, Refusals, readable_cells
 
 _ORDER = ("sequence", "bio_type", "alphabet", "source", "created_at", "id", "length")
@@ -39,21 +40,32 @@ class _Taken:
 
     piece: Piece
     what: str
+    names: Mapping[str, str]
     columns: dict[str, pa.Array] = field(default_factory=dict)
     wrong: dict[int, Refusal] = field(default_factory=dict)
 
     def refuse(self, row: int, column: str | None, error: SequencesError) -> None:
-        """Note the first thing that is wrong with a row."""
+        """Note the first thing that is wrong with a row; its column is called what the file calls it."""
         if row not in self.wrong:
             piece = self.piece
             name = piece.titles[row] if isinstance(piece, RecordPiece) else None
             self.wrong[row] = Refusal(
-                piece.unit, piece.numbers[row], name, column, error.message, error.mend, error.code
+                piece.unit,
+                piece.numbers[row],
+                name,
+                column if column is None else self.names.get(column, column),
+                error.message,
+                error.mend,
+                error.code,
             )
 
     def refuse_cell(self, column: str, row: int, error: SequencesError) -> None:
         """Note that a cell of a column is wrong."""
-        self.refuse(row, column, error)
+        fixed = column == "sequence" or isinstance(
+            self.piece, ArrowPiece
+        )  # may not be empty; is of no registry
+        mend = _mend_empty("sequence") if fixed else error.mend
+        self.refuse(row, column, SchemaError(error.message, mend=mend))
 
     @property
     def good(self) -> pa.Array:
@@ -78,17 +90,10 @@ def make_rows(
     Raises:
         SchemaError: A column of an Arrow file is of a type that no row can be read from.
     """
-    taken = _Taken(piece, what)
+    taken = _Taken(piece, what, names)
     for name in _ORDER:
         if name in names:
-            taken.columns[name] = readable_cells(
-                piece,
-                names[name],
-                CORE_SCHEMA.field(name).type,
-                what=what,
-                parse_json=False,
-                refuse=partial(taken.refuse_cell, name),
-            )
+            taken.columns[name] = _readable(taken, name)
     _fill(taken, defaults)
     if isinstance(piece, RecordPiece) and not all(map(str.strip, piece.titles)):
         for row, title in enumerate(piece.titles):
@@ -112,6 +117,19 @@ def make_rows(
     for row in sorted(taken.wrong):
         refusals.add(taken.wrong[row])
     return records, rows
+
+
+def _readable(taken: _Taken, name: str) -> pa.Array:
+    """A core column of a piece in its type, which is that of every dataset."""
+    kind, refuse = CORE_SCHEMA.field(name).type, partial(taken.refuse_cell, name)
+    try:
+        return readable_cells(
+            taken.piece, taken.names[name], kind, what=taken.what, parse_json=False, refuse=refuse
+        )
+    except SchemaError as error:
+        raise SchemaError(
+            error.message, mend=f"write the column as {describe_type(kind)}, or take another one"
+        ) from error
 
 
 def _fill(taken: _Taken, defaults: Defaults) -> None:

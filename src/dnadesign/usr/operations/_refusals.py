@@ -37,7 +37,7 @@ class Refusal:
             a sequence file (from 1), ``row`` of a Parquet file (from 0).
         number: Which one it is.
         name: The record's name, where the format has names.
-        column: The core column that is wrong, None where the whole line is.
+        column: The column that is wrong, as the file calls it (a core column where the file has none for it), None where the whole line is.
         reason: What is wrong with it.
         mend: What can be done about it.
         code: The code of the error that it is: ``schema`` or ``alphabet``.
@@ -159,12 +159,12 @@ def readable_cells(
     try:
         return piece.column(column, kind, what=what, parse_json=parse_json)
     except SchemaError as error:
-        if count == 1:
-            refuse(start, SchemaError(_reason(error, piece, column, what), mend=error.mend))
-            return pa.nulls(1, kind)
         piece.part(0, 0).column(
             column, kind, what=what, parse_json=parse_json
         )  # a wrong type is no row's fault
+        if count == 1:
+            refuse(start, SchemaError(_reason(error, piece, column, what), mend=error.mend))
+            return pa.nulls(1, kind)
     half = count // 2
     parts = [(0, half), (half, count)]
     cells = [

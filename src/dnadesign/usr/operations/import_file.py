@@ -14,17 +14,15 @@ import pyarrow as pa
 from dnadesign.usr.contract.actor import Actor
 from dnadesign.usr.contract.arguments import choice_of, mapping_of, texts_of
 from dnadesign.usr.contract.content import Digest, digest_table, digest_text
-from dnadesign.usr.contract.errors import AlphabetError, DuplicateIDError, SchemaError
+from dnadesign.usr.contract.errors import DuplicateIDError, SchemaError
 from dnadesign.usr.contract.events import Event
 from dnadesign.usr.contract.identity import ALPHABETS, validate_alphabet
-from dnadesign.usr.contract.mends import Mend, spelled
-from dnadesign.usr.contract.names import nearest
 from dnadesign.usr.contract.records import CORE_COLUMNS, CORE_SCHEMA
 from dnadesign.usr.contract.registry import Registry
 from dnadesign.usr.contract.wording import counted
-from dnadesign.usr.formats.sequence_files import RECORD_FORMATS, format_of, read_sequences
-from dnadesign.usr.formats.tables import Piece
+from dnadesign.usr.formats.sequence_files import format_of, read_sequences
 from dnadesign.usr.operations._deleted import Flags, conflict_mend, deleted_among, deleted_now, deleted_rows
+from dnadesign.usr.operations._import_columns import FileColumns
 from dnadesign.usr.operations._import_notes import ImportNotes
 from dnadesign.usr.operations._import_rows import Defaults, make_rows
 from dnadesign.usr.operations._mutation import Draft, Mutation, RowStream, run
@@ -150,10 +148,11 @@ class ImportFile:
         """
         self._check_options()
         what, defaults = str(self.path), self._defaults()
+        columns = FileColumns(self.path, self.kind, self.columns)
         self.rows = Spool(CORE_SCHEMA)
         for piece in read_sequences(self.path, format=self.kind, refuse=self._refuse_line):
             self.unit = piece.unit
-            names = self._names(piece, defaults)
+            names = columns.names(piece, defaults)
             self.given_times |= "created_at" in names
             records, rows = make_rows(piece, names, defaults, self.refusals, what=what)
             self._add(records, np.asarray(piece.numbers, dtype=np.int64)[rows.to_numpy()])
@@ -192,70 +191,6 @@ class ImportFile:
     def _refuse_line(self, line: int, fault: SchemaError) -> None:
         reason = fault.message.removeprefix(f"{self.path}, line {line}").lstrip(": ")
         self.refusals.add(Refusal("line", line, None, None, reason, fault.mend))
-
-    def _names(self, piece: Piece, defaults: Defaults) -> dict[str, str]:
-        """The core columns that a piece fills, with their names in the file."""
-        if self.columns is not None:
-            self._check_renamed(self.columns, piece)
-            names = {core: name for core, name in self.columns.items() if name in piece.names}
-            missing = [name for core, name in self.columns.items() if core not in names]
-        else:
-            names = {name: name for name in piece.names}
-            missing = [] if "sequence" in names else ["sequence"]
-        empty = not piece.every_name and not piece.numbers
-        if missing and not empty and (piece.every_name or "sequence" not in names):
-            raise self._no_column(missing[0], piece)
-        for name in names:
-            if name not in CORE_COLUMNS:
-                raise self._unknown(name)
-        for name, default in (("alphabet", defaults.alphabet), ("bio_type", defaults.bio_type)):
-            if default is None and name not in names and not empty:
-                raise self._unsaid(name)
-        return names
-
-    def _check_renamed(self, columns: Mapping[str, str], piece: Piece) -> None:
-        """Refuse columns of the file that are to become ones that the base does not have."""
-        for core, name in columns.items():
-            if core not in CORE_COLUMNS:
-                wanted = nearest(core, CORE_COLUMNS) or "sequence"
-                raise SchemaError(
-                    f"columns: {core!r} is not a column of the base ({', '.join(CORE_COLUMNS)}); the file has "
-                    f"{', '.join(piece.names) or 'no columns'}",
-                    mend=Mend(
-                        f"say which is which: columns={{{wanted!r}: {name!r}}}",
-                        f"say which is which: --columns {name}={wanted}",
-                    ),
-                )
-
-    def _no_column(self, name: str, piece: Piece) -> SchemaError:
-        likely = nearest(name, piece.names) or next((n for n in piece.names if n not in CORE_COLUMNS), "NAME")
-        return SchemaError(
-            f"{self.path}: has no column {name!r}; there are {', '.join(piece.names) or 'none'}",
-            mend=Mend(
-                f"say which column is which: columns={{'sequence': {likely!r}}}",
-                f"say which column is which: --columns {likely}=sequence",
-            ),
-        )
-
-    def _unknown(self, name: str) -> SchemaError:
-        meant = nearest(name, CORE_COLUMNS)
-        return SchemaError(
-            f"{self.path}: column {name!r} is not a column of the base ({', '.join(CORE_COLUMNS)})",
-            mend=f"did you mean {meant!r}?"
-            if meant
-            else spelled(
-                "name the columns to take: {}, then attach the others as an overlay",
-                ("columns=dict(sequence='sequence', ...)", "--columns sequence"),
-            ),
-        )
-
-    def _unsaid(self, name: str) -> AlphabetError:
-        known = ", ".join(ALPHABETS) if name == "alphabet" else "dna, rna, protein"
-        said = "" if self.kind in RECORD_FORMATS else f"has no column {name!r}, and "
-        return AlphabetError(
-            f"{self.path}: {said}nothing says which {name} its records are of; it is never guessed",
-            mend=Mend(f"pass {name}=..., one of {known}", f"pass --{name.replace('_', '-')}, one of {known}"),
-        )
 
     def content(self, digest: Digest) -> None:
         """Feed the rows and options; a time that the library filled in does not count."""

@@ -19,6 +19,7 @@ from dnadesign.usr.contract.identity import validate_alphabet
 from dnadesign.usr.contract.records import CORE_COLUMNS, CORE_SCHEMA, constant, make_records, times
 from dnadesign.usr.contract.registry import Registry
 from dnadesign.usr.contract.type_values import cast_column
+from dnadesign.usr.contract.types import describe_type
 from dnadesign.usr.contract.wording import part_of
 from dnadesign.usr.operations._deleted import Flags, conflict_mend, deleted_among, deleted_now
 from dnadesign.usr.operations._mutation import Draft, Mutation
@@ -239,12 +240,11 @@ def _normalise(
 
 def _filled(table: pa.Table, name: str, default: pa.Array | None) -> pa.Array:
     """A column in its type, the default standing for nulls and for a column that is not there."""
-    kind = CORE_SCHEMA.field(name).type
     if name not in table.column_names:
         if default is None:
             raise SchemaError(f"rows: column {name!r} is missing", mend=f"give it per row, or as {name}=...")
         return default
-    column = cast_column(table.column(name), kind, where=f"rows, column {name!r}").combine_chunks()
+    column = _core_column(table, name)
     if column.null_count and default is not None:
         column = pc.if_else(column.is_valid(), column, default)
     if column.null_count:
@@ -257,7 +257,7 @@ def _filled(table: pa.Table, name: str, default: pa.Array | None) -> pa.Array:
 
 def _check_given(table: pa.Table, records: pa.Table, name: str) -> None:
     """Refuse ids and lengths in the input that are not those of the sequences beside them."""
-    given = cast_column(table.column(name), CORE_SCHEMA.field(name).type, where=f"rows, column {name!r}")
+    given = _core_column(table, name)
     differ = pc.indices_nonzero(pc.fill_null(pc.not_equal(given, records.column(name)), fill_value=False))
     if len(differ):
         row = differ[0].as_py()
@@ -266,3 +266,12 @@ def _check_given(table: pa.Table, records: pa.Table, name: str) -> None:
             f"{records.column(name)[row].as_py()!r} follows from bio_type and sequence",
             mend=f"leave column {name!r} out; it is computed",
         )
+
+
+def _core_column(table: pa.Table, name: str) -> pa.Array:
+    """A column in its type, which is that of every dataset."""
+    kind = CORE_SCHEMA.field(name).type
+    try:
+        return cast_column(table.column(name), kind, where=f"rows, column {name!r}").combine_chunks()
+    except SchemaError as error:
+        raise SchemaError(error.message, mend=f"give the column as {describe_type(kind)}") from error
