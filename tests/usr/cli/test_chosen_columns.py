@@ -1,8 +1,6 @@
 """Columns that are named on a command line: none is dropped without a word, and what is advised can be done."""
 
 import inspect
-import re
-import shlex
 from pathlib import Path
 from typing import Any
 
@@ -22,37 +20,37 @@ def ids(dataset: Dataset, program: Usr) -> tuple[str, ...]:
     return add(dataset, "ACGT", "CCCC")
 
 
-@pytest.mark.parametrize(
-    ("columns", "told"),
-    [
-        ("gfp=assay__gfp,gfp=assay__od", "'gfp' is to become two columns"),
-        ("gfp=assay__gfp,gfp=assay__gfp", "'gfp' is to become two columns"),
-        ("assay__od,assay__od", "'assay__od' is to become two columns"),
-        ("gfp=assay__gfp,od=assay__gfp", "'gfp' and 'od' are both to become 'assay__gfp'"),
-        ("gfp=", "'gfp=' lacks a name"),
-        ("=assay__gfp", "'=assay__gfp' lacks a name"),
-    ],
-)
+TOLD = {
+    "gfp=assay__gfp,gfp=assay__od": "'gfp' is to become two columns",
+    "gfp=assay__gfp,gfp=assay__gfp": "'gfp' is to become two columns",
+    "assay__od,assay__od": "'assay__od' is to become two columns",
+    "gfp=assay__gfp,od=assay__gfp": "'gfp' and 'od' are both to become 'assay__gfp'",
+    "gfp=": "'gfp=' lacks a name",
+    "=assay__gfp": "'=assay__gfp' lacks a name",
+}
+
+
 def test_attach_refuses_columns_of_which_it_would_drop_one(
-    columns: str, told: str, ids: tuple[str, ...], dataset: Dataset, program: Usr
+    ids: tuple[str, ...], dataset: Dataset, program: Usr
 ) -> None:
     (program.folder / "a.csv").write_text(f"id,gfp,od,assay__od\n{ids[0]},1,2,3\n")
     before = dataset.events_path.read_bytes()
-    for options in (["--columns", columns], [part for c in columns.split(",") for part in ("--columns", c)]):
-        status = 3 if "both" in told else 2
-        said = program.run("attach", DATASET, "a.csv", "--namespace", "assay", *options, status=status).err
-        assert told in said
-        assert "\nmend: " in said
+    words = ("attach", DATASET, "a.csv", "--namespace", "assay")
+    for columns, told in TOLD.items():
+        for given in ([columns], columns.split(",")):
+            options = [word for one in given for word in ("--columns", one)]
+            said = program.run(*words, *options, status=3 if "both" in told else 2).err
+            assert told in said
+            assert "\nmend: " in said
     assert dataset.events_path.read_bytes() == before
 
 
-@pytest.mark.parametrize("columns", ["a=sequence,b=sequence", "sequence,a=sequence", "a=sequence,a=sequence"])
-def test_import_refuses_two_columns_for_one(columns: str, dataset: Dataset, program: Usr) -> None:
+def test_import_refuses_two_columns_for_one(dataset: Dataset, program: Usr) -> None:
     (program.folder / "a.csv").write_text("a,b,sequence\nAC,GT,TT\n")
-    said = program.run(
-        "import", DATASET, "a.csv", "--alphabet", "dna_4", "--columns", columns, "--dry-run", status=2
-    )
-    assert "'sequence' is to be taken from two columns" in said.err
+    words = ("import", DATASET, "a.csv", "--alphabet", "dna_4", "--dry-run")
+    for columns in ("a=sequence,b=sequence", "sequence,a=sequence", "a=sequence,a=sequence"):
+        said = program.run(*words, "--columns", columns, status=2).err
+        assert "'sequence' is to be taken from two columns" in said
 
 
 CHOOSING = [
@@ -62,29 +60,33 @@ CHOOSING = [
 ]
 
 
-@pytest.mark.parametrize("name", CHOOSING)
 def test_no_method_takes_a_column_that_is_named_twice(
-    name: str, ids: tuple[str, ...], dataset: Dataset, tmp_path: Path
+    ids: tuple[str, ...], dataset: Dataset, tmp_path: Path
 ) -> None:
-    method = getattr(dataset, name)
-    parameters = inspect.signature(method).parameters
     (tmp_path / "a.csv").write_text(f"id,assay__od\n{ids[0]},1\n")
-    other = Dataset(dataset.root, "lab/other").init()
     needed: dict[str, Any] = {
         "path": tmp_path / "out.parquet", "ids": ids, "pattern": "AC", "source": tmp_path / "a.csv",
-        "data": tmp_path / "a.csv", "namespace": "assay", "other": other,
+        "data": tmp_path / "a.csv", "namespace": "assay", "other": Dataset(dataset.root, "lab/other").init(),
     }  # fmt: skip
-    given = {p.name: needed[p.name] for p in parameters.values() if p.default is p.empty and p.name in needed}
-    given |= {"dry_run": True} if "dry_run" in parameters else {}
-    with pytest.raises(usr.ValidationError, match="'assay__od' is given twice"):
-        list(method(**given, columns=["assay__od", "assay__od"]))
+    assert {"scan", "head", "export", "attach", "merge_from"} <= set(CHOOSING)
+    for name in CHOOSING:
+        method = getattr(dataset, name)
+        parameters = inspect.signature(method).parameters
+        given = {
+            p: needed[p]
+            for p in parameters
+            if p in needed and parameters[p].default is inspect.Parameter.empty
+        }
+        given |= {"dry_run": True} if "dry_run" in parameters else {}
+        with pytest.raises(usr.ValidationError, match="'assay__od' is given twice"):
+            list(method(**given, columns=["assay__od", "assay__od"]))
     assert not (tmp_path / "out.parquet").exists()
 
 
-@pytest.mark.parametrize("file", ["a.csv", "a.jsonl", "a.parquet", "a.fa"])
-def test_export_refuses_a_column_that_is_named_twice(file: str, ids: tuple[str, ...], program: Usr) -> None:
-    assert "'id' is given twice" in program.run("export", DATASET, file, "-c", "id,id", status=3).err
-    assert not (program.folder / file).exists()
+def test_export_refuses_a_column_that_is_named_twice(ids: tuple[str, ...], program: Usr) -> None:
+    for file in ("a.csv", "a.jsonl", "a.parquet", "a.fa"):
+        assert "'id' is given twice" in program.run("export", DATASET, file, "-c", "id,id", status=3).err
+        assert not (program.folder / file).exists()
 
 
 def test_the_key_may_be_named_among_the_columns(ids: tuple[str, ...], dataset: Dataset, program: Usr) -> None:
@@ -110,30 +112,19 @@ def test_a_column_of_the_base_is_not_to_be_registered_but_left_out(
         assert "register" not in said
 
 
-@pytest.mark.parametrize(
-    ("command", "header", "options"),
-    [
-        ("attach", "sequence,assay__od", ()),
-        ("attach", "sequence,assay__od", ("--key-column", "sequence")),
-        ("attach", "id,assay__od", ("--key", "sequence")),
-        ("attach", "id,assay__od", ("--key-column", "iid")),
-        ("attach", "id,od", ("--columns", "od")),
-    ],
-)
 def test_what_is_advised_about_a_key_or_column_can_be_typed_and_works(
-    command: str, header: str, options: tuple[str, ...], ids: tuple[str, ...], program: Usr
+    ids: tuple[str, ...], program: Usr
 ) -> None:
-    key = ids[0] if header.startswith("id") else "ACGT"
-    (program.folder / "a.csv").write_text(f"{header}\n{key},1\n")
-    words = (command, DATASET, "a.csv", "--namespace", "assay")
-    mend = program.run(*words, *options, status=3).err.partition("mend: ")[2]
-    advised = re.search(r"--[a-z-]+ [^ ,]+", mend)
-    if advised:
-        better = shlex.split(advised.group())
-        left = [] if options[:1] == (better[0],) else [*options]
-        left = left if better[0] != "--key" else [o for o in left if o != "--key"]
-    else:
-        meant = re.search(r"did you mean '(.+)'\?", mend)
-        assert meant, mend
-        better, left = [options[0], meant.group(1)], []
-    program.run(*words, *left, *better)
+    words = ("attach", DATASET, "a.csv", "--namespace", "assay")
+    for header, option, better in (
+        ("sequence,assay__od", (), ("--key", "sequence")),
+        ("sequence,assay__od", ("--key-column", "sequence"), ("--key", "sequence")),
+        ("id,assay__od", ("--key", "sequence"), ("--key", "id")),
+        ("id,assay__od", ("--key-column", "iid"), ("--key-column", "id")),
+        ("id,od", ("--columns", "od"), ("--columns", "od=assay__od")),
+    ):
+        key = ids[0] if header.startswith("id") else "ACGT"
+        (program.folder / "a.csv").write_text(f"{header}\n{key},1\n")
+        mend = program.run(*words, *option, status=3).err.partition("mend: ")[2]
+        assert " ".join(better) in mend or f"did you mean {better[1]!r}?" in mend
+        program.run(*words, *better, "--dry-run")

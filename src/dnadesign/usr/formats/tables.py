@@ -367,6 +367,7 @@ def _json_pieces(path: Path, refuse: Refuse | None, bounds: Bounds) -> Iterator[
 def _parquet_pieces(path: Path) -> Iterator[Piece]:
     if path.suffix.lower() in COMPRESSIONS:
         raise ValidationError(f"{path}: Parquet is compressed inside", mend="decompress the file first")
+    check_is_file(path)
     try:
         with pa.OSFile(str(path), "r") as source:
             _check_footer(path, source)
