@@ -1,8 +1,10 @@
 """Copying, rewriting and merging the base from the command line; each rewrite keeps a copy and its reason."""
 
+import re
+
 import pytest
 
-from dnadesign.usr import Dataset
+from dnadesign.usr import Dataset, compute_id
 from tests.usr.cli.console import Usr
 
 DATASET = "lab/promoters"
@@ -50,7 +52,12 @@ def test_dedupe_shows_what_it_would_remove_and_removes_it(dataset: Dataset, prog
     words = ["maintenance", "dedupe", DATASET, "--key", "sequence_ci"]
     dry = program.run(*words, "--dry-run")
     assert "1 of 3 records would be removed" in dry.err
-    assert dry.out.split()[:3] == ["sequence", "kept", "removed"]
+    kept, removed = compute_id("dna", "ACGT"), compute_id("dna", "acgt")
+    heads, cells = dry.out.splitlines()  # no rule between them: it goes to no terminal
+    assert heads.split("  ")[0] == "sequence"
+    assert {"kept id", "kept row", "removed ids", "removed rows"} <= set(re.split(r" {2,}", heads.strip()))
+    assert cells.split() == ["ACGT", kept[:8], "0", removed[:8], "1"]
+    assert removed in program.run("get", DATASET, cells.split()[3]).out  # what is shown names the record
     assert "--dry-run" in program.run(*words, status=2).err
     assert dataset.info().rows == 3
     assert program.run(*words, "--reason", "case", "-f", "json").json["rows_removed"] == 1

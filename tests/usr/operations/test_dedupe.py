@@ -105,7 +105,7 @@ def test_a_dry_run_says_the_same_and_changes_nothing(dataset: Dataset) -> None:
     assert (said.rows_removed, said.groups, said.overlay_rows) == (1, done.groups, done.overlay_rows)
     assert said.snapshot is None
     assert json.loads(json.dumps(said.to_dict()))["groups"] == [
-        {"sequence": "ACGT", "kept": 0, "removed": [2]}
+        {"sequence": "ACGT", "kept": 0, "removed": [2], "kept_id": ids[0], "removed_ids": [ids[2]]}
     ]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import AbstractContextManager, nullcontext
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -24,7 +24,7 @@ from dnadesign.usr.cli.plain_help import PlainCommand, examples
 from dnadesign.usr.contract.wording import counted
 
 if TYPE_CHECKING:
-    from dnadesign.usr import Dataset
+    from dnadesign.usr import Dataset, DuplicateRecords
 
 app = typer.Typer(rich_markup_mode=None)
 rare = typer.Typer(rich_markup_mode=None)  # these are listed with the other maintenance commands
@@ -107,7 +107,9 @@ def dedupe(
     reason: ReasonUnlessDry = None,
     key: Annotated[
         Literal["id", "sequence", "sequence_ci"],
-        typer.Option("--key", help="By what records are compared; _ci ignores case."),
+        typer.Option(
+            "--key", help="By what records are compared; _ci ignores case, in a base of dna_4 only."
+        ),
     ] = "id",
     keep: Annotated[Literal["first", "last"], typer.Option("--keep", help="Which one stays.")] = "first",
     dry_run: DryRun = False,
@@ -123,7 +125,7 @@ def dedupe(
     with allowed(found, reason, dry_run=dry_run), out.working(f"comparing records of {found.name}"):
         result = found.dedupe(key=key, keep=keep, dry_run=dry_run)
     if out.for_people and result.groups:
-        rows = [group.to_dict() for group in result.groups]
+        rows = [_duplicate(group) for group in result.groups]
         out.records(rows, columns=list(rows[0]))
     verb = "would be removed" if dry_run else "removed"
     out.done(
@@ -192,6 +194,22 @@ _REFUSED = (
     "; it would be refused, as both have some: pass --on-duplicate skip to leave them out, or --on-duplicate replace to take "
     "their derived values"
 )
+
+
+_SHORT = 8  # digits of an id; six are enough to name a record
+_SHOWN = 5
+
+
+def _duplicate(group: DuplicateRecords) -> dict[str, Any]:
+    """Rows that are one record, for people."""
+    more = ", ..." if len(group.removed) > _SHOWN else ""
+    return {
+        "sequence": group.sequence,
+        "kept id": group.kept_id[:_SHORT],
+        "kept row": group.kept,
+        "removed ids": ", ".join(id[:_SHORT] for id in group.removed_ids[:_SHOWN]) + more,
+        "removed rows": ", ".join(map(str, group.removed[:_SHOWN])) + more,
+    }
 
 
 def allowed(dataset: Dataset, reason: str | None, *, dry_run: bool = False) -> AbstractContextManager[None]:

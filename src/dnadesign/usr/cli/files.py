@@ -181,7 +181,10 @@ def attach(
     namespace: Namespace,
     key: Annotated[
         Literal["id", "sequence", "sequence_norm", "sequence_ci"],
-        typer.Option("--key", help="What the key column holds."),
+        typer.Option(
+            "--key",
+            help="What the key column holds; _norm may have white space around, _ci any case, in a base of dna_4 only.",
+        ),
     ] = "id",
     key_column: Annotated[
         str | None, typer.Option("--key-column", metavar="NAME", help="Its name, if not id or sequence.")

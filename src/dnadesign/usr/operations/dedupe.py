@@ -36,15 +36,23 @@ MAX_LISTED = 1_000
 
 @dataclass(frozen=True, slots=True)
 class DuplicateRecords:
-    """Base rows (0-based) that are one record by the key: which stays, and which go."""
+    """Base rows (0-based) that are one record by the key: which stays, and which go, with their ids."""
 
     sequence: str
     kept: int
     removed: tuple[int, ...]
+    kept_id: str
+    removed_ids: tuple[str, ...]
 
     def to_dict(self) -> dict[str, Any]:
         """For machine-readable output."""
-        return {"sequence": self.sequence, "kept": self.kept, "removed": list(self.removed)}
+        return {
+            "sequence": self.sequence,
+            "kept": self.kept,
+            "removed": list(self.removed),
+            "kept_id": self.kept_id,
+            "removed_ids": list(self.removed_ids),
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,7 +231,7 @@ def _key_digests(version: Version, key: DedupeKey) -> Iterator[Digests]:
             if other:
                 raise SchemaError(
                     f"{where}: key 'sequence_ci' is for dna_4 only, the base has {', '.join(sorted(other))}",
-                    mend="dedupe by sequence",
+                    mend="export the records whose alphabet is dna_4, and import them into a dataset of their own",
                 )
             sequence = pc.utf8_upper(sequence)
         pairs = zip(bio_type.to_pylist(), sequence.to_pylist(), strict=True)
@@ -231,12 +239,18 @@ def _key_digests(version: Version, key: DedupeKey) -> Iterator[Digests]:
 
 
 def _named(version: Version, found: list[tuple[int, tuple[int, ...]]]) -> tuple[DuplicateRecords, ...]:
-    """The rows with the sequence of the one that is kept."""
-    wanted = dict(found)
-    named: list[DuplicateRecords] = []
+    """The rows with their ids, and the sequence of the one that is kept."""
+    wanted = np.unique(np.array([row for kept, lost in found for row in (kept, *lost)], np.int64))
+    ids: dict[int, str] = {}
+    sequences: dict[int, str] = {}
     start = 0
-    for batch in base_batches(version.base.file, version.base.footer, ["sequence"]):
-        inside = [row for row in wanted if start <= row < start + batch.num_rows]
-        named += [DuplicateRecords(batch.column(0)[row - start].as_py(), row, wanted[row]) for row in inside]
+    for batch in base_batches(version.base.file, version.base.footer, ["id", "sequence"]):
+        inside = wanted[(wanted >= start) & (wanted < start + batch.num_rows)]
+        rows = batch.take(pa.array(inside - start, pa.int64()))
+        ids |= zip(inside.tolist(), rows.column(0).to_pylist(), strict=True)
+        sequences |= zip(inside.tolist(), rows.column(1).to_pylist(), strict=True)
         start += batch.num_rows
-    return tuple(named)
+    return tuple(
+        DuplicateRecords(sequences[kept], kept, lost, ids[kept], tuple(ids[row] for row in lost))
+        for kept, lost in found
+    )
