@@ -34,12 +34,12 @@ class ReadingMethods:
     ) -> ExportResult:
         """Write the merged rows to a file, whole or not at all, or to the standard output; streaming, in base order.
 
-        CSV has nested values as JSON, times as ISO 8601, bytes as base64, and an empty cell for null (an empty text is
+        CSV and TSV have nested values as JSON, times as ISO 8601, bytes as base64, and an empty cell for null (an empty text is
         quoted). Parquet has exactly the registered types. FASTA has the id as name, and the columns asked for behind it.
 
         Args:
             path: The file, compressed if it ends in .gz or .zst, or ``-`` for the standard output.
-            format: csv, jsonl, parquet or fasta; told by the file's ending when None.
+            format: csv, tsv, jsonl, parquet or fasta; told by the file's ending when None.
             columns: Which columns, in which order; all when None.
             where: A condition in DuckDB's SQL over the columns.
             namespaces: Only these overlays.

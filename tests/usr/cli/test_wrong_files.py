@@ -9,6 +9,7 @@ import pyarrow.parquet as pq
 
 from dnadesign.usr import Dataset
 from tests.usr.cli.console import Usr
+from tests.usr.conftest import add
 
 DATASET = "lab/promoters"
 
@@ -112,3 +113,34 @@ def test_a_folder_is_told_as_one_and_what_is_not_there_as_that(
             status = 4 if name == "nope" else 1
             said = program.run(more[0], DATASET, name, *more[1:], status=status).err
             assert f"{name}: {'no such file' if name == 'nope' else 'is a folder'}" in said
+
+
+def test_a_file_without_rows_is_noted_by_all_that_take_one(dataset: Dataset, program: Usr) -> None:
+    program.run("namespace", "register", "assay", "--columns", "assay__od:int64")
+    (program.folder / "a.csv").write_text("sequence,assay__od\n")
+    attach = ("attach", DATASET, "a.csv", "--namespace", "assay", "--key", "sequence")
+    load = ("import", DATASET, "a.csv", "--alphabet", "dna_4", "--columns", "sequence")
+    for words in (attach, load):
+        for more in ((), ("--dry-run",)):
+            assert "note: the file has no rows" in program.run(*words, *more).err
+    (program.folder / "a.csv").write_text("sequence,assay__od\nACGT,1\n")
+    assert "note" not in program.run(*attach, "--allow-missing").err
+
+
+def test_one_is_not_told_as_several(dataset: Dataset, program: Usr) -> None:
+    (key,) = add(dataset, "ACGT")
+    assert "1 stayed as it was" in program.run("restore", DATASET, key).err
+    program.run("delete", DATASET, key)
+    (program.folder / "a.csv").write_text("sequence\nACGT\n")
+    words = ("import", DATASET, "a.csv", "--alphabet", "dna_4", "--on-conflict", "ignore")
+    assert "1 of the skipped is in the dataset" in program.run(*words).err
+    add(dataset, "GG", "gg")
+    program.run("maintenance", "dedupe", DATASET, "--key", "sequence_ci", "--reason", "x")
+    told = program.run("maintenance", "snapshot-prune", DATASET, "--keep", "1", "--reason", "x").err
+    assert "deleted 0 copies (0 B), 1 stays" in told
+
+
+def test_a_dataset_has_one_size(filled: Dataset, program: Usr) -> None:
+    (listed,) = program.run("ls").out.splitlines()[1:]
+    (size,) = (line for line in program.run("info", DATASET).out.splitlines() if line.startswith("size "))
+    assert f" {size.split(maxsplit=1)[1]} " in listed

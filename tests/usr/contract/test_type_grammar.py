@@ -136,7 +136,14 @@ def test_what_is_not_text_is_refused(value: object) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "meant"), [("double", "float64"), ("str", "string"), ("int46", "int64"), ("lisst<int8>", "list")]
+    ("text", "meant"),
+    [
+        ("double", "float64"),
+        ("integer", "int64"),
+        ("str", "string"),
+        ("int46", "int64"),
+        ("lisst<int8>", "list"),
+    ],
 )
 def test_a_likely_slip_is_named(text: str, meant: str) -> None:
     with pytest.raises(SchemaError) as caught:
@@ -213,3 +220,10 @@ def test_types_are_parsed_without_loading_arrow() -> None:
         "RegistryColumn('a__x', 'list< int8 >'); sys.exit('pyarrow' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+@pytest.mark.parametrize("text", ["quaternion", "list<quaternion>", "7"])
+def test_a_type_that_is_like_none_is_answered_with_all_there_are(text: str) -> None:
+    with pytest.raises(SchemaError) as caught:
+        parse_type(text)
+    assert str(caught.value.mend).startswith("use one of bool, int8, ")

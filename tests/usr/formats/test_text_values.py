@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 from typing import Any
 
 import pyarrow as pa
@@ -130,3 +131,30 @@ def test_a_cell_that_is_another_is_refused_where_it_stands(kind: str, cell: str)
 )
 def test_usual_spellings_are_understood(kind: str, cell: str, value: object) -> None:
     assert column_from_text([cell], parse_type_str(kind), where=where).to_pylist() == [value]
+
+
+@pytest.mark.parametrize(
+    ("kind", "cell"),
+    [
+        ("date32", "2026-02-30"),
+        ("timestamp[us, UTC]", "yesterday"),
+        ("timestamp[us]", "noon"),
+        ("list<int32>", "1;2;3"),
+        ("fixed_size_list<int32>[2]", "1,2"),
+        ("list<string>", "a,b"),
+    ],
+)
+def test_how_a_value_is_written_is_shown_by_one_that_can_be_read(kind: str, cell: str) -> None:
+    with pytest.raises(SchemaError) as caught:
+        column_from_text([cell], parse_type_str(kind), where=str)
+    mend = str(caught.value.mend)
+    shown = re.findall(r"such as (\S.*), or leave", mend)[0].split(" or ")
+    assert [s for s in shown if _can_be_read(s, kind)], mend
+
+
+def _can_be_read(cell: str, kind: str) -> bool:
+    try:
+        column_from_text([cell], parse_type_str(kind), where=str)
+    except SchemaError:
+        return False
+    return True

@@ -110,7 +110,7 @@ def test_fasta_has_the_id_as_name_and_what_was_asked_for_behind_it(filled: Datas
 
 
 @pytest.mark.parametrize(
-    "name", ["x.fa", "x.csv", "x.jsonl", "x.parquet", "x.fa.gz", "x.csv.zst", "x.jsonl.gz"]
+    "name", ["x.fa", "x.csv", "x.tsv", "x.jsonl", "x.parquet", "x.fa.gz", "x.csv.zst", "x.jsonl.gz"]
 )
 def test_what_is_exported_can_be_imported_again(filled: Dataset, tmp_path: Path, name: str) -> None:
     core = ["id", "bio_type", "sequence", "alphabet", "length", "source", "created_at"]
@@ -139,7 +139,7 @@ def test_values_of_any_type_come_back_from_every_format(
         for name, tree in zip(kinds, trees, strict=True)
     }
     dataset.write_overlay("any", pa.table({"id": list(add(dataset, "A", "C", "G")), **values}))
-    for format in ("csv", "jsonl", "parquet"):
+    for format in (data.draw(st.sampled_from(("csv", "tsv"))), "jsonl", "parquet"):
         path = root / f"x.{format}"
         dataset.export(path, columns=["id", *kinds])
         # Arrow writes the first second that nanoseconds reach, but does not read it: it is refused, not changed.
@@ -149,7 +149,7 @@ def test_values_of_any_type_come_back_from_every_format(
         again.attach(path, "any")
         read = again.to_arrow(list(kinds))
         for name in kinds:
-            expected = without_empty(values[name]) if format == "csv" else values[name]
+            expected = without_empty(values[name]) if format in ("csv", "tsv") else values[name]
             assert shown(read.column(name)) == shown(expected), (format, name)
 
 
@@ -186,7 +186,8 @@ def test_only_some_rows_columns_and_overlays_can_be_had(filled: Dataset, tmp_pat
 @pytest.mark.parametrize(
     ("name", "options", "says"),
     [
-        ("x.txt", {}, "nothing tells the format"),
+        ("x.txt", {}, "(?s)nothing tells the format.*ends in .*[.]tsv"),
+        ("x.xlsx", {}, "(?s)nothing tells the format.*ends in .csv"),
         ("x.csv", {"format": "xlsx"}, "format 'xlsx' is unknown"),
         ("x.parquet.gz", {}, "Parquet is compressed inside"),
         (".", {"format": "csv"}, "is a folder"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -13,6 +13,9 @@ from dnadesign.usr.cli.context import open_dataset, root_folder
 from dnadesign.usr.cli.options import DataFormat, DatasetName, NewDataset, Root
 from dnadesign.usr.cli.output import Output
 from dnadesign.usr.cli.plain_help import PlainCommand, examples
+
+if TYPE_CHECKING:
+    from dnadesign.usr import DatasetInfo
 
 app = typer.Typer(rich_markup_mode=None)
 
@@ -57,10 +60,15 @@ def _listed(root: Path, name: str) -> dict[str, Any]:
     return row | {
         "rows": info.rows,
         "deleted": info.deleted,
-        "bytes": info.bytes + sum(overlay.bytes for overlay in info.overlays),
+        "bytes": _size_of(info),
         "overlays": [overlay.namespace for overlay in info.overlays],
         "created_at": info.created_at,
     }
+
+
+def _size_of(info: DatasetInfo) -> int:
+    """Bytes of the base and its overlays."""
+    return info.bytes + sum(overlay.bytes for overlay in info.overlays)
 
 
 def _for_people(row: dict[str, Any]) -> dict[str, Any]:
@@ -97,11 +105,12 @@ def info(dataset: DatasetName = None, root: Root = None, format: DataFormat = "t
 
     Rows, sizes, overlays and registry hashes, from footers and tombstones alone.
     """
-    found = open_dataset(root, dataset).info().to_dict()
+    held = open_dataset(root, dataset).info()
+    found = held.to_dict()
     out = Output(format)
     shown = {key: value for key, value in found.items() if key not in {"overlays", "bytes", "events_bytes"}}
     shown |= {"created_at": found["created_at"] and moment(found["created_at"])}
-    shown |= {"size": size(found["bytes"]), "events": size(found["events_bytes"])}
+    shown |= {"size": size(_size_of(held)), "events": size(found["events_bytes"])}
     out.record(found, shown=shown)
     if out.for_people and found["overlays"]:
         out.text([""])

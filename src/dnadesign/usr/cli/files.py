@@ -104,8 +104,9 @@ def import_(
     for note in report.notes if out.for_people else ():
         out.say(f"note: {on_command_line(note)}")
     if out.for_people and report.skipped_deleted:
+        are, them = ("is", "it") if report.skipped_deleted == 1 else ("are", "them")
         out.say(
-            f"{report.skipped_deleted} of the skipped are in the dataset, deleted: usr restore brings them back"
+            f"{report.skipped_deleted} of the skipped {are} in the dataset, deleted: usr restore brings {them} back"
         )
     out.done(f"{found.name}: {counts}{'; nothing is changed yet' if dry_run else ''}", report.to_dict())
     return 0 if report.ok else CHECK_FAILED
@@ -227,6 +228,8 @@ def attach(
             dry_run=dry_run,
         )
     _show_refusals(out, result.refusals)
+    if out.for_people and not (result.rows or result.rows_missing or result.refused):
+        out.say("note: the file has no rows")
     out.done(f"{found.name}: {_attached(result)}", result.to_dict())
     return 0 if result.ok else CHECK_FAILED
 

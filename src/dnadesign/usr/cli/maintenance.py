@@ -78,7 +78,11 @@ def overlay_compact(
     out = Output(format)
     with found.maintenance(reason=reason), out.working(f"compacting {namespace}"):
         result = found.compact_overlay(namespace, layout=layout, on_duplicate=on_duplicate)
-    dropped = f", {result.rows_dropped} older rows of repeated keys left out" if result.rows_dropped else ""
+    dropped = (
+        f", {counted(result.rows_dropped, 'older row')} of repeated keys left out"
+        if result.rows_dropped
+        else ""
+    )
     sizes = f"{size(result.bytes_before)} to {size(result.bytes)}"
     out.done(
         f"{found.name}: {counted(result.files, 'file')} of {namespace} made one, {counted(result.rows, 'row')}, {sizes}{dropped}; "
@@ -143,7 +147,7 @@ def snapshot_prune(
     with found.maintenance(reason=reason):
         result = found.snapshot_prune(keep=keep)
     Output(format).done(
-        f"{found.name}: deleted {counted(len(result.removed), 'copy', 'copies')} ({size(result.bytes)}), {result.kept} stay",
+        f"{found.name}: deleted {counted(len(result.removed), 'copy', 'copies')} ({size(result.bytes)}), {result.kept} {'stays' if result.kept == 1 else 'stay'}",
         result.to_dict(),
     )
 

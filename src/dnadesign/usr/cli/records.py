@@ -136,6 +136,7 @@ def restore(
 def tell_records(out: Output, done: str, result: RecordsResult) -> None:
     """Say how many records a change reached."""
     records = counted(result.rows, "record")
-    unchanged = f", {result.rows_unchanged} stayed as they were" if result.rows_unchanged else ""
+    stayed = "stayed as it was" if result.rows_unchanged == 1 else "stayed as they were"
+    unchanged = f", {result.rows_unchanged} {stayed}" if result.rows_unchanged else ""
     missing = f", {counted(result.rows_missing, 'id')} without a record" if result.rows_missing else ""
     out.done(f"{done} {records}{unchanged}{missing}", result.to_dict())

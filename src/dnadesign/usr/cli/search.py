@@ -134,7 +134,7 @@ def export(
     words: DatasetAndTarget,
     *,
     file_format: Annotated[
-        Literal["csv", "jsonl", "parquet", "fasta"] | None,
+        Literal["csv", "tsv", "jsonl", "parquet", "fasta"] | None,
         typer.Option("--file-format", help="The file's format [default: by its ending]."),
     ] = None,
     columns: Columns = None,

@@ -63,9 +63,13 @@ class Namespace:
             check_column(column.name, namespace=self.name)
             folded = column.name.lower()
             if folded in seen:
+                again = (
+                    "twice"
+                    if column.name == seen[folded]
+                    else f"after {seen[folded]!r}; case does not tell columns apart"
+                )
                 raise RegistryError(
-                    f"namespace {self.name!r} has column {column.name!r} after {seen[folded]!r}; "
-                    "case does not tell columns apart",
+                    f"namespace {self.name!r} has column {column.name!r} {again}",
                     mend="rename or remove one of them",
                 )
             seen[folded] = column.name

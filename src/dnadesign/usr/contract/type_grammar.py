@@ -35,11 +35,13 @@ _CONSTRUCTORS = ("list", "large_list", "fixed_size_list", "struct", "timestamp")
 _OTHER_NAMES = {
     **{"str": "string", "utf8": "string", "text": "string", "large_utf8": "large_string", "bytes": "binary"},
     **{"int": "int64", "float": "float32", "double": "float64", "halffloat": "float16", "half": "float16"},
+    **{"integer": "int64", "long": "int64", "short": "int16", "number": "float64", "real": "float64"},
     **{"boolean": "bool", "date": "date32", "datetime": "timestamp", "array": "list"},
 }
 _TYPES = (
     "write it like float64, list<string>, fixed_size_list<float32>[8], struct<x:int64> or timestamp[us, UTC]"
 )
+_KNOWN = f"use one of {', '.join((*SCALARS, *_CONSTRUCTORS))}"
 _COLUMNS = "write it like 'ns__score:float64,ns__sites:list<string>'"
 _FIELD_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 _SIZE = re.compile(r"[1-9][0-9]*", re.ASCII)
@@ -242,7 +244,7 @@ def _read_type(reader: _Reader, *, depth: int) -> TypeTree:
         return _read_timestamp(reader)
     if name not in _CONSTRUCTORS:
         meant = _OTHER_NAMES.get(name.lower()) or nearest(name.lower(), (*SCALARS, *_CONSTRUCTORS))
-        reader.refuse_token(token, "a type", f"did you mean {meant!r}?" if meant else None)
+        reader.refuse_token(token, "a type", f"did you mean {meant!r}?" if meant else _KNOWN)
     if depth >= MAX_NESTING:
         reader.refuse_token(token, f"at most {MAX_NESTING} types inside one another")
     reader.expect("<")

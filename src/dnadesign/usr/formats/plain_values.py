@@ -109,14 +109,14 @@ def json_text(value: Any) -> str:
     return _ENCODER.encode(value)
 
 
-def csv_field(value: Any) -> str:
-    """A plain value as in RFC 4180: a null is empty, an empty text quoted, nested values are JSON."""
+def csv_field(value: Any, separator: str = ",") -> str:
+    """A plain value as in RFC 4180, or with another separator: a null is empty, an empty text quoted, nested values are JSON."""
     if value is None:
         return ""
     if isinstance(value, bool):
         return "true" if value else "false"
     if not isinstance(value, str):
         value = json_text(value)
-    if value and value == value.strip() and _MUST_BE_QUOTED.isdisjoint(value):
+    if value and value == value.strip() and _MUST_BE_QUOTED.isdisjoint(value) and separator not in value:
         return value
     return '"' + value.replace('"', '""') + '"'

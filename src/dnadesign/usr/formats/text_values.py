@@ -92,8 +92,21 @@ def _refuse(place: str, value: object, kind: pa.DataType, why: str = "") -> NoRe
     shown = f"{value!r:.80}" if isinstance(value, str) else f"{json.dumps(value, default=str):.80}"
     raise SchemaError(
         f"{place}: {shown} is not {_article(kind)}{f': {why}' if why else ''}",
-        mend="mend the cell, or leave it empty for null",
+        mend=f"{_form(kind)}, or leave it empty for null",
     ) from None
+
+
+def _form(kind: pa.DataType) -> str:
+    """How a value of a type is written."""
+    if is_list(kind):
+        return 'write a list as JSON, such as [1, 2] or ["a", "b"]'
+    if isinstance(kind, pa.StructType):
+        return f'write it as JSON, such as {{"{kind[0].name}": ...}}'
+    if kind == pa.date32():
+        return "write a day that there is, such as 2026-02-28"
+    if pa.types.is_timestamp(kind):
+        return f"write a time such as 2026-02-28T12:30:00{'Z' if kind.tz else ''}"
+    return "mend the cell"
 
 
 def _article(kind: pa.DataType) -> str:

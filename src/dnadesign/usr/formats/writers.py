@@ -1,4 +1,4 @@
-"""Rows written out as CSV, JSONL, Parquet or FASTA, batch by batch, into a stream of bytes."""
+"""Rows written out as CSV, TSV, JSONL, Parquet or FASTA, batch by batch, into a stream of bytes."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import json
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import Any, BinaryIO, cast
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -17,10 +17,12 @@ from dnadesign.usr.contract.mends import spelled
 from dnadesign.usr.formats.plain_values import csv_field, json_text, plain_rows
 from dnadesign.usr.formats.text_files import COMPRESSIONS, plain_suffix
 
-EXPORT_FORMATS = ("csv", "jsonl", "parquet", "fasta")
+EXPORT_FORMATS = ("csv", "tsv", "jsonl", "parquet", "fasta")
+
+SEPARATORS = {"csv": ",", "tsv": "\t"}
 
 _BY_SUFFIX = {
-    ".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".parquet": "parquet", ".pq": "parquet",
+    ".csv": "csv", ".tsv": "tsv", ".tab": "tsv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".parquet": "parquet", ".pq": "parquet",
     ".fa": "fasta", ".fasta": "fasta", ".fna": "fasta", ".faa": "fasta",
 }  # fmt: skip
 
@@ -35,10 +37,12 @@ def export_format(path: Path | None, *, given: str | None) -> str:
     where = str(path) if path is not None else "standard output"
     if found not in EXPORT_FORMATS:
         why = f"format {given!r} is unknown" if given else "nothing tells the format"
+        endings = "" if path is None else f"; or give a name that ends in {', '.join(_BY_SUFFIX)}"
         raise ValidationError(
             f"{where}: {why}",
             mend=spelled(
-                f"name the format: {{}}, one of {', '.join(EXPORT_FORMATS)}", ("format=", "--file-format")
+                f"name the format: {{}}, one of {', '.join(EXPORT_FORMATS)}{endings}",
+                ("format=", "--file-format"),
             ),
         )
     if found == "parquet" and path is not None and path.suffix.lower() in COMPRESSIONS:
@@ -70,12 +74,12 @@ def write_rows(
         format: One of ``EXPORT_FORMATS``. FASTA takes ``id`` and ``sequence``, and other columns for the header.
         schema: Of the batches.
         batches: The rows.
-        headed: Whether CSV begins with the names of the columns.
+        headed: Whether CSV or TSV begins with the names of the columns.
     """
     if format == "parquet":
         return _write_parquet(sink, schema, batches)
-    if format == "csv" and headed:
-        sink.write((",".join(csv_field(name) for name in schema.names) + "\n").encode())
+    if format in SEPARATORS and headed:
+        sink.write(_delimited(schema.names, SEPARATORS[format]).encode())
     write = _TEXT[format]
     rows = 0
     for batch in batches:
@@ -95,7 +99,16 @@ def _write_parquet(sink: BinaryIO, schema: pa.Schema, batches: Iterable[pa.Recor
 
 def _csv(batch: pa.RecordBatch) -> Iterator[str]:
     for row in plain_rows(batch):
-        yield ",".join(map(csv_field, row.values())) + "\n"
+        yield _delimited(row.values(), ",")
+
+
+def _tsv(batch: pa.RecordBatch) -> Iterator[str]:
+    for row in plain_rows(batch):
+        yield _delimited(row.values(), "\t")
+
+
+def _delimited(values: Iterable[Any], separator: str) -> str:
+    return separator.join(csv_field(value, separator) for value in values) + "\n"
 
 
 def _jsonl(batch: pa.RecordBatch) -> Iterator[str]:
@@ -117,4 +130,9 @@ def _described(value: object) -> str:
     return json.dumps(value, separators=(",", ":"))
 
 
-_TEXT: dict[str, Callable[[pa.RecordBatch], Iterator[str]]] = {"csv": _csv, "jsonl": _jsonl, "fasta": _fasta}
+_TEXT: dict[str, Callable[[pa.RecordBatch], Iterator[str]]] = {
+    "csv": _csv,
+    "tsv": _tsv,
+    "jsonl": _jsonl,
+    "fasta": _fasta,
+}

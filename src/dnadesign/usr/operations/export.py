@@ -17,7 +17,7 @@ import pyarrow as pa
 from dnadesign.usr.contract.arguments import columns_of
 from dnadesign.usr.contract.errors import SchemaError, StorageError, ValidationError
 from dnadesign.usr.contract.layout import EVENTS
-from dnadesign.usr.formats.writers import compressed, export_format, write_rows
+from dnadesign.usr.formats.writers import SEPARATORS, compressed, export_format, write_rows
 from dnadesign.usr.operations._scan import scan
 from dnadesign.usr.storage.filesystem import FileSystem, opened
 from dnadesign.usr.storage.paths import path_of
@@ -75,7 +75,7 @@ def export(
         where=where,
         include_deleted=include_deleted,
     )
-    if kind == "csv" and not reader.schema.names:
+    if kind in SEPARATORS and not reader.schema.names:
         raise SchemaError(f"{store.dir}: no column is left to export", mend="name at least one column")
     size = None
     try:
