@@ -15,6 +15,7 @@ from typer.main import get_command
 
 from dnadesign._version import __version__
 from dnadesign.densegen.cli.config_path import config_path
+from dnadesign.densegen.cli.file_problems import file_error
 from dnadesign.densegen.cli.output import Format
 from dnadesign.densegen.contract.errors import ConfigError, DensegenError
 
@@ -76,6 +77,12 @@ def run_line(args: Sequence[str]) -> int:
     except BrokenPipeError:  # the reader has seen enough; without this the interpreter complains at its end
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except OSError as error:
+        refused = file_error(error)
+        if refused is None:  # a fault of this program keeps its traceback
+            raise
+        print(f"error: {refused}", file=sys.stderr)
+        return refused.exit_status
     return status if isinstance(status, int) else 0
 
 

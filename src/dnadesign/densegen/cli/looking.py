@@ -8,7 +8,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from dnadesign.densegen.adapters.outputs.design_picture import save_picture
+from dnadesign.densegen.adapters.outputs.design_picture import check_format, save_picture
+from dnadesign.densegen.cli.file_problems import check_output
 from dnadesign.densegen.cli.output import Format, print_json, print_table
 from dnadesign.densegen.contract.errors import NotFoundError
 from dnadesign.densegen.contract.metadata import column
@@ -47,7 +48,12 @@ def inspect_designs(
 
     Raises:
         NotFoundError: There is no such design or plan.
+        RefusedError: The picture's name ends in something else than pictures can be, or the extra is missing.
+        FileError: The picture cannot be written.
     """
+    if picture is not None:  # before anything is printed
+        check_format(picture)
+        check_output(picture)
     project = open_project(path, run_id=run_id)
     rows = _chosen(project, design=design, plan=plan)[: 1 if picture else count]
     for row in rows:

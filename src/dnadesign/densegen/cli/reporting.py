@@ -7,7 +7,8 @@ import sys
 from pathlib import Path
 
 from dnadesign.densegen.adapters.outputs.html_report import render
-from dnadesign.densegen.contract.errors import NotFoundError, RefusedError
+from dnadesign.densegen.cli.file_problems import check_output, file_error
+from dnadesign.densegen.contract.errors import NotFoundError
 from dnadesign.densegen.operations.summing_up import sum_up
 from dnadesign.densegen.project import open_project
 
@@ -17,8 +18,10 @@ def write_report(path: Path, *, out: Path | None, run_id: str | None) -> int:
 
     Raises:
         NotFoundError: The run has no designs yet.
-        RefusedError: The file cannot be written.
+        FileError: The file cannot be written.
     """
+    if out is not None:
+        check_output(out)
     project = open_project(path, run_id=run_id)
     config = project.config
     rows = project.store().designs(config.run.id).to_pylist()
@@ -33,6 +36,8 @@ def write_report(path: Path, *, out: Path | None, run_id: str | None) -> int:
     summary = sum_up(rows, pool=pool, seed=config.run.seed)
     page = render(project.status(), summary, manifest=project.run_folder.manifest())
     target = out or project.run_folder.path / "report.html"
+    if out is None:
+        target.parent.mkdir(parents=True, exist_ok=True)
     _write_whole(target, page)
     print(f"wrote {target}", file=sys.stderr)
     return 0
@@ -43,5 +48,6 @@ def _write_whole(target: Path, page: str) -> None:
     try:
         hidden.write_text(page, encoding="utf-8")
         hidden.replace(target)
-    except OSError as error:
-        raise RefusedError(f"{target}: cannot be written: {error.strerror}") from None
+    except OSError as error:  # told of the name that was asked for, not of the hidden one
+        hidden.unlink(missing_ok=True)
+        raise file_error(error, target) or error from None

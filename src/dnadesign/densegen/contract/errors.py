@@ -5,6 +5,7 @@ DensegenError                 densegen_error       1
 |-- InputError                input                2    an input file cannot be used as it is
 |-- RefusedError              refused              3    a rule stands against what was asked for
 |-- NotFoundError             not_found            4    a file, run, plan or design that is not there
+|-- FileError                 file                 1    the operating system refused a file
 |-- BusyError                 busy                 5    another process does this very run
 |-- SolverUnavailableError    solver_unavailable   3    the backend does not run on this machine
 `-- StoreError                store                *    the usr dataset refused; status as usr gives it
@@ -62,6 +63,12 @@ class NotFoundError(DensegenError):
 
     code = "not_found"
     exit_status = 4
+
+
+class FileError(DensegenError):
+    """A file that the operating system would not let be read or written."""
+
+    code = "file"
 
 
 class BusyError(DensegenError):

@@ -15,6 +15,7 @@ from typer.exceptions import TyperException
 from typer.main import get_command
 
 from dnadesign._version import __version__
+from dnadesign.notify.cli.file_problems import file_problem
 from dnadesign.notify.cli.options import examples
 from dnadesign.notify.contract.errors import NotifyError
 from dnadesign.notify.contract.secrets import Redactor
@@ -108,8 +109,9 @@ def run(args: Sequence[str]) -> int:
         # Whoever read our output has gone; nothing more may be written when the interpreter ends.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
-    except Exception:  # noqa: BLE001 - a bug keeps its traceback, without the secrets that it may hold
-        _complain(traceback.format_exc())
+    except Exception as error:  # noqa: BLE001 - a bug keeps its traceback, without the secrets that it may hold
+        told = file_problem(error) if isinstance(error, OSError) else None
+        _complain(f"error: {told}" if told else traceback.format_exc())
         return 1
 
 

@@ -4,6 +4,7 @@
     |-- InternalError               internal                1
     |-- DeliveryFailed              delivery_failed         1
     |-- StateFileError              state_file              1
+    |-- FileProblem                 file                    1
     |-- SourceError                 source                  1
     |-- UsageProblem                usage                   2
     |-- ProfileError                profile                 2
@@ -61,6 +62,12 @@ class StateFileError(NotifyError):
     """A cursor or spool file that cannot be read or written."""
 
     code = "state_file"
+
+
+class FileProblem(NotifyError):
+    """A file that the operating system would not let be read or written."""
+
+    code = "file"
 
 
 class SourceError(NotifyError):

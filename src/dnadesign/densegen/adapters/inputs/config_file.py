@@ -99,8 +99,8 @@ def _parse(path: Path) -> CommentedMap:
         raise ConfigError(
             f"{path}: is a folder", mend=f"name the file in it: {path / 'config.yaml'}"
         ) from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path}: cannot be read: {error}") from None
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path}: not text in UTF-8: {error}", mend="save it as UTF-8") from None
     _check_depth(path, text)
     try:
         tree = YAML(typ="rt").load(text)

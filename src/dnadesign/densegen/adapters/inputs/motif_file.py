@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from dnadesign.densegen.adapters.inputs.odd_files import not_text
 from dnadesign.densegen.contract.config import PwmInput
 from dnadesign.densegen.contract.errors import InputError
 from dnadesign.densegen.contract.motifs import BASES, UNIFORM, Motif
@@ -28,8 +29,8 @@ def read_motifs(spec: PwmInput, path: Path) -> tuple[Motif, ...]:
             text = file.read(_MOST_CHARACTERS + 1)
     except FileNotFoundError:
         raise InputError(f"{path}: there is no such file (input {spec.name!r})") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: cannot be read: {error}") from None
+    except UnicodeDecodeError:
+        raise not_text(path) from None
     if len(text) > _MOST_CHARACTERS:
         raise InputError(
             f"{path}: has more than {_MOST_CHARACTERS:,} characters, far more than all motifs that are known "

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal
 
+from dnadesign.densegen.adapters.inputs.odd_files import not_text
 from dnadesign.densegen.contract.config import SitesInput
 from dnadesign.densegen.contract.errors import InputError, NotFoundError
 from dnadesign.densegen.contract.parts import Part
@@ -54,14 +55,21 @@ def _opened(path: Path, *, form: Format) -> Iterator[Iterator[tuple[int, list[st
     """Line number and cells of each row."""
     try:
         with path.open(encoding="utf-8-sig", newline="") as handle:
+            if not handle.read(1):
+                raise InputError(f"{path}: is empty", mend="a header and a site a row belong into it")
+            handle.seek(0)
             rows = csv.reader(handle, delimiter="," if form == "csv" else "\t", strict=True)
             yield ((rows.line_num, row) for row in rows)
     except FileNotFoundError:
         raise NotFoundError(
             f"{path}: there is no such file", mend="name a table of sites that is there"
         ) from None
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise InputError(f"{path}: cannot be read as {form}: {error}") from None
+    except UnicodeDecodeError:
+        raise not_text(path) from None
+    except csv.Error as error:
+        raise InputError(
+            f"{path}: cannot be read as {form}: {error}", mend=f"save the table as {form} anew"
+        ) from None
 
 
 def _sites(spec: SitesInput, path: Path, rows: Iterator[tuple[int, list[str]]]) -> tuple[Part, ...]:

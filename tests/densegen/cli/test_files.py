@@ -1,0 +1,129 @@
+"""A file that the operating system refuses ends every command with one line about it and one about what to do."""
+
+from __future__ import annotations
+
+import errno
+import gzip
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+from dnadesign.densegen.adapters.outputs import run_folder
+from dnadesign.densegen.cli.app import run_line
+from dnadesign.densegen.cli.file_problems import file_error
+from tests.densegen.design_cases import write_workspace
+
+
+def told(capsys: pytest.CaptureFixture[str]) -> tuple[str, str]:
+    """What the command said of its failure: error and mend, and nothing on standard output."""
+    printed = capsys.readouterr()
+    first, second = printed.err.splitlines()
+    assert not printed.out
+    assert first.startswith("error: ")
+    assert second.startswith("mend: ")
+    return first, second
+
+
+@pytest.fixture(scope="module")
+def ready(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A workspace with a run of a few designs."""
+    config = write_workspace(tmp_path_factory.mktemp("ready"))
+    assert run_line(["run", "-c", str(config)]) == 0
+    return config
+
+
+@pytest.mark.parametrize("number", [errno.EACCES, errno.EROFS, errno.ENOSPC, errno.ENOENT, errno.ENOTDIR])
+@pytest.mark.parametrize("command", ["run", "status"])
+def test_what_the_system_says_of_any_file_is_told_with_its_path_and_a_mend(
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    command: str,
+    number: int,
+) -> None:
+    def refuse(self: Path, *_: object, **__: object) -> None:
+        raise OSError(number, os.strerror(number), str(self))
+
+    config = write_workspace(tmp_path)
+    if command == "run":
+        monkeypatch.setattr(Path, "mkdir", refuse)
+    else:
+        monkeypatch.setattr(run_folder.RunFolder, "at_work", lambda one: refuse(one.path))
+    assert run_line([command, "-c", str(config)]) == 1
+    first, _ = told(capsys)
+    assert str(tmp_path / "runs") in first
+
+
+def test_an_error_of_the_system_that_is_no_files_keeps_its_traceback(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def break_down(*_: object) -> None:
+        raise OSError(errno.EBADF, "a bug")
+
+    monkeypatch.setattr(run_folder.RunFolder, "at_work", break_down)
+    with pytest.raises(OSError, match="a bug"):
+        run_line(["status", "-c", str(write_workspace(tmp_path))])
+    assert file_error(OSError("without a number")) is None
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["inspect", "-n", "1", "--picture"], "picture.svg"),
+        (["report", "-o"], "report.html"),
+    ],
+    ids=["picture", "report"],
+)
+def test_an_output_that_cannot_be_is_refused_before_anything_is_printed(
+    ready: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], words: list[str], says: str
+) -> None:
+    command, *options = words
+    for target in (tmp_path / "nodir" / says, tmp_path):
+        if target == tmp_path and command == "inspect":
+            target = tmp_path / "folder.svg"
+            target.mkdir()
+        assert run_line([command, "-c", str(ready), *options, str(target)]) == 1
+        first, mend = told(capsys)
+        assert str(target) in first
+        assert "nodir" not in str(target) or mend == f"mend: make the folder first: mkdir -p {target.parent}"
+    assert not (tmp_path / "nodir").exists()
+
+
+def test_a_pictures_ending_is_looked_at_before_anything_is_printed(
+    ready: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run_line(["inspect", "-c", str(ready), "--picture", "p.txt"]) == 3
+    assert told(capsys)[1] == "mend: --picture p.svg"
+
+
+def test_the_dot_as_the_reports_name_is_a_folder(ready: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_line(["report", "-c", str(ready), "-o", "."]) == 1
+    assert "Is a directory" in told(capsys)[0]
+
+
+def test_a_report_finds_its_folder_again_where_the_runs_were_cleared(ready: Path, tmp_path: Path) -> None:
+    shutil.copytree(ready.parent, tmp_path / "copy")
+    shutil.rmtree(tmp_path / "copy" / "runs")
+    assert run_line(["report", "-c", str(tmp_path / "copy" / ready.name)]) == 0
+    assert list((tmp_path / "copy" / "runs").rglob("report.html"))
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "says"),
+    [
+        ("sites.csv.gz", gzip.compress(b"tf,site\nA,ACGT\n"), "compressed with gzip"),
+        ("sites.csv", b"PK\x03\x04\x14\x00\xff", "spreadsheet"),
+        ("sites.csv", b"tf,site\nA\xff,ACGT\n", "not text in UTF-8"),
+        ("sites.csv", b"", "is empty"),
+        ("sites.csv", b"\xef\xbb\xbf", "is empty"),
+    ],
+    ids=["gzip", "zip", "latin", "empty", "only a mark"],
+)
+def test_a_table_that_is_none_is_told_what_it_is(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str, content: bytes, says: str
+) -> None:
+    (tmp_path / name).write_bytes(content)
+    assert run_line(["init", str(tmp_path / "new"), "--sites", str(tmp_path / name)]) == 2
+    assert says in told(capsys)[0]
