@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import shlex
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
@@ -13,29 +12,25 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from dnadesign.densegen.adapters.inputs.config_file import LoadedConfig, config_sha256, identity, load_config
-from dnadesign.densegen.adapters.inputs.motif_file import read_motifs
-from dnadesign.densegen.adapters.inputs.site_table import read_sites
+from dnadesign.densegen.adapters.inputs.config_file import LoadedConfig, config_sha256, identity
 from dnadesign.densegen.adapters.outputs.attempt_log import ParquetAttemptLog, read_attempts, write_attempts
 from dnadesign.densegen.adapters.outputs.run_folder import RunFolder
 from dnadesign.densegen.adapters.outputs.usr_writer import UsrStore
 from dnadesign.densegen.adapters.solvers.processes import SolverProcesses
 from dnadesign.densegen.contract.batches import Shard
-from dnadesign.densegen.contract.config import BackgroundInput, DesignConfig, PwmInput, RunSection, SitesInput
-from dnadesign.densegen.contract.errors import ConfigError, InputError
+from dnadesign.densegen.contract.config import DesignConfig, RunSection
+from dnadesign.densegen.contract.errors import ConfigError
 from dnadesign.densegen.contract.parts import Pool
 from dnadesign.densegen.contract.ports import ProgressDisplay, StoredDesign
 from dnadesign.densegen.contract.randomness import Stream
-from dnadesign.densegen.operations.background import draw_background
+from dnadesign.densegen.gathering import gather, load
 from dnadesign.densegen.operations.campaign import Campaign, PlanOutcome
-from dnadesign.densegen.operations.checking import Finding, check_names, check_pools
 from dnadesign.densegen.operations.design_arrays import design_arrays
 from dnadesign.densegen.operations.health import Health
 from dnadesign.densegen.operations.libraries import PlanPool, plan_pool
 from dnadesign.densegen.operations.outcome import RunOutcome, log_end, log_failure, log_start
 from dnadesign.densegen.operations.previewing import PlanPreview, preview
 from dnadesign.densegen.operations.probing import Probe, probe
-from dnadesign.densegen.operations.pwm_sites import draw_sites
 from dnadesign.densegen.operations.starting import Start, check_config, check_manifest, check_start
 from dnadesign.densegen.operations.status import RunStatus, run_status
 
@@ -138,16 +133,12 @@ def open_project(path: Path, *, run_id: str | None = None) -> Project:
         ConfigError: The config does not fit, alone or with its inputs; every fault is listed.
         InputError: An input file does not fit.
     """
-    loaded = load_config(path)
+    loaded = load(path)
     config = loaded.config
     if run_id is not None and run_id != config.run.id:
         config = renamed(config, run_id)
         loaded = replace(loaded, config=config)
-    _raise_fatal(loaded, check_names(config))
-    pools, input_sha256 = _read_inputs(loaded)
-    findings = check_pools(config, pools)
-    _raise_fatal(loaded, findings)
-    warnings = tuple(f"{loaded.where(*one.loc)}: {one.message}" for one in findings if not one.fatal)
+    pools, input_sha256, warnings = gather(loaded)
     return Project(loaded, config, pools, input_sha256, warnings)
 
 
@@ -166,49 +157,6 @@ def renamed(config: DesignConfig, run_id: str) -> DesignConfig:
         fault = error.errors()[0]["msg"].removeprefix("Value error, ")
         raise ConfigError(f"--run-id {run_id}: {fault}") from None
     return config.model_copy(update={"run": run})
-
-
-def _raise_fatal(loaded: LoadedConfig, findings: list[Finding]) -> None:
-    fatal = [f"{loaded.where(*one.loc)}: {_dotted(one.loc)}: {one.message}" for one in findings if one.fatal]
-    if fatal:
-        raise ConfigError("\n".join(dict.fromkeys(fatal)))
-
-
-def _dotted(loc: tuple[int | str, ...]) -> str:
-    return ".".join(str(part) for part in loc)
-
-
-def _read_inputs(loaded: LoadedConfig) -> tuple[dict[str, Pool], dict[str, str]]:
-    """The pool of each input, and the hash of each input file; background last, for it avoids the others."""
-    config = loaded.config
-    pools: dict[str, Pool] = {}
-    hashes: dict[str, str] = {}
-    for number, spec in enumerate(config.inputs):
-        if isinstance(spec, BackgroundInput):
-            continue
-        path = loaded.folder / spec.path
-        if not path.exists():
-            raise InputError(f"{loaded.where('inputs', number, 'path')}: there is no file {path}")
-        pools[spec.name] = _read_file(spec, path, seed=config.run.seed)
-        hashes[spec.name] = hashlib.sha256(path.read_bytes()).hexdigest()
-    avoid = frozenset(part.sequence for pool in pools.values() for part in pool.parts)
-    fixed = frozenset(
-        element
-        for plan in config.plans
-        for one in plan.promoters
-        for element in (one.upstream, one.downstream)
-    )
-    for spec in config.inputs:
-        if isinstance(spec, BackgroundInput):
-            pools[spec.name] = Pool(draw_background(spec, seed=config.run.seed, avoid=avoid | fixed))
-    return {spec.name: pools[spec.name] for spec in config.inputs}, hashes
-
-
-def _read_file(spec: SitesInput | PwmInput, path: Path, *, seed: int) -> Pool:
-    if isinstance(spec, SitesInput):
-        return Pool(read_sites(spec, path))
-    motifs = read_motifs(spec, path)
-    return Pool(draw_sites(spec, motifs, seed=seed), motifs)
 
 
 def start_run(

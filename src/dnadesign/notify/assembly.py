@@ -14,7 +14,8 @@ from dnadesign.notify.adapters.secret_sources import fetch_credentials
 from dnadesign.notify.adapters.spool_files import SpoolFolder, spool_folder
 from dnadesign.notify.adapters.transports import open_transport
 from dnadesign.notify.contract.destinations import Credentials, Destination
-from dnadesign.notify.contract.errors import InternalError, NotifyError
+from dnadesign.notify.contract.errors import FileProblem, InternalError, NotifyError
+from dnadesign.notify.contract.file_problems import file_problem
 from dnadesign.notify.contract.outcomes import DeliveryPolicy
 from dnadesign.notify.contract.ports import Transport
 from dnadesign.notify.contract.secrets import Redactor, Secret
@@ -63,6 +64,7 @@ def open_destination(
 
     Raises:
         NotifyError: A secret is missing or not what it should be.
+        FileProblem: The system refused a file inside.
         InternalError: An error that is none of ours was raised inside; its text may have held a secret, this one does not.
     """
     credentials = fetch_credentials(destination, address=address)
@@ -81,7 +83,11 @@ def open_destination(
         )
     except (NotifyError, BrokenPipeError):
         raise
-    except Exception:  # noqa: BLE001 - only here it is known what must not be shown of whatever it is
+    except Exception as error:  # noqa: BLE001 - only here it is known what must not be shown of whatever it is
+        if isinstance(error, OSError) and (told := file_problem(error)) is not None:
+            raise FileProblem(
+                redactor.text(told.message), mend=told.mend and redactor.text(told.mend)
+            ) from None
         raise InternalError(redactor.text(traceback.format_exc().rstrip())) from None
     finally:
         transport.close()

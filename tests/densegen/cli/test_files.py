@@ -80,10 +80,9 @@ def test_an_output_that_cannot_be_is_refused_before_anything_is_printed(
     ready: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], words: list[str], says: str
 ) -> None:
     command, *options = words
-    for target in (tmp_path / "nodir" / says, tmp_path):
-        if target == tmp_path and command == "inspect":
-            target = tmp_path / "folder.svg"
-            target.mkdir()
+    folder = tmp_path / f"folder-{says}"
+    folder.mkdir()
+    for target in (tmp_path / "nodir" / says, folder):
         assert run_line([command, "-c", str(ready), *options, str(target)]) == 1
         first, mend = told(capsys)
         assert str(target) in first

@@ -120,3 +120,63 @@ def test_another_separator_is_named_as_the_cause(
     table.write_text(f"tf{separator}site\nAraC{separator}TATGGATAAAAATGCTA\n", encoding="utf-8")
     assert run_line(["init", str(tmp_path / "new"), "--sites", str(table)]) == 2
     assert f"separated by {says}" in capsys.readouterr().err
+
+
+FOUR_FAULTS = """\
+schema_version: 1
+run: {id: run, seed: 3}
+inputs:
+  - {name: sites, kind: sites, path: sites.csv}
+  - {name: gone, kind: sites, path: gone.csv}
+target: {length: 40}
+library: {size: 0}
+plans:
+  - {name: bad, quota: 0, inputs: [sites]}
+  - name: first
+    qouta: 6
+    inputs: [sites]
+    groups:
+      - {name: none, members: [F0, F1], min_required: 7}
+      - {name: two, members: [F0, LacX], min_required: 2}
+    promoters:
+      - {name: p, upstream: TTGAXA, downstream: GAAZTC, spacer: 17}
+output: {root: datasets, dataset: designs}
+"""
+
+
+def test_faults_of_values_names_and_inputs_are_told_together_in_the_order_of_the_file(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = write_workspace(tmp_path)
+    config.write_text(FOUR_FAULTS, encoding="utf-8")
+    assert run_line(["validate", "-c", str(config)]) == 1
+    told = capsys.readouterr().err.removeprefix("error: ").splitlines()
+    parts = [line.removeprefix(f"{config}:").split(":", 2) for line in told[:-1]]
+    numbers = [int(line) for line, *_ in parts]
+    assert numbers == sorted(numbers) == [5, 7, 9, 11, 14, 15, 17, 17]
+    said = "\n".join(told)
+    for words in ("gone.csv", "plans.1.groups.1.members.1: 'LacX' has no sites", "TTGAXA", "GAAZTC"):
+        assert said.count(words) == 1
+    assert [line for line in told if "quota" in line and ":11:" in line] == [
+        f"{config}:11:5: plans.1.qouta: unknown key; did you mean 'quota'?"
+    ]
+    assert "required key" not in said
+    assert told[-1] == f"mend: correct {config}, then look again: dense validate -c {config}"
+
+
+def test_a_missing_input_does_not_hide_what_else_is_wrong(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = FOUR_FAULTS.replace("TTGAXA", "TTGACA").replace("GAAZTC", "TATAAT").replace("qouta", "quota")
+    text = (
+        text.replace("quota: 0", "quota: 1")
+        .replace("size: 0", "size: 5")
+        .replace("required: 7", "required: 1")
+    )
+    config = write_workspace(tmp_path)
+    config.write_text(text, encoding="utf-8")
+    assert run_line(["validate", "-c", str(config)]) == 1
+    told = capsys.readouterr().err.splitlines()
+    assert len(told) == 3
+    assert "gone.csv" in told[0]
+    assert "LacX" in told[1]

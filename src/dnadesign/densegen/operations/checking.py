@@ -52,12 +52,14 @@ def check_names(config: DesignConfig) -> list[Finding]:
 
 
 def check_pools(config: DesignConfig, pools: dict[str, Pool]) -> list[Finding]:
-    """What shows once the sites are known: members that are not there, requirements that do not fit."""
-    found: list[Finding] = []
-    for number, plan in enumerate(config.plans):
+    """What shows once the sites are known: members that are not there, requirements that do not fit.
+
+    Plans with an input that has no pool are passed by.
+    """
+    found = check_members(config, pools)
+    for number, plan in _readable(config, pools):
         at: Loc = ("plans", number)
         source = plan_pool(plan, pools)
-        found.extend(_members(plan, plan_pool(plan.model_copy(update={"tfs": None}), pools), source, at))
         found.extend(_counts(config, plan, source, at))
         found.extend(_lengths(config, plan, source, at))
         found.extend(_kmers(config, plan, source, at))
@@ -65,6 +67,23 @@ def check_pools(config: DesignConfig, pools: dict[str, Pool]) -> list[Finding]:
             message = f"score_tracks need matrices; plan {plan.name!r} has no input of kind pwm"
             found.append(Finding(("output", "npz"), message))
     return found
+
+
+def check_members(config: DesignConfig, pools: dict[str, Pool]) -> list[Finding]:
+    """The factors that plans name and that their inputs do not have."""
+    found: list[Finding] = []
+    for number, plan in _readable(config, pools):
+        whole = plan_pool(plan.model_copy(update={"tfs": None}), pools)
+        found.extend(_members(plan, whole, plan_pool(plan, pools), ("plans", number)))
+    return found
+
+
+def _readable(config: DesignConfig, pools: dict[str, Pool]) -> list[tuple[int, Plan]]:
+    return [
+        (number, plan)
+        for number, plan in enumerate(config.plans)
+        if all(name in pools for name in plan.inputs)
+    ]
 
 
 def _list(names: set[str] | list[str] | tuple[str, ...]) -> str:

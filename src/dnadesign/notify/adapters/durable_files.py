@@ -15,10 +15,16 @@ from dnadesign.notify.contract.errors import StateFileError
 _MOST_BYTES = 1 << 24  # of a file that is read back; what is written is far shorter
 _FILE_MODE = 0o600
 _FOLDER_MODE = 0o700
+CONFIG_MEND = "profiles and their secrets are kept there; name another folder with XDG_CONFIG_HOME"
+_STATE_MEND = "the state is kept there; name another folder with --state-dir or XDG_STATE_HOME"
 
 
-def make_private_folder(folder: Path) -> None:
+def make_private_folder(folder: Path, *, mend: str = _STATE_MEND) -> None:
     """Make a folder that only its owner can look into, with its parents.
+
+    Args:
+        folder: The folder.
+        mend: What to do where the system refuses it.
 
     Raises:
         StateFileError: The system refuses it.
@@ -29,7 +35,7 @@ def make_private_folder(folder: Path) -> None:
             path.mkdir(mode=_FOLDER_MODE, exist_ok=True)
             _sync_folder(path.parent)
     except OSError as error:
-        raise _refused(folder, error) from None
+        raise _refused(folder, error, mend=mend) from None
 
 
 def write_json(path: Path, value: Mapping[str, object]) -> None:
@@ -141,8 +147,5 @@ def _sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
-def _refused(path: Path, error: OSError) -> StateFileError:
-    return StateFileError(
-        f"{path}: {error.strerror or type(error).__name__}",
-        mend="the state is kept there; name another folder with --state-dir or XDG_STATE_HOME",
-    )
+def _refused(path: Path, error: OSError, *, mend: str = _STATE_MEND) -> StateFileError:
+    return StateFileError(f"{path}: {error.strerror or type(error).__name__}", mend=mend)

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from difflib import get_close_matches
 from pathlib import Path
+from typing import Any
 
 import yaml
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from dnadesign.notify.adapters.durable_files import make_private_folder
+from dnadesign.notify.adapters.durable_files import CONFIG_MEND, make_private_folder
 from dnadesign.notify.contract.errors import NotFound, ProfileError, Refused
 from dnadesign.notify.contract.profile import Profile, check_profile_name
 from dnadesign.notify.contract.secrets import Redactor
@@ -78,7 +80,7 @@ def parse_profile(text: str, *, path: Path) -> Profile:
     except ValidationError as error:
         problems = [
             f"{path}:{_line_of(node, problem['loc'])}: {_words(problem['loc'])}: {_complaint(problem)}"
-            for problem in error.errors(include_input=False, include_url=False)
+            for problem in _without_echoes(error.errors(include_input=False, include_url=False))
         ]
     raise ProfileError(
         Redactor().text("\n".join(problems)),
@@ -109,7 +111,7 @@ def write_profile(config_folder: Path, name: str, profile: Profile) -> Path:
         Refused: There is one of this name.
     """
     path = profile_path(config_folder, name)
-    make_private_folder(path.parent)
+    make_private_folder(path.parent, mend=CONFIG_MEND)
     content = profile.model_dump(mode="json", exclude_defaults=True, exclude_none=True)
     text = yaml.safe_dump({"version": profile.version, **content}, sort_keys=False, allow_unicode=True)
     try:
@@ -213,8 +215,35 @@ _COMPLAINTS = {
 }
 
 
+def _without_echoes(problems: list[ErrorDetails]) -> list[ErrorDetails]:
+    """The problems without a missing key that an unknown one beside it is likely to be: it is one slip, not two."""
+    meant = {
+        (*problem["loc"][:-1], _likely(problem["loc"]))
+        for problem in problems
+        if problem["type"] == "extra_forbidden"
+    }
+    return [
+        problem for problem in problems if problem["type"] != "missing" or tuple(problem["loc"]) not in meant
+    ]
+
+
+def _likely(location: Sequence[int | str]) -> str:
+    """The key that an unknown one is likely to be; empty where none is near."""
+    near = get_close_matches(str(location[-1]).lower(), _keys_of(Profile.model_json_schema(), location), n=1)
+    return near[0] if near else ""
+
+
+def _keys_of(schema: dict[str, Any], location: Sequence[int | str]) -> list[str]:
+    """The keys that may stand beside the last one of a location, or of a section anywhere if that is not clear."""
+    if len(location) == 1:
+        return list(schema["properties"])
+    return [key for section in schema["$defs"].values() for key in section.get("properties", {})]
+
+
 def _complaint(problem: ErrorDetails) -> str:
     """What is wrong, without what stands there."""
+    if problem["type"] == "extra_forbidden" and (near := _likely(problem["loc"])):
+        return f"there is no such key; did you mean {near!r}?"
     pattern = _COMPLAINTS.get(problem["type"])
     if pattern is None:
         return problem["msg"].replace("Input should be", "expected a value")

@@ -6,7 +6,7 @@ import os
 import stat
 from pathlib import Path
 
-from dnadesign.notify.adapters.durable_files import make_private_folder
+from dnadesign.notify.adapters.durable_files import CONFIG_MEND, make_private_folder
 from dnadesign.notify.contract.destinations import Credentials, Destination, check_address
 from dnadesign.notify.contract.errors import NotFound, SecretRefused, UsageProblem
 from dnadesign.notify.contract.secrets import Secret, SecretRef
@@ -53,7 +53,7 @@ def store_secret(path: Path, secret: Secret) -> None:
     Raises:
         SecretRefused: There is a file already.
     """
-    make_private_folder(path.parent)
+    make_private_folder(path.parent, mend=CONFIG_MEND)
     try:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     except FileExistsError:

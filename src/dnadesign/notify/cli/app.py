@@ -15,9 +15,9 @@ from typer.exceptions import TyperException
 from typer.main import get_command
 
 from dnadesign._version import __version__
-from dnadesign.notify.cli.file_problems import file_problem
 from dnadesign.notify.cli.options import examples
 from dnadesign.notify.contract.errors import NotifyError
+from dnadesign.notify.contract.file_problems import file_problem
 from dnadesign.notify.contract.secrets import Redactor
 
 _MODULES = "dnadesign.notify.cli."

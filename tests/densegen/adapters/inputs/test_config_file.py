@@ -94,13 +94,13 @@ def test_a_fault_is_named_with_its_place(
     tmp_path: Path, before: str, after: str, place: str, says: str
 ) -> None:
     message = refusal(tmp_path, TEXT.replace(before, after))
-    assert message.startswith(place)
+    assert any(line.startswith(place) and says in line for line in message.splitlines())
     assert says in message
 
 
 def test_all_faults_are_named_at_once(tmp_path: Path) -> None:
     message = refusal(tmp_path, TEXT.replace("seed: 7", "seed: x").replace("quota: 3", "quota: 0"))
-    assert len(message.splitlines()) == 2
+    assert len(message.splitlines()) == 3
 
 
 @pytest.mark.parametrize("text", ["", "- a\n", "run\n", "\x00", "a: &x [*x]\n"])

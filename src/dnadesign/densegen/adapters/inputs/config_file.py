@@ -6,10 +6,11 @@ import difflib
 import hashlib
 import json
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
+import shlex
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from pydantic import ValidationError
 from ruamel.yaml import YAML
@@ -17,6 +18,7 @@ from ruamel.yaml.comments import CommentedMap, CommentedSeq
 from ruamel.yaml.constructor import DuplicateKeyError
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
+from dnadesign.densegen.adapters.inputs.salvaging import in_file, salvage
 from dnadesign.densegen.contract.config import DesignConfig
 from dnadesign.densegen.contract.errors import ConfigError, NotFoundError
 
@@ -35,6 +37,7 @@ class LoadedConfig:
     path: Path
     config: DesignConfig
     tree: CommentedMap
+    places: Mapping[_Loc, tuple[int, ...]] = field(default_factory=dict)
 
     @property
     def folder(self) -> Path:
@@ -43,8 +46,57 @@ class LoadedConfig:
 
     def where(self, *loc: int | str) -> str:
         """``file:line:column`` of a key or list item, or of the nearest enclosing one."""
-        line, column = _position(self.tree, loc)
+        line, column = self.position(loc)
         return f"{self.path}:{line}:{column}"
+
+    def position(self, loc: _Loc) -> tuple[int, int]:
+        """Line and column of the same."""
+        return _position(self.tree, self.original(loc))
+
+    def original(self, loc: _Loc) -> _Loc:
+        """The place in the file of a place in the config, which is another where faulty list items were left out."""
+        return in_file(loc, self.places)
+
+    def fault(self, loc: _Loc, message: str) -> Fault:
+        """A fault of what stands at a place."""
+        line, column = self.position(loc)
+        dotted = ".".join(map(str, self.original(loc)))
+        return Fault(line, column, f"{self.path}:{line}:{column}: {dotted}: {message}")
+
+
+class Fault(NamedTuple):
+    """Something that is wrong with a config, and where; faults sort as they stand in the file."""
+
+    line: int
+    column: int
+    text: str
+
+
+class FaultyConfigError(ConfigError):
+    """A config whose values do not fit.
+
+    Args:
+        path: The file.
+        faults: What is wrong.
+        rest: What is left when the faulty values are taken out, if that is anything.
+        lost: Which places of the file were.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        faults: Sequence[Fault],
+        *,
+        rest: LoadedConfig | None = None,
+        lost: frozenset[_Loc] = frozenset(),
+    ) -> None:
+        super().__init__(
+            "\n".join(dict.fromkeys(one.text for one in sorted(faults))),
+            mend=f"correct {path}, then look again: {shlex.join(['dense', 'validate', '-c', str(path)])}",
+        )
+        self.faults = tuple(faults)
+        self.rest = rest
+        self.lost = lost
 
 
 def load_config(path: Path) -> LoadedConfig:
@@ -62,9 +114,32 @@ def load_config(path: Path) -> LoadedConfig:
     except _NoKey:
         raise _not_a_config(path, "a list or mapping as a key") from None
     except ValidationError as error:
-        faults = [_fault(path, tree, dict(one)) for one in error.errors(include_url=False)]
-        raise ConfigError("\n".join(dict.fromkeys(faults))) from None
+        raise _faulty(path, tree, [dict(one) for one in error.errors(include_url=False)]) from None
     return LoadedConfig(path=path, config=config, tree=tree)
+
+
+def _faulty(path: Path, tree: CommentedMap, errors: Sequence[dict[str, Any]]) -> FaultyConfigError:
+    """All that is wrong, a misspelled key once: not as unknown and as missing; and what is left without it."""
+    missing = {tuple(one["loc"]) for one in errors if one["type"] == "missing"}
+
+    def meant(loc: _Loc) -> str:
+        beside = [str(one[-1]) for one in missing if one[:-1] == loc[:-1]]
+        close = difflib.get_close_matches(str(loc[-1]).lower(), beside, n=1)
+        return close[0] if close else _nearest(str(loc[-1]))
+
+    spelled = {
+        (*one["loc"][:-1], meant(tuple(one["loc"]))) for one in errors if one["type"] == "extra_forbidden"
+    }
+    faults = [
+        _fault(path, tree, one, meant)
+        for one in errors
+        if one["type"] != "missing" or tuple(one["loc"]) not in spelled
+    ]
+    left = salvage(_plain(tree, _Room()), meant)
+    if left is None:
+        return FaultyConfigError(path, faults)
+    rest = LoadedConfig(path=path, config=left.config, tree=tree, places=left.places)
+    return FaultyConfigError(path, faults, rest=rest, lost=left.lost)
 
 
 def config_sha256(config: DesignConfig, input_sha256: Mapping[str, str]) -> str:
@@ -186,28 +261,29 @@ def _key(node: Any, room: _Room) -> Any:
     return _plain(node, room)
 
 
-def _fault(path: Path, tree: CommentedMap, error: dict[str, Any]) -> str:
+def _fault(path: Path, tree: CommentedMap, error: dict[str, Any], meant: Callable[[_Loc], str]) -> Fault:
     loc: _Loc = tuple(error["loc"])
     line, column = _position(tree, loc)
     spelled = ".".join(str(part) for part in _existing(tree, loc, keep_last=True))
     kind, message = error["type"], error["msg"].removeprefix("Value error, ")
     if kind == "extra_forbidden":
-        message = f"unknown key{_nearest(str(loc[-1]))}"
+        close = meant(loc)
+        message = "unknown key" + (f"; did you mean {close!r}?" if close else "")
     elif kind == "missing":
         message = "required key is missing"
     else:
         message = f"{_in_plain_words(message)}, found {_shown(error['input'])}"
-    return f"{path}:{line}:{column}: {spelled or 'config'}: {message}"
+    return Fault(line, column, f"{path}:{line}:{column}: {spelled or 'config'}: {message}")
 
 
 def _nearest(key: str) -> str:
-    """The key that was perhaps meant, as the end of a sentence."""
+    """The key that was perhaps meant, or nothing."""
     schema = DesignConfig.model_json_schema()
     known = {
         name for section in [schema, *schema["$defs"].values()] for name in section.get("properties", {})
     }
     close = difflib.get_close_matches(key.lower(), known, n=1)
-    return f"; did you mean {close[0]!r}?" if close else ""
+    return close[0] if close else ""
 
 
 def _in_plain_words(message: str) -> str:
