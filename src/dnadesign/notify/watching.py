@@ -10,6 +10,7 @@ from pathlib import Path
 
 from dnadesign.notify.adapters.clock import SystemClock, stop_on_signals
 from dnadesign.notify.adapters.cursor_files import CursorFile, cursor_path, open_cursor
+from dnadesign.notify.adapters.spool_files import SpoolFolder
 from dnadesign.notify.adapters.usr_events import UsrEventSource
 from dnadesign.notify.assembly import Report, known_secrets, open_destination
 from dnadesign.notify.contract.destinations import Destination
@@ -18,6 +19,7 @@ from dnadesign.notify.contract.messages import Message, redacted
 from dnadesign.notify.contract.outcomes import DeliveryPolicy
 from dnadesign.notify.contract.secrets import Redactor, Secret
 from dnadesign.notify.contract.watch_state import WatchState
+from dnadesign.notify.operations._wording import counted
 from dnadesign.notify.operations.dispatch import Disposition
 from dnadesign.notify.operations.watch import Watcher, WatchOptions
 
@@ -119,7 +121,7 @@ def watch_log(plan: WatchPlan, *, report: Report) -> bool:
         try:
             watcher.run()
         finally:
-            report(watcher.counts.words())
+            report(f"{watcher.counts.words()}{_waiting_words(opened.spool)}")
     return clock.stopping
 
 
@@ -154,6 +156,17 @@ def preview_log(plan: WatchPlan, *, show: Callable[[Message], None], report: Rep
             report=lambda text: report(redactor.text(text)),
         ).run()
     return clock.stopping
+
+
+def _waiting_words(spool: SpoolFolder) -> str:
+    """What of this or an earlier watch is still to be delivered, and how, as the end of a line."""
+    try:
+        waiting = len(spool.waiting())
+    except OSError:  # the error that ends the watch is the one to be told
+        return ""
+    if not waiting:
+        return ""
+    return f"; {counted(waiting, 'message')} waiting in the spool (notify spool list, notify spool drain)"
 
 
 class _NoCursor:

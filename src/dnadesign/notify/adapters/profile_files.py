@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import re
 from collections.abc import Sequence
 from difflib import get_close_matches
 from pathlib import Path
@@ -234,10 +236,13 @@ def _likely(location: Sequence[int | str]) -> str:
 
 
 def _keys_of(schema: dict[str, Any], location: Sequence[int | str]) -> list[str]:
-    """The keys that may stand beside the last one of a location, or of a section anywhere if that is not clear."""
-    if len(location) == 1:
-        return list(schema["properties"])
-    return [key for section in schema["$defs"].values() for key in section.get("properties", {})]
+    """The keys that may stand where the last one of a location does."""
+    section = schema
+    for step in location[:-1]:
+        inside = section.get("properties", {}).get(step, section)
+        named = re.findall(r"#/\$defs/(\w+)", json.dumps(inside)) if inside is not section else []
+        section = schema["$defs"][named[0]] if named else section
+    return list(section.get("properties", {}))
 
 
 def _complaint(problem: ErrorDetails) -> str:

@@ -97,7 +97,7 @@ def _source_line(line: LogLine, *, dataset: str, path: str) -> SourceLine:
         return SourceLine(event, None, path, line.offset, line)
     event = event_from_line(line.raw, dataset=dataset, event_id=_made_up_id(line))
     problem = (
-        line.error.message
+        line.error.message.removeprefix(f"{path}, byte {line.offset}: ")  # whoever tells it says where
         if line.error is not None
         else "it is not JSON, or lacks an action or a timestamp_utc"
     )

@@ -50,6 +50,7 @@ from dnadesign.notify.cli.watch_options import (
 )
 from dnadesign.notify.contract.destinations import Provider
 from dnadesign.notify.contract.errors import UsageProblem
+from dnadesign.notify.contract.events import doubt_about_action
 from dnadesign.notify.contract.messages import Message
 from dnadesign.notify.contract.outcomes import DeliveryPolicy
 from dnadesign.notify.contract.profile import Profile, default_progress_every
@@ -131,6 +132,8 @@ def watch(
         silence=silence,
         include=Include(args=include_args, context=include_context, raw_event=include_raw_event),
     )
+    for doubt in filter(None, map(doubt_about_action, sorted(fold.only_actions))):
+        report_line(f"warning: {doubt}")
     plan = WatchPlan(
         destination=chosen.destination,
         address=chosen.address,

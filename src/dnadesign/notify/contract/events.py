@@ -128,6 +128,26 @@ def kind_of_action(action: str) -> Kind:
     return _KIND_OF_WORD.get(last, Kind.NOTABLE)
 
 
+# What usr and densegen log; other tools have actions of their own.
+KNOWN_ACTIONS = frozenset(
+    {
+        *("init", "import_rows", "attach", "write_overlay_part", "compact_overlay", "materialize", "registry_freeze"),
+        *("snapshot", "snapshot_prune", "dedupe", "merge", "tombstone", "restore", "state_set", "state_clear"),
+        *("remove_overlay", "archive_overlay", "artifacts_prune", "events_archive"),
+        *("densegen_started", "densegen_completed", "densegen_failed", "densegen_health"),
+    }
+)  # fmt: skip
+
+
+def doubt_about_action(action: str) -> str | None:
+    """What speaks against an action that somebody means to hear of; None for one that usr or densegen logs."""
+    if action in KNOWN_ACTIONS:
+        return None
+    near = get_close_matches(action.lower(), sorted(KNOWN_ACTIONS), n=1, cutoff=0.75)
+    meant = f"; did you mean {near[0]!r}?" if near else ""
+    return f"neither usr nor densegen logs an action {action!r}: only another tool's can be heard of by it{meant}"
+
+
 def likely_word(action: str) -> str | None:
     """The word that tells a kind of news and was most likely meant by one that tells none; None if nothing is near."""
     last = re.split(r"[_.:\-]", action)[-1].lower()
