@@ -92,7 +92,7 @@ class Project:
             read_attempts(self.run_folder.path).select(["plan", "status"]).to_pylist(),
             shards=manifest["shards"] if manifest else None,
             at_work=self.run_folder.at_work(),
-            last=self.store().last_news(),
+            news=self.store().news(),
             unreferenced_artifacts=self.store().unreferenced_artifacts(),
         )
 

@@ -13,10 +13,12 @@ from dnadesign.densegen.cli.file_problems import check_output
 from dnadesign.densegen.cli.output import Format, print_json, print_table
 from dnadesign.densegen.contract.errors import NotFoundError
 from dnadesign.densegen.contract.metadata import column
+from dnadesign.densegen.operations.status import RunStatus
 from dnadesign.densegen.operations.strand_drawing import draw
 from dnadesign.densegen.project import Project, open_project
 
 _SHORTEST_PREFIX = 4
+_MOST_COMMANDS = 3
 
 
 def show_status(path: Path, *, run_id: str | None, form: Format) -> int:
@@ -28,9 +30,10 @@ def show_status(path: Path, *, run_id: str | None, form: Format) -> int:
         return 0 if status.complete else 1
     shards = f", {status.shards} shards" if (status.shards or 1) > 1 else ""
     at_work = f"; at work: {', '.join(status.at_work)}" if status.at_work else ""
-    stopped = f"; {status.stopped}" if status.stopped else ""
+    stopped = f"; {status.stopped}" if status.stopped and not status.parts else ""
     started = "" if status.started else "; not started"
     print(f"run {status.run_id} into {status.dataset}{shards}{at_work}{started}{stopped}")
+    _print_shards(status, path, run_id=run_id)
     print_table([asdict(plan) for plan in status.plans])
     if status.unreferenced_artifacts:
         prune = shlex.join(
@@ -39,6 +42,18 @@ def show_status(path: Path, *, run_id: str | None, form: Format) -> int:
         print(f"{status.unreferenced_artifacts} files of arrays have no row; to remove them:")
         print(f"  {prune} --reason 'no row'")
     return 0 if status.complete else 1
+
+
+def _print_shards(status: RunStatus, path: Path, *, run_id: str | None) -> None:
+    """Each shard of a run that is split, and how to start those again that have work left and nobody at it."""
+    for part in status.parts:
+        print(f"  shard {part.shard}: {part.state}")
+    left = [part.shard for part in status.parts if part.to_resume] if status.started else []
+    words = ["dense", "run", "-c", str(path), "--resume", *(["--run-id", run_id] if run_id else [])]
+    for shard in left[:_MOST_COMMANDS]:
+        print(f"  to go on: {shlex.join([*words, '--shard', shard])}")
+    if len(left) > _MOST_COMMANDS:
+        print(f"  and the same for shards {', '.join(left[_MOST_COMMANDS:])}")
 
 
 def inspect_designs(
@@ -73,17 +88,26 @@ def _chosen(project: Project, *, design: str | None, plan: str | None) -> list[d
         raise NotFoundError(f"there is no plan {plan!r} in {project.loaded.path}; there are: {known}")
     if design is not None and len(design) < _SHORTEST_PREFIX:
         raise NotFoundError(f"{design!r}: give at least {_SHORTEST_PREFIX} digits of the id")
-    rows: list[dict[str, Any]] = project.store().designs(config.run.id).to_pylist()
+    all_rows: list[dict[str, Any]] = project.store().designs(config.run.id).to_pylist()
     rows = [
         row
-        for row in rows
+        for row in all_rows
         if (design is None or row["id"].startswith(design.lower()))
         and (plan is None or row[column("plan")] == plan)
     ]
     if not rows:
         what = f"no design {design}" if design else "no designs yet"
-        raise NotFoundError(f"run {config.run.id!r} has {what}", mend="see: dense status --config FILE")
+        of_plan = f" of plan {plan!r}" if plan is not None else ""
+        raise NotFoundError(f"run {config.run.id!r} has {what}{of_plan}", mend=_instead(project, all_rows))
     return rows
+
+
+def _instead(project: Project, rows: list[dict[str, Any]]) -> str:
+    """What to type where no design was found: to see some, which also shows their ids, or to make them."""
+    if not rows:
+        return project.run_command
+    words = ["dense", "inspect", "-c", str(project.loaded.path), "--run-id", project.config.run.id]
+    return f"{shlex.join(words)}   (its designs begin with {', '.join(row['id'][:8] for row in rows[:3])})"
 
 
 def _title(row: dict[str, Any]) -> str:

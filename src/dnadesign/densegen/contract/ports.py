@@ -68,11 +68,12 @@ class PlanProgress:
 
 @dataclass(frozen=True, slots=True)
 class RunNews:
-    """A start or end of a run: the event's action, its reason where it has one, and when (ISO 8601, UTC)."""
+    """A start or end of (a shard of) a run: the event's action, its reason where it has one, when (ISO 8601, UTC)."""
 
     action: str
     reason: str
     at: str
+    shard: str = "0/1"
 
 
 class DesignStore(Protocol):

@@ -171,16 +171,19 @@ class UsrStore:
                 if event.action == action and event.actor is not None and event.actor.run_id == self._run_id:
                     yield event.args
 
-    def last_news(self) -> RunNews | None:
-        """The last start or end of this run that the log tells of."""
-        found: RunNews | None = None
+    def news(self) -> list[RunNews]:
+        """The last start or end of each shard of this run that the log tells of, the newest last."""
+        found: dict[str, RunNews] = {}
         if not self.exists():
-            return None
+            return []
         with _errors():
             for event in self._dataset.events():
                 if event.action in _NEWS and event.actor.run_id == self._run_id:
-                    found = RunNews(event.action, str(event.args.get("reason") or ""), event.timestamp_utc)
-        return found
+                    shard = str(event.args.get("shard") or "0/1")
+                    found.pop(shard, None)
+                    reason = str(event.args.get("reason") or "")
+                    found[shard] = RunNews(event.action, reason, event.timestamp_utc, shard)
+        return list(found.values())
 
     def is_committed(self, batch_id: str) -> bool:
         """Whether a batch of that name is in the dataset."""
