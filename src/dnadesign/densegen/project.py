@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from importlib.metadata import version
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -66,6 +67,15 @@ class Project:
     def run_command(self) -> str:
         """How a user starts this config's run."""
         return shlex.join(["dense", "run", "-c", str(self.loaded.path)])
+
+    def another_run(self) -> str:
+        """How a user starts a run of the same config under a name that no run here has."""
+        mine, taken = self.config.run.id, self.store().runs()
+        for number in count(2):
+            name = f"{mine}-{number}"
+            if name not in taken and not self.run_folder.path.with_name(name).exists():
+                break
+        return f"{self.run_command} --fresh --run-id {name}"
 
     def plan_pools(self) -> dict[str, PlanPool]:
         """What each plan draws from."""
@@ -214,7 +224,15 @@ def _begin(
     store.settle()
     stored = store.stored(project.config.run.id)
     run_id, dataset = project.config.run.id, project.config.output.dataset
-    check_start(stored, start=start, shard=shard, run_id=run_id, dataset=dataset, command=project.run_command)
+    check_start(
+        stored,
+        start=start,
+        shard=shard,
+        run_id=run_id,
+        dataset=dataset,
+        command=project.run_command,
+        another=project.another_run,
+    )
     if start is not Start.RESUME:
         folder.clear(shard, manifest=start is Start.FRESH)
     _check_manifest(project, folder, shard)
@@ -223,7 +241,7 @@ def _begin(
         run_id=run_id,
         dataset=dataset,
         config_sha256=project.sha256,
-        command=project.run_command,
+        another=project.another_run,
     )
     return stored
 
@@ -233,7 +251,7 @@ def _check_manifest(project: Project, folder: RunFolder, shard: Shard) -> None:
     in_force = folder.manifest()
     if in_force is not None:
         expected = manifest(project, shard, solver_version="")
-        check_manifest(in_force, expected=expected, path=folder.manifest_path, command=project.run_command)
+        check_manifest(in_force, expected=expected, path=folder.manifest_path, another=project.another_run)
 
 
 def _end(

@@ -102,7 +102,7 @@ def _signing(profile: Profile) -> Check:
         for source in profile.signing:
             fetch_secret(source.reference())
         fetch_credentials(profile.destination("signing"))
-        return Check("signing", "ok", f"messages are signed with {len(profile.signing)} secret(s)")
+        return Check("signing", "ok", f"messages are signed with {counted(len(profile.signing), 'secret')}")
 
     return _checked("signing", look)
 

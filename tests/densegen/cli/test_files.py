@@ -13,7 +13,11 @@ import pytest
 from dnadesign.densegen.adapters.outputs import run_folder
 from dnadesign.densegen.cli.app import run_line
 from dnadesign.densegen.cli.file_problems import file_error
-from tests.densegen.design_cases import write_workspace
+from dnadesign.densegen.contract.config import DesignConfig
+from dnadesign.densegen.operations.spacers import offered_library
+from dnadesign.densegen.project import renamed
+from tests.densegen.design_cases import config as made_config
+from tests.densegen.design_cases import pools, write_workspace
 
 
 def told(capsys: pytest.CaptureFixture[str]) -> tuple[str, str]:
@@ -126,3 +130,35 @@ def test_a_table_that_is_none_is_told_what_it_is(
     (tmp_path / name).write_bytes(content)
     assert run_line(["init", str(tmp_path / "new"), "--sites", str(tmp_path / name)]) == 2
     assert says in told(capsys)[0]
+
+
+def test_another_run_is_suggested_under_a_name_that_is_free(
+    ready: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.copytree(ready.parent, tmp_path / "copy")
+    config = tmp_path / "copy" / ready.name
+    (tmp_path / "copy" / "runs" / "run-2").mkdir()
+    assert run_line(["run", "-c", str(config), "--resume", "--shard", "0/2"]) == 3
+    first, mend = told(capsys)
+    assert "is split into 1 shard, not 2" in first
+    assert f"dense run -c {config} --fresh --run-id run-3 " in mend
+
+
+def test_where_no_design_has_that_id_some_that_are_there_are_named(
+    ready: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run_line(["inspect", "-c", str(ready), "zzzz"]) == 4
+    _, mend = told(capsys)
+    shown = mend.split("begin with ")[1].rstrip(")").split(", ")
+    assert run_line(["inspect", "-c", str(ready), shown[0]]) == 0
+    assert f"dense inspect -c {ready} --run-id run " in mend
+
+
+def test_a_new_run_id_alone_draws_the_same_libraries_and_one_on_the_command_line_draws_others() -> None:
+    def first_library(made: DesignConfig) -> tuple[str, ...]:
+        source = pools(made)["second"]
+        return tuple(part.sequence for part in offered_library(source, made, index=0).sites)
+
+    mine = made_config()
+    assert first_library(made_config(**{"run.id": "copy"})) == first_library(mine)
+    assert first_library(renamed(mine, "copy")) != first_library(mine)

@@ -77,3 +77,27 @@ def test_what_is_only_unwise_is_a_warning(changes: dict[str, Any], says: str) ->
     (warning,) = findings(**changes)
     assert not warning.fatal
     assert says in warning.message
+
+
+@pytest.mark.parametrize(
+    ("twin", "changes", "says"),
+    [
+        ("GGTTTTCC", {}, "reverse complements of each other"),
+        ("GGAAAACC", {}, "are the same sequence"),
+        ("GGTTTTCC", {"target.strands": "single"}, None),
+        ("GGTTTTCC", {"library.unique_sequences": False}, None),
+        ("ACCACCAC", {}, None),
+    ],
+)
+def test_a_library_that_two_sites_of_one_sequence_keep_from_its_size_is_explained(
+    twin: str, changes: dict[str, Any], says: str | None
+) -> None:
+    parts = [("A", "GGAAAACC"), ("B", twin), ("A", "ACGTTTGC"), ("B", "CATCATTG"), ("A", "TTCTTCAA")]
+    made = config(**{"plans": [{"name": "p", "quota": 1, "inputs": ["sites"]}], **changes})
+    found = check_pools(
+        made, {"sites": Pool(tuple(Part(tf=tf, sequence=sequence) for tf, sequence in parts))}
+    )
+    about = [one.message for one in found if "hold 4 and not 5 sites" in one.message]
+    assert not any(one.fatal for one in found)
+    assert len(about) == (says is not None)
+    assert all(str(says) in one and "A GGAAAACC and B" in one for one in about)

@@ -11,6 +11,7 @@ from dnadesign.densegen.contract.batches import Shard
 from dnadesign.densegen.contract.config import DesignConfig
 from dnadesign.densegen.contract.errors import ConfigError, InputError
 from dnadesign.densegen.contract.solving import EndReason
+from dnadesign.densegen.contract.wording import counted
 from dnadesign.densegen.operations.config_reference import reference
 from dnadesign.densegen.operations.explaining import in_words
 from dnadesign.densegen.project import Project, open_project
@@ -28,15 +29,11 @@ def validate_config(path: Path, *, probe: bool) -> int:
     sites = sum(len(pool.parts) for pool in project.pools.values())
     plans = project.config.plans
     print(
-        f"{path}: valid; {_counted(len(plans), 'plan')}, {sum(plan.quota for plan in plans)} designs of "
-        f"{project.config.target.length} bases, {sites} sites",
+        f"{path}: valid; {counted(len(plans), 'plan')}, {counted(sum(plan.quota for plan in plans), 'design')} of "
+        f"{counted(project.config.target.length, 'base')}, {counted(sites, 'site')}",
         file=sys.stderr,
     )
     return _probe(project) if probe else 0
-
-
-def _counted(number: int, unit: str) -> str:
-    return f"{number} {unit}{'' if number == 1 else 's'}"
 
 
 def _probe(project: Project) -> int:
@@ -75,7 +72,7 @@ def show_plan(path: Path, *, shard: str, run_id: str | None, form: Format) -> in
         print_json([asdict(plan) for plan in plans])
         return 0
     for plan in plans:
-        print(f"plan {plan.plan}: {plan.left} of {plan.quota} designs to make")
+        print(f"plan {plan.plan}: {plan.left} of {counted(plan.quota, 'design')} to make")
         print(f"  each holds: {'; '.join(plan.requirements) or 'as many sites as fit'}")
         sites = ", ".join(f"{tf} {count}" for tf, count in plan.sites.items())
         print(f"  sites: {sites}; {plan.library_size} offered a library, the first:")

@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
 from dnadesign.densegen.contract.ports import PlanProgress
+from dnadesign.densegen.contract.wording import counted
 
 _LINE_SECONDS = 10.0
 
@@ -74,7 +75,7 @@ class Lines:
         if time.monotonic() - self._last >= _LINE_SECONDS and progress != self._shown:
             self._shown = progress
             self.note(
-                f"plan {progress.plan}: {progress.done} of {progress.quota} designs, "
+                f"plan {progress.plan}: {progress.done} of {counted(progress.quota, 'design')}, "
                 f"{progress.attempts} tried{_failures(progress)}"
             )
 

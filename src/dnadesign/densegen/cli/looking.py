@@ -13,6 +13,7 @@ from dnadesign.densegen.cli.file_problems import check_output
 from dnadesign.densegen.cli.output import Format, print_json, print_table
 from dnadesign.densegen.contract.errors import NotFoundError
 from dnadesign.densegen.contract.metadata import column
+from dnadesign.densegen.contract.wording import counted
 from dnadesign.densegen.operations.status import RunStatus
 from dnadesign.densegen.operations.strand_drawing import draw
 from dnadesign.densegen.project import Project, open_project
@@ -39,7 +40,7 @@ def show_status(path: Path, *, run_id: str | None, form: Format) -> int:
         prune = shlex.join(
             ["usr", "maintenance", "artifacts-prune", status.dataset, "--root", str(project.root)]
         )
-        print(f"{status.unreferenced_artifacts} files of arrays have no row; to remove them:")
+        print(f"{counted(status.unreferenced_artifacts, 'file')} of arrays without a row; to remove:")
         print(f"  {prune} --reason 'no row'")
     return 0 if status.complete else 1
 
@@ -105,7 +106,8 @@ def _chosen(project: Project, *, design: str | None, plan: str | None) -> list[d
 def _instead(project: Project, rows: list[dict[str, Any]]) -> str:
     """What to type where no design was found: to see some, which also shows their ids, or to make them."""
     if not rows:
-        return project.run_command
+        named = project.loaded.tree["run"]["id"] == project.config.run.id
+        return project.run_command + ("" if named else f" --run-id {project.config.run.id}")
     words = ["dense", "inspect", "-c", str(project.loaded.path), "--run-id", project.config.run.id]
     return f"{shlex.join(words)}   (its designs begin with {', '.join(row['id'][:8] for row in rows[:3])})"
 

@@ -13,6 +13,7 @@ from types import FrameType
 from dnadesign.densegen.cli.display import display
 from dnadesign.densegen.contract.batches import Shard
 from dnadesign.densegen.contract.errors import ConfigError
+from dnadesign.densegen.contract.wording import counted
 from dnadesign.densegen.operations.explaining import in_words
 from dnadesign.densegen.operations.outcome import RunOutcome
 from dnadesign.densegen.operations.starting import Start
@@ -83,7 +84,7 @@ def _summary(outcome: RunOutcome, root: Path, *, again: str) -> None:
     print(f"run {outcome.run_id}{part}: {time}", file=out)
     for plan in outcome.plans:
         print(
-            f"  {plan.plan}: {plan.done} of {plan.quota} designs ({plan.new} new, {plan.attempts} tried, "
+            f"  {plan.plan}: {plan.done} of {counted(plan.quota, 'design')} ({plan.new} new, {plan.attempts} tried, "
             f"{plan.reason})",
             file=out,
         )

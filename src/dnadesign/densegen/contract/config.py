@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from dnadesign.densegen.contract.sequences import DNA, IUPAC
+from dnadesign.densegen.contract.wording import counted
 
 SCHEMA_VERSION = 1
 LIBRARY_SIZE_CAP = 16
@@ -109,7 +110,9 @@ class RunSection(Section):
     """Which run this is."""
 
     id: Name = Field(description="Name of the run; stands in every row and batch that it writes.")
-    seed: Annotated[int, Field(ge=0, lt=2**63)] = Field(description="All random choices follow from it.")
+    seed: Annotated[int, Field(ge=0, lt=2**63)] = Field(
+        description="All random choices follow from it; a new run.id alone changes none of them."
+    )
 
 
 class SiteColumns(Section):
@@ -214,7 +217,9 @@ class Group(Section):
         if len(set(self.members)) != len(self.members):
             raise ValueError("a member is listed twice")
         if self.min_required > len(self.members):
-            raise ValueError(f"min_required {self.min_required} is more than the {len(self.members)} members")
+            raise ValueError(
+                f"min_required {self.min_required} is more than the {counted(len(self.members), 'member')}"
+            )
         return self
 
 

@@ -29,6 +29,7 @@ from dnadesign.densegen.contract.ports import (
 )
 from dnadesign.densegen.contract.sequences import strand_neutral
 from dnadesign.densegen.contract.solving import EndReason, JobEnd, Solution, SolveRequest
+from dnadesign.densegen.contract.wording import counted
 from dnadesign.densegen.operations.explaining import explain
 from dnadesign.densegen.operations.finishing import Rejected, Rejection, finish
 from dnadesign.densegen.operations.libraries import PlanPool
@@ -348,7 +349,7 @@ class _PlanRun:
         self._show()
         if written:
             self.campaign.display.note(
-                f"plan {self.plan.name}: wrote {written} designs ({self.recorder.committed} of {self.quota})"
+                f"plan {self.plan.name}: wrote {counted(written, 'design')} ({self.recorder.committed} of {self.quota})"
             )
 
     def _show(self) -> None:

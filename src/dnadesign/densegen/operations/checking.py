@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from dnadesign.densegen.contract.config import DesignConfig, Group, Plan, Promoter
-from dnadesign.densegen.contract.parts import Part, Pool
-from dnadesign.densegen.contract.sequences import kmer_spans
+from dnadesign.densegen.contract.parts import Part, PartKind, Pool
+from dnadesign.densegen.contract.sequences import kmer_spans, strand_neutral
+from dnadesign.densegen.contract.wording import counted
 from dnadesign.densegen.operations.libraries import PlanPool, plan_pool
 
 type Loc = tuple[int | str, ...]
@@ -61,6 +62,7 @@ def check_pools(config: DesignConfig, pools: dict[str, Pool]) -> list[Finding]:
         at: Loc = ("plans", number)
         source = plan_pool(plan, pools)
         found.extend(_counts(config, plan, source, at))
+        found.extend(_twins(config, plan, source, at))
         found.extend(_lengths(config, plan, source, at))
         found.extend(_kmers(config, plan, source, at))
         if "score_tracks" in config.output.npz and not source.motifs:
@@ -133,21 +135,55 @@ def _counts(config: DesignConfig, plan: Plan, source: PlanPool, at: Loc) -> Iter
         most = have if spec.max_per_tf is None else min(have, spec.max_per_tf)
         if have and least > most:
             cap = "" if most == have else f" and library.max_per_tf allows {most}"
-            yield Finding((*at, "min_count", tf), f"{least} sites of {tf} required, the pool has {have}{cap}")
+            yield Finding(
+                (*at, "min_count", tf), f"{counted(least, 'site')} of {tf} required, the pool has {have}{cap}"
+            )
     needed = sum(plan.min_count.values()) + sum(_extra_members(group, plan) for group in plan.groups)
     if needed > spec.size:
         yield Finding(
             (*at, "name"),
-            f"plan {plan.name!r} requires {needed} sites, but a library has {spec.size} (library.size)",
+            f"plan {plan.name!r} requires {counted(needed, 'site')}, but a library has {spec.size} (library.size)",
         )
     sites = sum(len(parts) for parts in source.sites.values())
     if sites <= spec.size:
         yield Finding(
             (*at, "name"),
-            f"plan {plan.name!r} has {sites} sites and libraries take {spec.size}: every library offers the same; "
+            f"plan {plan.name!r} has {counted(sites, 'site')} and libraries take {spec.size}: every library offers the same; "
             "give it more sites, a smaller library.size, or more library.solutions_per_library",
             fatal=False,
         )
+
+
+def _twins(config: DesignConfig, plan: Plan, source: PlanPool, at: Loc) -> Iterator[Finding]:
+    """Sites that no library offers together, where too few others are left to fill it."""
+    if not config.library.unique_sequences:
+        return
+    first: dict[str, Part] = {}
+    pairs: list[tuple[Part, Part]] = []
+    for part in (*source.fixed, *(part for parts in source.sites.values() for part in parts)):
+        sequence = part.sequence
+        key = strand_neutral(sequence) if config.target.strands == "double" else sequence
+        if key in first:
+            pairs.append((first[key], part))
+        first.setdefault(key, part)
+    left = len({key for key, part in first.items() if part.kind is not PartKind.FIXED})
+    if not pairs or left >= config.library.size:
+        return
+    one, other = pairs[0]
+    how = (
+        "are the same sequence" if one.sequence == other.sequence else "are reverse complements of each other"
+    )
+    more = f", and so in {len(pairs) - 1} more" if len(pairs) > 1 else ""
+    yield Finding(
+        (*at, "name"),
+        f"libraries of plan {plan.name!r} hold {left} and not {config.library.size} sites (library.size): "
+        f"{_titled(one)} and {_titled(other)} {how}{more}, and library.unique_sequences offers only one of them",
+        fatal=False,
+    )
+
+
+def _titled(part: Part) -> str:
+    return f"{part.tf or part.constraint} {part.sequence}"
 
 
 def _extra_members(group: Group, plan: Plan) -> int:
@@ -161,7 +197,7 @@ def _lengths(config: DesignConfig, plan: Plan, source: PlanPool, at: Loc) -> Ite
     if long:
         yield Finding(
             ("target", "length"),
-            f"{len(long)} sites of plan {plan.name!r} are longer than a design of {length} bases, the first is "
+            f"{counted(len(long), 'site')} of plan {plan.name!r} longer than a design of {length} bases, the first is "
             f"{long[0].tf} {long[0].sequence} ({len(long[0].sequence)})",
         )
     for place, promoter in enumerate(plan.promoters):
@@ -169,13 +205,13 @@ def _lengths(config: DesignConfig, plan: Plan, source: PlanPool, at: Loc) -> Ite
         if span > length:
             yield Finding(
                 (*at, "promoters", place),
-                f"promoter {promoter.name} takes at least {span} bases, a design has {length}",
+                f"promoter {promoter.name} takes at least {counted(span, 'base')}, a design has {length}",
             )
     bases = required_bases(plan, source)
     if bases > length:
         yield Finding(
             (*at, "name"),
-            f"plan {plan.name!r} requires at least {bases} bases of sites and promoters in designs of {length}; it "
+            f"plan {plan.name!r} requires at least {counted(bases, 'base')} of sites and promoters in designs of {length}; it "
             "works only where they overlap",
             fatal=False,
         )

@@ -20,6 +20,7 @@ from dnadesign.densegen.contract.design import (
 from dnadesign.densegen.contract.parts import Library, Part, PartKind
 from dnadesign.densegen.contract.sequences import gc_fraction, kmer_spans, reverse_complement, starts
 from dnadesign.densegen.contract.solving import Solution
+from dnadesign.densegen.contract.wording import counted
 from dnadesign.densegen.operations.padding import Padded, paddings
 from dnadesign.densegen.operations.spacers import SPACER
 
@@ -121,11 +122,11 @@ def _recount(sequence: str, placed: tuple[Placement, ...], plan: Plan) -> str:
     counts = {one.tf: one.count for one in tf_counts(placed)}
     for tf, least in plan.min_count.items():
         if counts.get(tf, 0) < least:
-            return f"{counts.get(tf, 0)} sites of {tf}, required {least}"
+            return f"{counted(counts.get(tf, 0), 'site')} of {tf}, required {least}"
     for group in plan.groups:
         present = sum(member in counts for member in group.members)
         if present < group.min_required:
-            return f"{present} members of group {group.name}, required {group.min_required}"
+            return f"{counted(present, 'member')} of group {group.name}, required {group.min_required}"
     for promoter in plan.promoters:
         fault = _promoter_fault(promoter, placed)
         if fault:

@@ -7,6 +7,7 @@ from dnadesign.densegen.contract.errors import InputError
 from dnadesign.densegen.contract.motifs import BASES, Motif
 from dnadesign.densegen.contract.parts import Part
 from dnadesign.densegen.contract.randomness import Stream
+from dnadesign.densegen.contract.wording import counted
 
 _TRIES_EACH = 200
 
@@ -34,7 +35,7 @@ def _of_one(spec: PwmInput, motif: Motif, *, seed: int) -> list[Part]:
             drawn.setdefault(sequence, score)
     if len(drawn) < spec.count:
         raise InputError(
-            f"input {spec.name!r}: only {len(drawn)} of {spec.count} sites with at least "
+            f"input {spec.name!r}: only {len(drawn)} of {counted(spec.count, 'site')} with at least "
             f"{spec.min_score_fraction:g} of the best score could be drawn from matrix {motif.motif_id}",
             mend="ask for fewer, or lower min_score_fraction",
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -10,6 +10,7 @@ from typing import Any
 from dnadesign.densegen.contract.batches import Shard
 from dnadesign.densegen.contract.errors import RefusedError
 from dnadesign.densegen.contract.ports import StoredDesign
+from dnadesign.densegen.contract.wording import counted
 
 _SHOWN = 8
 
@@ -30,6 +31,7 @@ def check_start(
     run_id: str,
     dataset: str,
     command: str,
+    another: Callable[[], str],
 ) -> None:
     """Refuse a start that would mix two runs or do work twice.
 
@@ -40,26 +42,32 @@ def check_start(
         run_id: Its name.
         dataset: Where its designs are.
         command: ``dense run -c ...`` as the user would type it, for what to do instead.
+        another: Gives the command that starts another run, under a name that is free.
 
     Raises:
         RefusedError: The run has designs and ``start`` is not resume.
     """
     if start is Start.FRESH and stored:
         raise RefusedError(
-            f"run {run_id!r} has {len(stored)} designs in {dataset}; a fresh start under the same id would mix with "
-            "them",
-            mend=f"{command} --fresh --run-id {run_id}-2   (or go on: {command} --resume)",
+            f"run {run_id!r} has {counted(len(stored), 'design')} in {dataset}; a fresh start under the same id "
+            "would mix with them",
+            mend=f"{another()}   (or go on: {command} --resume)",
         )
     mine = [design for design in stored if shard.owns(design.library_index)]
     if start is Start.NEW and mine:
         raise RefusedError(
-            f"run {run_id!r} has {len(mine)} designs in {dataset} already",
-            mend=f"{command} --resume   (or another run: {command} --fresh --run-id {run_id}-2)",
+            f"run {run_id!r} has {counted(len(mine), 'design')} in {dataset} already",
+            mend=f"{command} --resume   (or another run: {another()})",
         )
 
 
 def check_config(
-    stored: Sequence[StoredDesign], *, run_id: str, dataset: str, config_sha256: str, command: str
+    stored: Sequence[StoredDesign],
+    *,
+    run_id: str,
+    dataset: str,
+    config_sha256: str,
+    another: Callable[[], str],
 ) -> None:
     """Refuse to go on with designs that another config made.
 
@@ -69,30 +77,34 @@ def check_config(
     if any(design.config_sha256 != config_sha256 for design in stored):
         raise RefusedError(
             f"run {run_id!r} has designs in {dataset} that came of another config or other input files",
-            mend=f"{command} --fresh --run-id {run_id}-2   (or restore that run's config, see its manifest)",
+            mend=f"{another()}   (or restore that run's config, see its manifest)",
         )
 
 
 def check_manifest(
-    in_force: Mapping[str, Any], *, expected: Mapping[str, Any], path: Path, command: str
+    in_force: Mapping[str, Any], *, expected: Mapping[str, Any], path: Path, another: Callable[[], str]
 ) -> None:
     """Refuse to go on with a run that its manifest describes otherwise.
 
     Raises:
         RefusedError: The config or the number of shards is another; the keys that differ are named.
     """
-    other = f"{command} --fresh --run-id {in_force.get('run_id')}-2"
     if in_force.get("shards") != expected["shards"]:
+        keep = (
+            "leave --shard out"
+            if in_force.get("shards") == 1
+            else f"keep to --shard I/{in_force.get('shards')}"
+        )
         raise RefusedError(
-            f"{path}: this run is split into {in_force.get('shards')} shards, not {expected['shards']}",
-            mend=f"{other}   (or keep to --shard I/{in_force.get('shards')})",
+            f"{path}: this run is split into {counted(int(in_force.get('shards') or 1), 'shard')}, not {expected['shards']}",
+            mend=f"{another()}   (or {keep})",
         )
     if in_force.get("config_sha256") != expected["config_sha256"]:
         keys = list(_differing(in_force.get("identity", {}), expected["identity"]))
         shown = ", ".join(keys[:_SHOWN]) + (f" and {len(keys) - _SHOWN} more" if len(keys) > _SHOWN else "")
         raise RefusedError(
             f"{path}: the run began with another config; changed since: {shown}",
-            mend=f"{other}   (or restore them)",
+            mend=f"{another()}   (or restore them)",
         )
 
 

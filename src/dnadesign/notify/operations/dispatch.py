@@ -153,7 +153,7 @@ class Dispatcher:
         if attempt.outcome is Outcome.REJECTED or spooled.tries >= self._policy.spool_tries:
             self._spool.bury(spooled)
             self._report(
-                f"dead letter after {spooled.tries} tries: {spooled.message.title!r}: {attempt.reason}"
+                f"dead letter after {spooled.tries} {'try' if spooled.tries == 1 else 'tries'}: {spooled.message.title!r}: {attempt.reason}"
             )
             return True
         self._spool.note_try(spooled)

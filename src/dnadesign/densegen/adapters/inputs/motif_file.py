@@ -11,6 +11,7 @@ from dnadesign.densegen.adapters.inputs.odd_files import not_text
 from dnadesign.densegen.contract.config import PwmInput
 from dnadesign.densegen.contract.errors import InputError
 from dnadesign.densegen.contract.motifs import BASES, UNIFORM, Motif
+from dnadesign.densegen.contract.wording import counted
 
 type _Row = tuple[float, float, float, float]
 
@@ -54,7 +55,7 @@ def _numbers(path: Path, number: int, text: str, *, count: int | None = None) ->
     except ValueError:
         raise InputError(f"{path}:{number}: expected numbers, found {text[:60]!r}") from None
     if count is not None and len(values) != count:
-        raise InputError(f"{path}:{number}: expected {count} numbers, found {len(values)}")
+        raise InputError(f"{path}:{number}: expected {counted(count, 'number')}, found {len(values)}")
     if not values or any(not math.isfinite(value) or value < 0 for value in values):
         raise InputError(f"{path}:{number}: expected numbers of at least 0, found {text[:60]!r}")
     return values
@@ -110,7 +111,7 @@ def _finished(
     path: Path, number: int, *, name: list[str], rows: list[_Row], width: int | None, background: _Row
 ) -> Motif:
     if not rows or (width is not None and len(rows) != width):
-        expected = f"{width} rows" if width is not None else "rows of probabilities"
+        expected = counted(width, "row") if width is not None else "rows of probabilities"
         raise InputError(f"{path}:{number}: matrix {name[0]!r}: expected {expected}, found {len(rows)}")
     return Motif(motif_id=name[0], tf=name[-1], rows=tuple(rows), background=background)
 

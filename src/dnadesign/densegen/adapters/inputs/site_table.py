@@ -13,6 +13,7 @@ from dnadesign.densegen.contract.config import SitesInput
 from dnadesign.densegen.contract.errors import InputError, NotFoundError
 from dnadesign.densegen.contract.parts import Part
 from dnadesign.densegen.contract.sequences import DNA
+from dnadesign.densegen.contract.wording import counted
 
 type Format = Literal["csv", "tsv"]
 
@@ -82,7 +83,7 @@ def _sites(spec: SitesInput, path: Path, rows: Iterator[tuple[int, list[str]]]) 
             continue
         where = f"{path}:{line}"
         if len(row) != len(header):
-            faults.append(f"{where}: expected {len(header)} cells, found {len(row)}")
+            faults.append(f"{where}: expected {counted(len(header), 'cell')}, found {len(row)}")
             continue
         site, fault = _site(spec, {key: row[column].strip() for key, column in at.items()})
         if fault or site is None:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 
 from dnadesign.densegen.contract.motifs import BASES
+from dnadesign.densegen.contract.wording import counted
 from dnadesign.densegen.operations.status import RunStatus
 from dnadesign.densegen.operations.summing_up import Diversity, Logo, SiteUse, Summary
 
@@ -29,7 +30,7 @@ def render(status: RunStatus, summary: Summary, *, manifest: Mapping[str, object
     title = f"Run {status.run_id}"
     body = [
         f"<h1>{escape(title)}</h1>",
-        f"<p>{summary.designs} designs in dataset <code>{escape(status.dataset)}</code>.</p>",
+        f"<p>{counted(summary.designs, 'design')} in dataset <code>{escape(status.dataset)}</code>.</p>",
         _section("Quotas", _quotas(status)),
         _section("Attempts", _attempts(status)),
         _section("Designs", _charts(summary)),
@@ -126,13 +127,13 @@ def _diversity(found: Diversity) -> str:
         ("mean Jaccard distance between their sets of sites", found.sites),
     ]
     known = [(name, value) for name, value in rows if value is not None]
-    return _table([f"among {found.designs} designs", "share"], known) if known else ""
+    return _table([f"among {counted(found.designs, 'design')}", "share"], known) if known else ""
 
 
 def _logos(logos: Sequence[Logo]) -> str:
     drawn = "".join(
         f"<figure>{_logo(logo)}<figcaption><b>{escape(logo.tf)}</b>, {len(logo.columns)} bases<br>"
-        f"{logo.sites} sites, {logo.placements} placements</figcaption></figure>"
+        f"{counted(logo.sites, 'site')}, {counted(logo.placements, 'placement')}</figcaption></figure>"
         for logo in logos
     )
     note = (
@@ -172,7 +173,7 @@ def _usage(use: Sequence[SiteUse], unused: int) -> str:
         head, rest = mine[:_SHOWN_SITES], mine[_SHOWN_SITES:]
         most = mine[0].placements
         sections.append(
-            f"<h3>{escape(tf)}: {len(mine)} sites, {sum(one.placements for one in mine)} placements</h3>"
+            f"<h3>{escape(tf)}: {counted(len(mine), 'site')}, {counted(sum(one.placements for one in mine), 'placement')}</h3>"
             + _site_table(head, most)
         )
         if rest:
@@ -181,7 +182,7 @@ def _usage(use: Sequence[SiteUse], unused: int) -> str:
                 f"<details><summary>{len(rest)} more, with {placements} placements</summary>"
                 f"{_site_table(rest, most)}</details>"
             )
-    never = "Every site was used." if not unused else f"Never used: {unused} sites."
+    never = "Every site was used." if not unused else f"Never used: {counted(unused, 'site')}."
     return f"{''.join(sections)}<p>{never}</p>"
 
 
