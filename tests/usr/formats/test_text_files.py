@@ -18,13 +18,14 @@ FASTA = b">a\nACGT\n"
 @pytest.mark.parametrize(
     ("data", "told", "ending"),
     [
-        (gzip.compress(FASTA), "compressed with gzip", ".gz"),
+        (gzip.compress(FASTA, mtime=0), "compressed with gzip", ".gz"),
         (bytes(pa.compress(FASTA, "zstd", asbytes=True)), "compressed with zstd", ".zst"),
         (bz2.compress(FASTA), "compressed with bzip2", ""),
         (lzma.compress(FASTA), "compressed with xz", ""),
         (b"PK\x03\x04" + bytes(40), "a zip archive or a spreadsheet", ""),
         ("sequence\nACGT\n".encode("utf-16"), "text in UTF-16", ""),
     ],
+    ids=["gzip", "zstd", "bzip2", "xz", "zip", "utf-16"],
 )
 def test_a_file_that_is_no_text_is_told_as_what_it_is(
     name: str, data: bytes, told: str, ending: str, tmp_path: Path
