@@ -10,6 +10,7 @@ import pyarrow as pa
 import pytest
 
 from dnadesign.usr import CorruptFileError, Dataset, ValidationError, compute_id, register_namespace
+from dnadesign.usr.contract.artifacts import MAX_LISTED
 from dnadesign.usr.storage.save_rule import SaveRule
 
 SEQUENCES = ["ACGTAC", "TTGACA", "GGCATT"]
@@ -152,6 +153,45 @@ def test_a_dataset_is_sound_again_once_a_harmed_overlay_is_removed(
     fresh.write_overlay_part("lab", rows("lab", IDS, 8))
     assert fresh.to_arrow(["lab__x"]).column(0).to_pylist() == [8, 8, 8]
     fresh.validate(deep=True)
+
+
+def test_deleted_records_do_not_come_back_where_their_marks_are_damaged(
+    without_keys: Dataset, caplog: pytest.LogCaptureFixture
+) -> None:
+    without_keys.tombstone(IDS[:1], reason="wrong")
+    truncate(without_keys.dir / "_derived/usr.parquet")
+    fresh = Dataset.open(without_keys.root, "set")
+    for need in (
+        lambda: fresh.to_arrow(["id"]),
+        lambda: fresh.to_arrow(["other__x"], where="length > 0"),
+        lambda: fresh.head(3, columns=["id"]),
+        lambda: fresh.get(IDS[1], columns=["sequence"]),
+    ):
+        with pytest.raises(CorruptFileError, match=r"usr\.parquet"):
+            need()
+    assert caplog.text == ""
+    whole = fresh.scan(["id"], include_overlays=False, include_deleted=True).read_all()
+    assert whole.column(0).to_pylist() == IDS
+
+
+def test_of_many_parts_that_are_removed_the_damaged_ones_are_known(tmp_path: Path) -> None:
+    register_namespace(tmp_path, namespace="lab", columns="lab__x:int32")
+    dataset = Dataset(tmp_path, "set").init()
+    sequences = [
+        "".join("ACGT"[number >> shift & 3] for shift in (0, 2, 4, 6)) for number in range(MAX_LISTED + 5)
+    ]
+    ids = dataset.add_sequences(sequences, bio_type="dna", alphabet="dna_4").ids
+    with dataset.transaction() as tx:  # as many parts at once take no time
+        for one in ids:
+            tx.write_overlay_part("lab", rows("lab", [one], 1))
+    parts = sorted((dataset.dir / "_derived/lab").iterdir())
+    truncate(parts[3])
+    flip(parts[5])
+    parts[7].unlink()
+    result = dataset.remove_overlay("lab", maintenance=True)
+    assert (result.damaged, result.missing, result.rows) == (2, 1, len(ids) - 2)
+    assert dataset.check(deep=True).ok
+    assert dataset.verify_events(deep=True).ok
 
 
 def test_after_a_breaking_change_of_a_type_the_errors_say_that_the_overlay_has_to_go(tmp_path: Path) -> None:

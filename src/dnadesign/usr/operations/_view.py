@@ -142,10 +142,13 @@ def make_view(version: Version, registry: Registry, *, namespaces: Sequence[str]
 
 
 def overlays_with(version: Version, columns: Sequence[str] | None) -> list[str] | None:
-    """The overlays that columns of these names are in, by their names alone; None where only the files can tell."""
+    """The overlays that columns of these names are in, by their names alone, and tombstones, which hide records.
+
+    None where only the files can tell.
+    """
     if columns is None:
         return None
-    found: set[str] = set()
+    found = {TOMBSTONE_NAMESPACE} & version.overlays.keys()
     for name in texts_of(columns, what="columns"):
         namespace, separator, _ = name.partition("__")
         if separator and namespace in version.overlays:
