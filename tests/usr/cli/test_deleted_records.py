@@ -30,7 +30,7 @@ def test_importing_a_deleted_sequence_says_that_it_is_there_and_deleted(gone: st
     assert [d["deleted"] for d in dry["duplicates"]] == [True, False]
     told = program.run(*words, "--on-conflict", "ignore")
     assert told.out.splitlines()[1].split() == [gone, "deleted", "2"]
-    assert "1 of the skipped are in the dataset, deleted: usr restore brings them back" in told.err
+    assert "1 of the skipped is in the dataset, deleted: usr restore brings it back" in told.err
 
 
 def test_adding_a_deleted_sequence_says_so_in_python(gone: str, filled: Dataset) -> None:

@@ -87,6 +87,7 @@ def test_what_does_not_need_a_damaged_overlay_goes_on(
 ) -> None:
     path = harmed(dataset)
     harm(path)
+    caplog.set_level("WARNING", "dnadesign.usr")
     for found in (dataset, Dataset.open(dataset.root, "set")):
         caplog.clear()
         assert found.to_arrow(["id", "other__x"]).column(1).to_pylist() == [5, None, None]
@@ -158,6 +159,7 @@ def test_a_dataset_is_sound_again_once_a_harmed_overlay_is_removed(
 def test_deleted_records_do_not_come_back_where_their_marks_are_damaged(
     without_keys: Dataset, caplog: pytest.LogCaptureFixture
 ) -> None:
+    caplog.set_level("WARNING", "dnadesign.usr")
     without_keys.tombstone(IDS[:1], reason="wrong")
     truncate(without_keys.dir / "_derived/usr.parquet")
     fresh = Dataset.open(without_keys.root, "set")

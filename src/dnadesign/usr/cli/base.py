@@ -139,7 +139,7 @@ def dedupe(
 @rare.command(
     cls=PlainCommand,
     epilog=examples(
-        "usr maintenance merge lab/promoters lab/more --dry-run",
+        "usr maintenance merge lab/promoters lab/more --on-duplicate skip --dry-run",
         'usr maintenance merge lab/promoters lab/more --on-duplicate skip --reason "one library"',
     ),
 )
