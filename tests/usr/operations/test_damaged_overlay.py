@@ -9,7 +9,14 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from dnadesign.usr import CorruptFileError, Dataset, ValidationError, compute_id, register_namespace
+from dnadesign.usr import (
+    CorruptFileError,
+    Dataset,
+    SchemaError,
+    ValidationError,
+    compute_id,
+    register_namespace,
+)
 from dnadesign.usr.contract.artifacts import MAX_LISTED
 from dnadesign.usr.storage.save_rule import SaveRule
 
@@ -194,6 +201,62 @@ def test_of_many_parts_that_are_removed_the_damaged_ones_are_known(tmp_path: Pat
     assert (result.damaged, result.missing, result.rows) == (2, 1, len(ids) - 2)
     assert dataset.check(deep=True).ok
     assert dataset.verify_events(deep=True).ok
+
+
+def many(folder: Path, count: int) -> tuple[Dataset, tuple[str, ...]]:
+    """An overlay of many parts, one a record, beside another one."""
+    for namespace in ("lab", "other"):
+        register_namespace(folder, namespace=namespace, columns=f"{namespace}__x:int32")
+    dataset = Dataset(folder, "set").init()
+    sequences = ["".join("ACGT"[number >> shift & 3] for shift in (0, 2, 4, 6)) for number in range(count)]
+    ids = dataset.add_sequences(sequences, bio_type="dna", alphabet="dna_4").ids
+    dataset.write_overlay_part("other", rows("other", list(ids[:2]), 5))
+    return dataset, ids
+
+
+@pytest.mark.parametrize("mode", ["archive", "delete"])
+def test_removing_a_lost_file_and_many_parts_leaves_other_overlays_on_the_record(
+    tmp_path: Path, mode: str
+) -> None:
+    dataset, ids = many(tmp_path, MAX_LISTED + 10)
+    dataset.write_overlay("lab", rows("lab", list(ids[-1:]), 1))
+    (dataset.dir / "_derived/lab.parquet").unlink()
+    with dataset.transaction() as tx:
+        for one in ids[:-1]:
+            tx.write_overlay_part("lab", rows("lab", [one], 1))
+    dataset.remove_overlay("lab", mode=mode, maintenance=True)  # type: ignore[arg-type]
+    assert dataset.check(deep=True).problems == []
+
+
+def test_removing_many_damaged_parts_leaves_a_dataset_that_is_sound_but_for_what_it_set_aside(
+    tmp_path: Path,
+) -> None:
+    dataset, ids = many(tmp_path, MAX_LISTED + 5)
+    with dataset.transaction() as tx:
+        for one in ids:
+            tx.write_overlay_part("lab", rows("lab", [one], 1))
+    for path in (dataset.dir / "_derived/lab").iterdir():
+        truncate(path)
+    result = dataset.remove_overlay("lab", maintenance=True)
+    assert result.damaged == len(ids)
+    assert dataset.check().problems == []
+    assert all("_archived" in problem.where for problem in dataset.check(deep=True).problems)
+
+
+def test_a_part_does_not_join_a_restored_file_that_it_could_not_be_read_with(tmp_path: Path) -> None:
+    register_namespace(tmp_path, namespace="lab", columns="lab__x:int32")
+    dataset = Dataset(tmp_path, "set").init()
+    dataset.add_sequences(SEQUENCES, bio_type="dna", alphabet="dna_4")
+    dataset.write_overlay_part("lab", rows("lab", IDS[:1], 1))
+    register_namespace(tmp_path, namespace="lab", columns="lab__x:string", overwrite=True)
+    path = harmed(dataset)
+    kept = path.read_bytes()
+    truncate(path)
+    writer = Dataset.open(tmp_path, "set")
+    writer.add_sequences(["CCCCCC"], bio_type="dna", alphabet="dna_4")
+    path.write_bytes(kept)
+    with pytest.raises(SchemaError, match="stores column 'lab__x' as int32"):
+        writer.write_overlay_part("lab", pa.table({"id": IDS[1:2], "lab__x": ["a"]}))
 
 
 def test_after_a_breaking_change_of_a_type_the_errors_say_that_the_overlay_has_to_go(tmp_path: Path) -> None:

@@ -148,6 +148,9 @@ class WritePart:
             OverlayLayoutError: The namespace is stored in a form that a part cannot join.
         """
         where = f"{mutation.store.dir}, namespace {self.namespace!r}"
+        mutation.index.coverage(
+            self.namespace
+        )  # read now, if a file was damaged before: else nothing is known to join
         self._check_joins(mutation)
         promoted = self._join_file(mutation)
         ids, columns, digests, ordinals = self._present_rows(mutation, where)

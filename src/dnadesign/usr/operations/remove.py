@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, Literal, get_args
 
 from dnadesign.usr.contract.arguments import choice_of
+from dnadesign.usr.contract.artifacts import MAX_LISTED
 from dnadesign.usr.contract.content import Digest, digest_text
 from dnadesign.usr.contract.errors import CorruptFileError, EventLogError, NamespaceError
 from dnadesign.usr.contract.events import Event, Fingerprint
-from dnadesign.usr.contract.layout import overlay_of
+from dnadesign.usr.contract.layout import overlay_file, overlay_of
 from dnadesign.usr.contract.mends import spelled
 from dnadesign.usr.contract.names import TOMBSTONE_NAMESPACE, check_namespace
 from dnadesign.usr.contract.registry import Registry
 from dnadesign.usr.operations._accounts import Account
 from dnadesign.usr.operations._files import consistent_files
 from dnadesign.usr.operations._mutation import Draft, Mutation
-from dnadesign.usr.operations._overlay import event_count, no_overlay, set_aside, stored_overlay
+from dnadesign.usr.operations._overlay import event_count, folded, no_overlay, set_aside, stored_overlay
 from dnadesign.usr.storage.intent import Remove
 from dnadesign.usr.storage.staging import Staging, hash_range
 from dnadesign.usr.storage.store import Store
@@ -114,6 +116,12 @@ class RemoveOverlay:
                 archived = set_aside(mutation, overlay)
             removed = [{"path": file.path, "bytes": file.size} for file in overlay.files]
             removed += [{"path": lost.path, "bytes": lost.bytes} for lost in harm.lost]
+            # Not folded with parts: the folder that both lie in has all overlays.
+            single = overlay_file(self.namespace)
+            removed = [
+                *(one for one in removed if one["path"] == single),
+                *folded([one for one in removed if one["path"] != single]),
+            ]
             result = RemoveResult(
                 self.namespace,
                 self.mode,
@@ -159,10 +167,13 @@ class _Harm:
     lost: list[Account]
 
     def entries(self, archive: str) -> list[dict[str, Any]]:
-        """Damaged files for the event that sets them aside, so that it is known from then on what they are."""
+        """Damaged files for the event that sets them aside, so that it is known from then on what they are.
+
+        Not more than an event lists beside a folder; validation goes on to tell of the others.
+        """
         return [
             {"path": f"{archive}/{path.rsplit('/', 1)[-1]}", "bytes": size, "sha256": sha256}
-            for path, (size, sha256) in self.damaged.items()
+            for path, (size, sha256) in islice(self.damaged.items(), MAX_LISTED // 2)
         ]
 
 

@@ -307,6 +307,10 @@ class KeyIndex:
         self.unread.discard(namespace)
         self.namespaces.pop(namespace, None)
         self.waiting.pop(namespace, None)
+        self.forget_columns(namespace)
+
+    def forget_columns(self, namespace: str) -> None:
+        """Forget which columns and keys the files of a namespace have."""
         self.stored_types.pop(namespace, None)
         self.other_keys.discard(namespace)
         self.not_ours.discard(namespace)

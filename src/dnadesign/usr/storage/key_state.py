@@ -274,6 +274,7 @@ def _keys_of(fs: FileSystem, dataset: Path, index: KeyIndex, namespace: str, pat
 def _read_again(fs: FileSystem, dataset: Path, index: KeyIndex, namespace: str) -> Coverage:
     """The coverage of a namespace with a damaged file, which may have been restored since."""
     coverage = Coverage()
+    index.forget_columns(namespace)  # what an earlier try noted before it failed
     for path in stored_overlays(fs, dataset, None).get(namespace, []):
         keys = _keys_of(fs, dataset, index, namespace, path)
         if keys is not None:
