@@ -13,6 +13,7 @@ from unittest.mock import patch
 from dnadesign.notify.cli.app import run
 from tests.notify.planted import found_in_text
 
+WATCH_HOOK = ("usr-events", "watch", "--provider", "generic", "--url-env", "HOOK")
 COMMAND = [sys.executable, "-m", "dnadesign.notify.cli.app"]
 
 

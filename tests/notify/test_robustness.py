@@ -11,15 +11,15 @@ from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
 
-from tests.notify.console import Notify, interrupt
+from tests.notify.console import WATCH_HOOK, Notify, interrupt
 from tests.notify.event_logs import append, dataset_folder, event, line
 from tests.notify.receiver import DROP, GARBAGE, OK, Answer, Request, receiving
 
 EVENTS = int(os.environ.get("ROBUST_EVENTS", "3000"))
 KILLS = int(os.environ.get("ROBUST_KILLS", "6"))
 WATCH = (
-    "usr-events", "watch", "--provider", "generic", "--url-env", "HOOK", "--follow", "--poll", "0.01", "--only-tools",
-    "densegen", "--progress-every", "60", "--tries", "3", "--backoff", "0.002", "--timeout", "1",
+    *WATCH_HOOK, "--follow", "--poll", "0.01", "--only-tools", "densegen", "--progress-every", "60", "--tries", "3",
+    "--backoff", "0.002", "--timeout", "1",
 )  # fmt: skip
 
 
@@ -96,6 +96,6 @@ def test_what_is_filtered_out_costs_the_receiver_nothing(notify: Notify, tmp_pat
         dataset_folder(tmp_path), [event("snapshot", number=number, tool="usr") for number in range(EVENTS)]
     )
     with receiving() as receiver:
-        result = notify.run(*WATCH[:6], "--only-tools", "densegen", "--events", log, HOOK=receiver.url())
+        result = notify.run(*WATCH_HOOK, "--only-tools", "densegen", "--events", log, HOOK=receiver.url())
         assert f"{EVENTS:,} filtered out" in result.err
         assert receiver.connections == 0

@@ -13,22 +13,11 @@ from dnadesign.notify.contract.errors import ProfileError
 from dnadesign.notify.contract.events import KNOWN_ACTIONS, doubt_about_action
 from dnadesign.notify.operations._wording import _DEEDS
 from dnadesign.usr.contract.events import LIBRARY_ACTIONS
-from tests.notify.console import Notify
+from tests.notify.console import WATCH_HOOK, Notify
 from tests.notify.event_logs import append, dataset_folder, imports
 from tests.notify.receiver import Answer, receiving
 
-WATCH = (
-    "usr-events",
-    "watch",
-    "--provider",
-    "generic",
-    "--url-env",
-    "HOOK",
-    "--tries",
-    "1",
-    "--backoff",
-    "0.01",
-)
+WATCH = (*WATCH_HOOK, "--tries", "1", "--backoff", "0.01")
 
 
 def test_a_watch_says_what_waits_in_the_spool_though_it_had_nothing_new(

@@ -8,23 +8,12 @@ from pathlib import Path
 import pytest
 
 from dnadesign.usr import Dataset, use_actor
-from tests.notify.console import Notify, interrupt
+from tests.notify.console import WATCH_HOOK, Notify, interrupt
 from tests.notify.event_logs import append, dataset_folder, event, imports, line
 from tests.notify.planted import TOKEN
 from tests.notify.receiver import OK, Answer, Receiver, answers, receiving
 
-WATCH = (
-    "usr-events",
-    "watch",
-    "--provider",
-    "generic",
-    "--url-env",
-    "HOOK",
-    "--poll",
-    "0.02",
-    "--backoff",
-    "0.01",
-)
+WATCH = (*WATCH_HOOK, "--poll", "0.02", "--backoff", "0.01")
 
 
 def ids(receiver: Receiver) -> list[int]:

@@ -57,9 +57,9 @@ def _said(event: RunEvent, name: str, unit: str | None) -> str:
     return counted(count(value), unit) if unit else cut(str(value or "overlay"), 100)
 
 
-def counted(number: int, unit: str) -> str:
-    """A number with its unit: 1 record, 3,000 records."""
-    return f"{number:,} {unit}{'' if number == 1 else 's'}"
+def counted(number: int, unit: str, units: str | None = None) -> str:
+    """A number with its unit: 1 record, 3,000 records; of more than one ``units``, where that is not the unit with an s."""
+    return f"{number:,} {unit if number == 1 else units or f'{unit}s'}"
 
 
 def duration_words(span: timedelta) -> str:

@@ -13,6 +13,7 @@ from dnadesign.notify.contract.outcomes import Attempt, DeliveryPolicy, Outcome
 from dnadesign.notify.contract.ports import Clock, Spool, SpooledMessage, Transport
 from dnadesign.notify.contract.secrets import Redactor
 from dnadesign.notify.contract.signing import message_id
+from dnadesign.notify.operations._wording import counted
 from dnadesign.notify.operations.deliver import deliver
 
 # Between two rounds over a spool that could not be emptied; the first is in units of the policy's backoff.
@@ -153,7 +154,7 @@ class Dispatcher:
         if attempt.outcome is Outcome.REJECTED or spooled.tries >= self._policy.spool_tries:
             self._spool.bury(spooled)
             self._report(
-                f"dead letter after {spooled.tries} {'try' if spooled.tries == 1 else 'tries'}: {spooled.message.title!r}: {attempt.reason}"
+                f"dead letter after {counted(spooled.tries, 'try', 'tries')}: {spooled.message.title!r}: {attempt.reason}"
             )
             return True
         self._spool.note_try(spooled)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import zip_longest
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -157,15 +157,7 @@ def _taken(columns: Sequence[str] | None) -> Mapping[str, str] | None:
     """``["sequence", "b=source"]`` as which column of the file each column of the base is read from."""
     if columns is None:
         return None
-    taken: dict[str, str] = {}
-    for name, column in map(_pair, columns):
-        if column in taken:
-            raise UsageProblem(
-                f"--columns: {column!r} is to be taken from two columns, {taken[column]!r} and {name!r}",
-                mend="name each column once",
-            )
-        taken[column] = name
-    return taken
+    return _each_once([(column, name) for name, column in map(_pair, columns)], "be taken from")
 
 
 @app.command(
@@ -254,17 +246,20 @@ def _left_out(result: AttachResult) -> str:
 
 def _renamed(columns: Sequence[str] | None) -> Mapping[str, str] | None:
     """``["a", "b=c"]`` as what each column of the file is called in the registry."""
-    if columns is None:
-        return None
-    renamed: dict[str, str] = {}
-    for name, column in map(_pair, columns):
-        if name in renamed:
+    return None if columns is None else _each_once(map(_pair, columns), "become")
+
+
+def _each_once(pairs: Iterable[tuple[str, str]], what: str) -> Mapping[str, str]:
+    """Pairs as a mapping, in which none may take the place of another."""
+    found: dict[str, str] = {}
+    for name, other in pairs:
+        if name in found:
             raise UsageProblem(
-                f"--columns: {name!r} is to become two columns, {renamed[name]!r} and {column!r}",
+                f"--columns: {name!r} is to {what} two columns, {found[name]!r} and {other!r}",
                 mend="name each column once",
             )
-        renamed[name] = column
-    return renamed
+        found[name] = other
+    return found
 
 
 def _pair(column: str) -> tuple[str, str]:

@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING
 from dnadesign import usr
 from dnadesign.usr.cli.context import is_in_a_dataset, names_a_dataset, open_dataset
 from dnadesign.usr.cli.errors import UsageProblem
+from dnadesign.usr.contract.identity import is_id
 from dnadesign.usr.contract.wording import counted
 
 if TYPE_CHECKING:
     from dnadesign.usr import Dataset
 
-_ID = re.compile(r"[0-9a-f]{40}", re.ASCII)
 _BEGINNING = re.compile(r"[0-9a-f]{6,39}", re.ASCII)
 _TOO_SHORT = re.compile(r"[0-9a-f]{1,5}", re.ASCII)
 _BEHIND = "g"  # the letter behind all that an id is written with
@@ -57,7 +57,7 @@ def dataset_and_ids(
 
 def _is_of_a_record(word: str, root_option: str | None) -> bool:
     """Whether the first word is an id, or the beginning of one, and so not the name of a dataset."""
-    if _ID.fullmatch(word):
+    if is_id(word):
         return True
     return (
         _BEGINNING.fullmatch(word) is not None

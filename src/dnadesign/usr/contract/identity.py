@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 
 from dnadesign.usr.contract.errors import AlphabetError
 
@@ -17,6 +18,7 @@ ALPHABETS: dict[str, tuple[str, str]] = {
     "protein_20": ("protein", _AMINO_ACIDS),
     "protein_21": ("protein", _AMINO_ACIDS + "X"),
 }
+_ID = re.compile(r"[0-9a-f]{40}", re.ASCII)
 WHITE_SPACE = " \t\n\r\x0b\x0c"
 _SYMBOLS = {name: frozenset(symbols + symbols.lower()) for name, (_, symbols) in ALPHABETS.items()}
 _GAPS = "-._~"
@@ -37,6 +39,11 @@ _AMBIGUOUS = {
     "rna": {code: " or ".join(bases.replace("T", "U")) for code, bases in _BASES.items()},
     "protein": {"B": "D or N", "Z": "E or Q", "J": "I or L"},
 }
+
+
+def is_id(text: str) -> bool:
+    """Whether a text is an id: 40 lower-case hex digits."""
+    return _ID.fullmatch(text) is not None
 
 
 def compute_id(bio_type: str, sequence: str) -> str:

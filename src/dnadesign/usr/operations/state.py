@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
 from typing import Any, Literal, get_args
 
@@ -10,6 +9,7 @@ import pyarrow as pa
 
 from dnadesign.usr.contract.arguments import UNSET, text_of, texts_of
 from dnadesign.usr.contract.errors import MissingKeyError, ValidationError
+from dnadesign.usr.contract.identity import is_id
 from dnadesign.usr.contract.mends import spelled
 from dnadesign.usr.contract.names import STATE_NAMESPACE, nearest
 from dnadesign.usr.contract.registry import USR_STATE
@@ -24,7 +24,6 @@ from dnadesign.usr.storage.store import Store
 QcStatus = Literal["pass", "fail", "warn", "unknown"]
 Split = Literal["train", "val", "test", "holdout"]
 
-_ID = re.compile(r"[0-9a-f]{40}", re.ASCII)
 _PREFIX = f"{STATE_NAMESPACE}__"
 FIELDS: tuple[str, ...] = tuple(name.removeprefix(_PREFIX) for name in USR_STATE.types)
 _BATCH_ROWS = 65_536
@@ -96,7 +95,7 @@ def _checked(name: str, value: object) -> object:
     text = text_of(value, what=name)
     if not text:
         raise ValidationError(f"{name}: expected text, found an empty one", mend="None takes the value away")
-    if name == "supersedes" and not _ID.fullmatch(text):
+    if name == "supersedes" and not is_id(text):
         raise ValidationError(
             f"supersedes {value!r:.80}: expected an id (40 lower-case hex digits)",
             mend="give it as it stands in the column id of the record that is replaced",

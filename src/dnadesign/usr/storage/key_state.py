@@ -132,7 +132,7 @@ def _adopt(fs: FileSystem, dataset: Path, end: tuple[int, int, int]) -> KeyState
         if coverage is None:
             tail.refill.add(namespace)
             continue
-        state.index.waiting[namespace] = partial(_load, fs, dataset, state.index, coverage)
+        state.index.waiting[namespace] = partial(_load, fs, dataset, state.index, namespace, coverage)
         state.index.stored_types[namespace] = dict(cache.namespaces[namespace].columns)
     _apply_overlays(fs, dataset, state.index, tail)
     return state
@@ -188,17 +188,12 @@ def _coverage_of(
     return coverage if sorted([*coverage.files, *new]) == paths else None
 
 
-def _load(fs: FileSystem, dataset: Path, index: KeyIndex, stored: StoredCoverage) -> Coverage:
+def _load(fs: FileSystem, dataset: Path, index: KeyIndex, namespace: str, stored: StoredCoverage) -> Coverage:
     """The coverage of a namespace from the cache, from the files if that is damaged."""
     try:
         return Coverage(stored.all_numbers(), list(stored.files))
     except DamagedCache:
-        coverage = Coverage()
-        for path in stored.files:
-            with opened(fs, dataset / path, "read") as file:
-                digests = digests_of(read_ids(file), where=str(file.path))
-                coverage.add(index.base.find(digests, once=True), digests, path=path)
-        return coverage
+        return _coverage_from(fs, dataset, index, namespace, stored.files)
     finally:
         stored.close()
 
@@ -273,9 +268,17 @@ def _keys_of(fs: FileSystem, dataset: Path, index: KeyIndex, namespace: str, pat
 
 def _read_again(fs: FileSystem, dataset: Path, index: KeyIndex, namespace: str) -> Coverage:
     """The coverage of a namespace with a damaged file, which may have been restored since."""
-    coverage = Coverage()
     index.forget_columns(namespace)  # what an earlier try noted before it failed
-    for path in stored_overlays(fs, dataset, None).get(namespace, []):
+    paths = stored_overlays(fs, dataset, None).get(namespace, [])
+    return _coverage_from(fs, dataset, index, namespace, paths)
+
+
+def _coverage_from(
+    fs: FileSystem, dataset: Path, index: KeyIndex, namespace: str, paths: Sequence[str]
+) -> Coverage:
+    """The coverage of a namespace as its files have it."""
+    coverage = Coverage()
+    for path in paths:
         keys = _keys_of(fs, dataset, index, namespace, path)
         if keys is not None:
             coverage.add(index.base.find(keys.digests, once=True), keys.digests, path=path)
