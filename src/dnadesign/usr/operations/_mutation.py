@@ -404,7 +404,8 @@ def _index_kept_true(mutation: Mutation) -> Iterator[None]:
         raise
     if mutation.index_used:
         if mutation.index_touched and all(draft.action in _INDEXED for draft in mutation.drafts):
-            mutation.store.keys_are_current()
+            wrote_base = any(publish.target == RECORDS for publish in mutation.publishes)
+            mutation.store.keys_are_current(wrote_base=wrote_base)
         mutation.store.save_keys()
 
 

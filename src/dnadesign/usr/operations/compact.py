@@ -55,6 +55,8 @@ from dnadesign.usr.operations._spill import BaseOrder, Buckets, plan_buckets
 from dnadesign.usr.operations._view import Column
 from dnadesign.usr.storage.filesystem import opened
 from dnadesign.usr.storage.journal import check_space
+from dnadesign.usr.storage.key_manifest import mark_single
+from dnadesign.usr.storage.parquet import read_footer
 from dnadesign.usr.storage.placement import NotPlaced, placed_whole
 from dnadesign.usr.storage.staging import Staged, Staging
 from dnadesign.usr.storage.version import Overlay, PinnedFile
@@ -163,7 +165,7 @@ class Compact:
             else:
                 path = overlay_file(self.namespace)
             mutation.publishes.append(rewritten.staged.publish(path))
-            _note_keys(mutation, overlay, rewritten.schema, path)
+            _note_keys(mutation, overlay, rewritten, path)
             result = CompactResult(
                 namespace=self.namespace,
                 rows=rewritten.rows,
@@ -220,15 +222,19 @@ class _Rewritten:
     schema: pa.Schema
 
 
-def _note_keys(mutation: Mutation, overlay: Overlay, schema: pa.Schema, path: str) -> None:
+def _note_keys(mutation: Mutation, overlay: Overlay, rewritten: _Rewritten, path: str) -> None:
     """Have the key index know the new file, so that the next writer and reader need not look each of its keys up."""
     index, namespace = mutation.index, overlay.namespace
     coverage = index.coverage(namespace)
     if sorted(coverage.files) == [file.path for file in overlay.files]:  # else it is filled anew
         mutation.index_touched = True
-        coverage.merged_into(path)
+        single = None
+        if path == overlay_file(namespace):
+            with opened(mutation.store.fs, mutation.store.path(rewritten.staged.path), "read") as file:
+                single = mark_single(file, read_footer(file))
+        coverage.merged_into(path, single)
         index.stored_types.pop(namespace, None)
-        index.add_columns(namespace, schema, arrow_schema=True)
+        index.add_columns(namespace, rewritten.schema, arrow_schema=True)
 
 
 def _rewrite(step: Compact, mutation: Mutation, overlay: Overlay) -> _Rewritten:

@@ -46,6 +46,11 @@ class FileStat:
     modified_ns: int
     is_dir: bool
 
+    @property
+    def identity(self) -> tuple[int, int, int, int]:
+        """What another file under the same name does not have: device, inode, size and time of change."""
+        return self.device, self.inode, self.size, self.modified_ns
+
 
 @dataclass(frozen=True, slots=True)
 class Entry:

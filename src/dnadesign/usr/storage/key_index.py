@@ -179,6 +179,18 @@ class KeySet:
                     found[row] = ordinal
 
 
+class FileMark(NamedTuple):
+    """What a file is told by that can be replaced under its name.
+
+    Attributes:
+        identity: See :attr:`FileStat.identity`.
+        footer_sha256: The hash of its footer, which tells when the identity does not.
+    """
+
+    identity: tuple[int, int, int, int]
+    footer_sha256: str
+
+
 @dataclass
 class Coverage:
     """Which file of a namespace has the row of each base row; keys outside the base are kept apart.
@@ -190,6 +202,8 @@ class Coverage:
         repeated: Whether a key has several rows, as older tools let it.
         new_files: How many files came since this was last put on the disk, or read from there.
         new_rows: How many rows these have.
+        single: The mark of a single-file overlay as it was when its keys were read; of parts None, for their names
+            are unique.
     """
 
     numbers: Numbers = field(default_factory=lambda: no_numbers(0, 0))
@@ -198,9 +212,11 @@ class Coverage:
     repeated: bool = False
     new_files: int = 0
     new_rows: int = 0
+    single: FileMark | None = None
 
-    def add(self, ordinals: Ordinals, digests: Digests, *, path: str) -> None:
+    def add(self, ordinals: Ordinals, digests: Digests, *, path: str, single: FileMark | None = None) -> None:
         """Note rows of a file: ordinals of shape (n,), digests of shape (n, 20)."""
+        self.single = single
         top = int(ordinals.max(initial=-1)) + 1
         if top > len(self.numbers):
             self.numbers = of_rows(self.numbers, max(top, len(self.numbers) * 3 // 2))
@@ -220,12 +236,14 @@ class Coverage:
         return result
 
     def has_moved(self, path: str, new: str) -> None:
-        """Note that a file has another name now."""
+        """Note that a single-file overlay has the name of a part now."""
+        self.single = None
         self.files = [new if known == path else known for known in self.files]
         self.new_files += 1
 
-    def merged_into(self, path: str) -> None:
+    def merged_into(self, path: str, single: FileMark | None) -> None:
         """Note that one file has all rows now, each key once."""
+        self.single = single
         self.numbers, self.files, self.repeated = (self.numbers > 0).astype(np.uint8), [path], False
         self.new_files += 1
         self.new_rows += int(np.count_nonzero(self.numbers))
@@ -243,11 +261,13 @@ class OverlayKeys(NamedTuple):
         namespace: Whose rows they are.
         path: The file, relative to the dataset.
         digests: Shape (n, 20).
+        single: Its mark if it is a single-file overlay.
     """
 
     namespace: str
     path: str
     digests: Digests
+    single: FileMark | None
 
 
 @dataclass
@@ -284,7 +304,8 @@ class KeyIndex:
         ordinals, start = self.base.find(np.concatenate([file.digests for file in files]), once=True), 0
         for file in files:
             stop = start + len(file.digests)
-            self.coverage(file.namespace).add(ordinals[start:stop], file.digests, path=file.path)
+            coverage = self.coverage(file.namespace)
+            coverage.add(ordinals[start:stop], file.digests, path=file.path, single=file.single)
             start = stop
 
     def add_columns(self, namespace: str, schema: pa.Schema, *, arrow_schema: bool) -> None:

@@ -19,6 +19,7 @@ import pyarrow as pa
 
 from dnadesign.usr.contract.layout import EVENTS, KEYS
 from dnadesign.usr.storage.filesystem import FileSystem, OpenFile, opened, read_bytes
+from dnadesign.usr.storage.key_index import FileMark
 from dnadesign.usr.storage.log_lines import read_lines_backward
 from dnadesign.usr.storage.parquet import Footer, read_footer
 
@@ -160,6 +161,11 @@ def mark_base(fs: FileSystem, path: Path) -> BaseMark:
 def mark_of(footer: Footer) -> BaseMark:
     """The mark of a Parquet file with that footer."""
     return BaseMark(footer.rows, footer.size, hashlib.sha256(footer.thrift).hexdigest())
+
+
+def mark_single(file: OpenFile, footer: Footer) -> FileMark:
+    """The mark of an open single-file overlay with that footer."""
+    return FileMark(file.stat().identity, mark_of(footer).footer_sha256)
 
 
 def mark_log(fs: FileSystem, dataset: Path, end: int) -> LogMark | None:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from dnadesign.usr.contract.errors import CorruptFileError
-from dnadesign.usr.contract.layout import KEYS, overlay_file
+from dnadesign.usr.contract.layout import KEYS
 from dnadesign.usr.storage.checked_blocks import DamagedCache, in_whole_blocks, write_blocks
 from dnadesign.usr.storage.file_numbers import length_in_use
 from dnadesign.usr.storage.filesystem import FileSystem, OpenFile, opened, write_all
@@ -21,7 +21,6 @@ from dnadesign.usr.storage.key_manifest import (
     Manifest,
     NamespaceEntry,
     StoredFile,
-    mark_base,
     read_manifest,
 )
 from dnadesign.usr.storage.stored_keys import MOST_KEYS, KeyTwice, write_keys
@@ -98,8 +97,7 @@ def _save_namespaces(
             continue
         file = before[name].file if name in before and not coverage.new_files else None
         file = file or _save_coverage(fs, dataset, name, coverage)
-        single = coverage.files == [overlay_file(name)]
-        footer = mark_base(fs, dataset / overlay_file(name)).footer_sha256 if single else None
+        footer = coverage.single.footer_sha256 if coverage.single is not None else None
         found[name] = NamespaceEntry(file, dict(index.stored_types.get(name, {})), footer)
     return found
 

@@ -21,6 +21,7 @@ from dnadesign.usr.storage.id_digests import digests_of
 from dnadesign.usr.storage.key_cache import KeyCache, StoredCoverage, open_key_cache
 from dnadesign.usr.storage.key_index import (
     Coverage,
+    FileMark,
     KeyIndex,
     KeySet,
     OverlayKeys,
@@ -28,7 +29,14 @@ from dnadesign.usr.storage.key_index import (
     keyed_by_id,
     read_ids,
 )
-from dnadesign.usr.storage.key_manifest import BaseMark, Manifest, mark_base, mark_log, mark_of
+from dnadesign.usr.storage.key_manifest import (
+    BaseMark,
+    Manifest,
+    mark_base,
+    mark_log,
+    mark_of,
+    mark_single,
+)
 from dnadesign.usr.storage.key_save import save_keys
 from dnadesign.usr.storage.key_tail import Tail, read_tail
 from dnadesign.usr.storage.parquet import read_footer
@@ -46,7 +54,8 @@ _KEYS_TOGETHER = (
 class KeyState:
     """A key index and the end of the log that it stands for.
 
-    ``base`` is the base as of that end, None where it has to be looked at; ``saved`` is what is known to be on the disk.
+    ``base`` is the base as of that end, None where it has to be looked at, and ``base_identity`` tells whether it is
+    still that file; ``saved`` is what is known to be on the disk.
     """
 
     device: int
@@ -54,11 +63,17 @@ class KeyState:
     end: int
     index: KeyIndex = field(default_factory=KeyIndex)
     base: BaseMark | None = None
+    base_identity: tuple[int, int, int, int] | None = None
     saved: Manifest | None = None
+
+    def base_is_written(self, fs: FileSystem, dataset: Path) -> None:
+        """Note that the base is another file now, by a change that the keys know of."""
+        there = fs.stat(dataset / RECORDS)
+        self.base, self.base_identity = None, there.identity if there is not None else None
 
 
 def follow(fs: FileSystem, dataset: Path, state: KeyState | None) -> KeyState:
-    """The key index as of the log's end now.
+    """The key index as of the log's end now, of the files that are there: one that somebody replaced is read anew.
 
     Args:
         fs: The file system.
@@ -71,10 +86,9 @@ def follow(fs: FileSystem, dataset: Path, state: KeyState | None) -> KeyState:
     """
     end = _log_end(fs, dataset)
     if state is not None and (state.device, state.inode) == end[:2] and state.end <= end[2]:
-        if state.end == end[2]:
-            return state
-        tail = read_tail(fs, dataset, start=state.end, end=end[2])
-        if not tail.everything:
+        tail = read_tail(fs, dataset, start=state.end, end=end[2]) if state.end < end[2] else Tail()
+        if not tail.everything and _is_still_base(fs, dataset, state, tail):
+            tail.refill.update(_replaced_under_their_names(fs, dataset, state.index))
             _apply(fs, dataset, state, tail)
             state.end = end[2]
             return state
@@ -109,6 +123,45 @@ def save(fs: FileSystem, dataset: Path, state: KeyState, rule: SaveRule) -> None
     state.saved = saved or state.saved
 
 
+def _is_still_base(fs: FileSystem, dataset: Path, state: KeyState, tail: Tail) -> bool:
+    """Whether the base is the file that the keys are of, or what events made of it."""
+    there = fs.stat(dataset / RECORDS)
+    if tail.appended or tail.restamped or there is None or there.identity == state.base_identity:
+        return True  # one that is gone is told by whoever needs it
+    if state.base is None or mark_base(fs, dataset / RECORDS) != state.base:
+        return False
+    state.base_identity = there.identity
+    return True
+
+
+def _replaced_under_their_names(fs: FileSystem, dataset: Path, index: KeyIndex) -> set[str]:
+    """The namespaces whose single file is not the one that their keys were read from."""
+    return {
+        namespace
+        for namespace, coverage in index.namespaces.items()
+        if coverage.single is not None and not _is_still(fs, dataset, namespace, coverage)
+    }
+
+
+def _is_still(fs: FileSystem, dataset: Path, namespace: str, coverage: Coverage) -> bool:
+    path = dataset / overlay_file(namespace)
+    there = fs.stat(path)
+    if there is None or coverage.single is None:
+        return False
+    if there.identity == coverage.single.identity:
+        return True
+    try:
+        known, coverage.single = coverage.single, _single_now(fs, path)
+    except CorruptFileError:
+        return False
+    return coverage.single.footer_sha256 == known.footer_sha256
+
+
+def _single_now(fs: FileSystem, path: Path) -> FileMark:
+    with opened(fs, path, "read") as file:
+        return mark_single(file, read_footer(file))
+
+
 def _log_end(fs: FileSystem, dataset: Path) -> tuple[int, int, int]:
     found = fs.stat(dataset / EVENTS)
     return (found.device, found.inode, found.size) if found is not None else (0, 0, 0)
@@ -132,7 +185,10 @@ def _adopt(fs: FileSystem, dataset: Path, end: tuple[int, int, int]) -> KeyState
         if coverage is None:
             tail.refill.add(namespace)
             continue
-        state.index.waiting[namespace] = partial(_load, fs, dataset, state.index, namespace, coverage)
+        single = cache.namespaces[namespace].footer_sha256
+        state.index.waiting[namespace] = partial(
+            _load, fs, dataset, state.index, namespace, stored=coverage, footer_sha256=single
+        )
         state.index.stored_types[namespace] = dict(cache.namespaces[namespace].columns)
     _apply_overlays(fs, dataset, state.index, tail)
     return state
@@ -155,7 +211,7 @@ def _adopt_base(fs: FileSystem, dataset: Path, state: KeyState, cache: KeyCache,
     """Take the base's keys from the cache, and those appended since from the base."""
     with opened(fs, dataset / RECORDS, "read") as file:
         footer = read_footer(file)
-        state.base = mark_of(footer)
+        state.base, state.base_identity = mark_of(footer), file.stat().identity
         changed = tail.appended or tail.restamped
         if footer.rows < cache.manifest.base.rows or not (changed or state.base == cache.manifest.base):
             return False  # another base was put in its place
@@ -188,14 +244,26 @@ def _coverage_of(
     return coverage if sorted([*coverage.files, *new]) == paths else None
 
 
-def _load(fs: FileSystem, dataset: Path, index: KeyIndex, namespace: str, stored: StoredCoverage) -> Coverage:
-    """The coverage of a namespace from the cache, from the files if that is damaged."""
+def _load(
+    fs: FileSystem,
+    dataset: Path,
+    index: KeyIndex,
+    namespace: str,
+    *,
+    stored: StoredCoverage,
+    footer_sha256: str | None,
+) -> Coverage:
+    """The coverage of a namespace from the cache, from the files if that is damaged or of another single file."""
+    single = _single_now(fs, dataset / overlay_file(namespace)) if footer_sha256 is not None else None
     try:
-        return Coverage(stored.all_numbers(), list(stored.files))
+        if single is None or single.footer_sha256 == footer_sha256:
+            return Coverage(stored.all_numbers(), list(stored.files), single=single)
     except DamagedCache:
-        return _coverage_from(fs, dataset, index, namespace, stored.files)
+        pass
     finally:
         stored.close()
+    index.forget_columns(namespace)
+    return _coverage_from(fs, dataset, index, namespace, stored.files)
 
 
 # -- from the files ----------------------------------------------------------------------------------------------------
@@ -205,7 +273,7 @@ def _apply(fs: FileSystem, dataset: Path, state: KeyState, tail: Tail) -> None:
     if tail.appended:
         _fill_base(fs, dataset, state)
     if tail.restamped:
-        state.base = None
+        state.base_is_written(fs, dataset)
     _apply_overlays(fs, dataset, state.index, tail)
 
 
@@ -222,7 +290,7 @@ def _fill_base(fs: FileSystem, dataset: Path, state: KeyState) -> None:
     with opened(fs, dataset / RECORDS, "read") as file:
         footer = read_footer(file)
         state.index.add_base_rows(file, footer)
-        state.base = mark_of(footer)
+        state.base, state.base_identity = mark_of(footer), file.stat().identity
 
 
 def _fill_namespaces(
@@ -263,7 +331,9 @@ def _keys_of(fs: FileSystem, dataset: Path, index: KeyIndex, namespace: str, pat
         if not keyed_by_id(footer, str(file.path)):
             index.other_keys.add(namespace)
             return None
-        return OverlayKeys(namespace, path, digests_of(read_ids(file, footer=footer), where=str(file.path)))
+        digests = digests_of(read_ids(file, footer=footer), where=str(file.path))
+        single = mark_single(file, footer) if path == overlay_file(namespace) else None
+        return OverlayKeys(namespace, path, digests, single)
 
 
 def _read_again(fs: FileSystem, dataset: Path, index: KeyIndex, namespace: str) -> Coverage:
@@ -281,5 +351,6 @@ def _coverage_from(
     for path in paths:
         keys = _keys_of(fs, dataset, index, namespace, path)
         if keys is not None:
-            coverage.add(index.base.find(keys.digests, once=True), keys.digests, path=path)
+            ordinals = index.base.find(keys.digests, once=True)
+            coverage.add(ordinals, keys.digests, path=path, single=keys.single)
     return coverage

@@ -40,7 +40,7 @@ class KnownFooters:
             CorruptFileError: The file is truncated, empty or not Parquet.
         """
         there = file.stat()
-        identity = (file.path, there.device, there.inode, there.size, there.modified_ns)
+        identity = (file.path, *there.identity)
         with self._guard:
             known = self._found.get(identity)
             if known is not None:

@@ -6,7 +6,7 @@ import logging
 import os
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -247,12 +247,15 @@ class Store:
         except OSError:  # no reason to call a change failed that is committed
             self._sound_log = None
 
-    def keys_are_current(self) -> None:
+    def keys_are_current(self, *, wrote_base: bool) -> None:
         """Say that the index has the keys of the commit just made; the dataset's lock is held."""
-        if self._keys is not None and self._sound_log is not None:
-            self._keys.end, self._keys.base = self._sound_log.size, None
-        else:
-            self._keys = None
+        keys, self._keys = self._keys, None
+        if keys is not None and self._sound_log is not None:
+            keys.end = self._sound_log.size
+            with suppress(OSError):  # the change is committed: the keys are filled anew
+                if wrote_base:
+                    keys.base_is_written(self.fs, self.dir)
+                self._keys = keys
 
     def save_keys(self) -> None:
         """Put the index on the disk if processes that begin would gain by it; the dataset's lock is held."""
