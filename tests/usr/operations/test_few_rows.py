@@ -100,6 +100,25 @@ def test_reads_open_the_files_that_have_their_rows(made: Dataset) -> None:
     assert len(set(parts)) == 1
 
 
+@pytest.mark.parametrize(
+    "read",
+    [lambda d: d.head(2), lambda d: d.get(IDS[:2]), lambda d: d.get(IDS[11:])],
+    ids=["head", "get", "get none"],
+)
+def test_parts_that_the_cached_keys_do_not_know_are_read_once_by_a_process(
+    made: Dataset, read: Callable[[Dataset], pa.Table]
+) -> None:
+    late = Dataset(made.root, made.name)
+    new = {str(late.write_overlay_part("lab", values([key])).path).rsplit("/", 1)[-1] for key in IDS[6:11]}
+    fs = CountingFileSystem()
+    fresh = Dataset(made.root, made.name, fs=fs)
+    first = read(fresh)
+    assert new <= {path.name for path in fs.read}
+    fs.forget()
+    assert read(fresh).equals(first)
+    assert not new & {path.name for path in fs.read}
+
+
 def test_columns_of_another_namespace_are_left_to_the_scan(made: Dataset) -> None:
     part = sorted((made.dir / "_derived/lab").iterdir())[0]
     strange = pq.read_table(part).rename_columns(["id", "lab__x", "other__v", "lab__s"])

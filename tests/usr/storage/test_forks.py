@@ -122,9 +122,9 @@ def test_a_child_looks_for_a_batch_while_a_thread_of_its_parent_does(dataset: Da
         """
 with d.transaction(batch_id="b") as tx:
     tx.add_sequences(["GGGG"], bio_type="dna", alphabet="dna_4")
-for guard in (d._store._guard, d._store._batches._guard, d._store._footers._guard):
+for guard in (d._store._guard, d._store._batches._guard, d._store._known.footers._guard, d._store._known.ids._guard):
     with guard:
         print(in_child(lambda: d.batch("b").actions[0]))
 """,
     )
-    assert out == "import_rows\n" * 3
+    assert out == "import_rows\n" * 4

@@ -122,7 +122,7 @@ def test_what_is_remembered_of_many_parts_is_small(tmp_path: Path) -> None:
     for key in ids:
         dataset.write_overlay_part("n", pa.table({"id": [key], "n__x": [1.0]}))
     assert dataset.to_arrow(["n__x"]).num_rows == 40
-    footers = list(dataset._store._footers._found.values())
+    footers = list(dataset._store._known.footers._found.values())
     assert len(footers) == 40
     assert not any("metadata" in footer.__dict__ for footer in footers)  # that is ten times the footer itself
     assert len({id(footer.schema) for footer in footers}) == 1

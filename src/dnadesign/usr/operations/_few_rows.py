@@ -155,8 +155,10 @@ class _Reader:
         wanted += [DELETED] if namespace == TOMBSTONE_NAMESPACE and DELETED not in wanted else []
         tables, source = [], np.full(len(ids), -1, dtype=np.int64)
         count = 0
-        for file in files:
+        for file in files if len(ordinals) else ():
             self._check_columns(file, namespace)
+            if file.path in self.few.new[namespace] and not self.few.has_any(file, ids):
+                continue
             table = _rows_with(file, ids, wanted)
             places = pc.index_in(table.column(KEY), value_set=ids).to_numpy()
             if (source[places] >= 0).any() or len(np.unique(places)) < len(places):

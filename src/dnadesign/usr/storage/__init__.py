@@ -6,6 +6,7 @@ from dnadesign.usr.contract.lazily import modules_of
 
 if TYPE_CHECKING:
     from dnadesign.usr.storage import few_files as few_files
+    from dnadesign.usr.storage import key_index as key_index
     from dnadesign.usr.storage import key_state as key_state
     from dnadesign.usr.storage import parquet as parquet
 else:

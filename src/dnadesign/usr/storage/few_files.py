@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from dnadesign.usr.contract.errors import ConcurrentChangeError, CorruptFileError, EventLogError
 from dnadesign.usr.contract.layout import META_KEY, RECORDS, overlay_file
@@ -22,10 +23,10 @@ from dnadesign.usr.contract.records import KEY
 from dnadesign.usr.storage.checked_blocks import DamagedCache
 from dnadesign.usr.storage.filesystem import FileSystem
 from dnadesign.usr.storage.key_cache import KeyCache, open_key_cache
-from dnadesign.usr.storage.key_index import KeySet, Ordinals, digest_pieces
+from dnadesign.usr.storage.key_index import KeySet, Ordinals, digest_pieces, read_ids
 from dnadesign.usr.storage.key_manifest import INDEX, NamespaceEntry, mark_of
 from dnadesign.usr.storage.key_tail import Tail, read_tail
-from dnadesign.usr.storage.known_footers import KnownFooters
+from dnadesign.usr.storage.known_files import KnownFiles
 from dnadesign.usr.storage.stored_keys import Digests
 from dnadesign.usr.storage.version import Overlay, PinnedFile, Version, stored_overlays
 from dnadesign.usr.storage.visibility import CommittedLog, committed_log_end
@@ -51,7 +52,7 @@ class FewFiles:
 
     version: Version
     cache: KeyCache
-    footers: KnownFooters | None
+    known: KnownFiles | None
     pinned: bool = False
     stored: dict[str, dict[str, pa.DataType]] = field(default_factory=dict)
     new: dict[str, list[str]] = field(default_factory=dict)
@@ -89,11 +90,24 @@ class FewFiles:
         """
         nowhere: list[str | None] = [None] * len(ordinals)
         names = self.cache.part_of(namespace, ordinals) if namespace in self.cached else nowhere
-        known = {name for name in names if name is not None}
-        files = [self.opened(namespace, path) for path in sorted(known | set(self.new[namespace]))]
-        if any(self.is_younger(file) for file in files if file.path in known):
+        wanted = {name for name in names if name is not None}
+        files = [self.opened(namespace, path) for path in sorted(wanted | set(self.new[namespace]))]
+        if any(self.is_younger(file) for file in files if file.path in wanted):
             raise DamagedCache(f"{self.version.dataset}: a part was changed after its keys were cached")
         return names, files
+
+    def has_any(self, file: PinnedFile, ids: pa.ChunkedArray) -> bool:
+        """Whether an overlay file has a row for one of these ids.
+
+        Raises:
+            CorruptFileError: The file is damaged.
+        """
+        keys = (
+            self.known.ids_of(file.file, file.footer)
+            if self.known
+            else read_ids(file.file, footer=file.footer)
+        )
+        return bool(pc.any(pc.is_in(keys, value_set=ids)).as_py())
 
     def is_younger(self, file: PinnedFile) -> bool:
         """Whether a file was changed after the cached keys were written."""
@@ -114,7 +128,7 @@ class FewFiles:
         for pinned in overlay.files:
             if pinned.path == path:
                 return pinned
-        pinned = PinnedFile(path, self.version.fs.open(self.version.dataset / path, "read"), self.footers)
+        pinned = PinnedFile(path, self.version.fs.open(self.version.dataset / path, "read"), self.known)
         self.version.overlays[namespace] = Overlay(namespace, (*overlay.files, pinned))
         return pinned
 
@@ -130,7 +144,7 @@ class FewFiles:
             self.version.close()
 
 
-def open_few_files(fs: FileSystem, dataset: Path, footers: KnownFooters) -> FewFiles | None:
+def open_few_files(fs: FileSystem, dataset: Path, known: KnownFiles) -> FewFiles | None:
     """The newest committed version, only its base open; None where the cached keys do not tell all of it.
 
     Where a file is damaged they do not either: whoever opens the files that it needs finds out.
@@ -147,7 +161,7 @@ def open_few_files(fs: FileSystem, dataset: Path, footers: KnownFooters) -> FewF
         tail = _tail_of(fs, dataset, cache, log)
         if tail is not None:
             base = PinnedFile(RECORDS, fs.open(dataset / RECORDS, "read"))
-            few = FewFiles(Version(fs, dataset, log, base), cache, footers)
+            few = FewFiles(Version(fs, dataset, log, base), cache, known)
             if _is_base_of(few, tail) and _add_overlays(few, tail, stored_overlays(fs, dataset, None)):
                 return few
     except (FileNotFoundError, DamagedCache, CorruptFileError):

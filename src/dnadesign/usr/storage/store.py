@@ -21,7 +21,7 @@ from dnadesign.usr.contract.names import check_dataset_id
 from dnadesign.usr.storage.batch_index import BatchIndex
 from dnadesign.usr.storage.filesystem import REAL, FileStat, FileSystem, keep_root, opened, told_unreadable
 from dnadesign.usr.storage.journal import recover
-from dnadesign.usr.storage.known_footers import KnownFooters
+from dnadesign.usr.storage.known_files import KnownFiles
 from dnadesign.usr.storage.lock import DEFAULT_TIMEOUT, check_locks_exclude, exclusive_lock
 from dnadesign.usr.storage.lost_log import lost_log
 from dnadesign.usr.storage.paths import FolderPath
@@ -65,7 +65,7 @@ class Store:
     save_rule: SaveRule = field(default_factory=SaveRule)
     _keys: KeyState | None = field(default=None, repr=False)
     _batches: BatchIndex = field(default_factory=BatchIndex, repr=False)
-    _footers: KnownFooters = field(default_factory=KnownFooters, repr=False)
+    _known: KnownFiles = field(default_factory=KnownFiles, repr=False)
     _locks_checked: bool = False
     _registry_kept: str | None = None
     _base_checked: FileStat | None = None
@@ -79,7 +79,7 @@ class Store:
 
     def forget(self) -> None:
         """Remember nothing: in a forked child, in which a thread that was just changing what is remembered is no more."""
-        self._keys, self._batches, self._footers = None, BatchIndex(), KnownFooters()
+        self._keys, self._batches, self._known = None, BatchIndex(), KnownFiles()
         self._guard = threading.Lock()
 
     @cached_property
@@ -118,7 +118,7 @@ class Store:
             StorageError: The operating system did not let a file be read.
         """
         with told_unreadable(self.dir):
-            version = open_version(self.fs, self.dir, self._footers)
+            version = open_version(self.fs, self.dir, self._known)
         try:
             if known_only:
                 check_log_is_known(self.dir, version.log)
@@ -138,7 +138,7 @@ class Store:
             StorageError: The operating system did not let a file be read.
         """
         with told_unreadable(self.dir):
-            few = _storage.few_files.open_few_files(self.fs, self.dir, self._footers)
+            few = _storage.few_files.open_few_files(self.fs, self.dir, self._known)
         try:
             if few is not None:
                 check_log_is_known(self.dir, few.version.log)

@@ -50,7 +50,7 @@ from dnadesign.usr.contract.layout import (
 from dnadesign.usr.contract.names import is_stored_namespace, nearest
 from dnadesign.usr.storage.filesystem import FileSystem, OpenFile
 from dnadesign.usr.storage.intent import Intent
-from dnadesign.usr.storage.known_footers import KnownFooters
+from dnadesign.usr.storage.known_files import KnownFiles
 from dnadesign.usr.storage.lost_log import lost_log
 from dnadesign.usr.storage.visibility import CommittedLog, committed_log_end
 
@@ -68,13 +68,13 @@ class PinnedFile:
 
     path: str
     file: OpenFile
-    known: KnownFooters | None = None
+    known: KnownFiles | None = None
 
     @cached_property
     def footer(self) -> Footer:
         """Its Parquet footer, read when first asked for."""
         if self.known is not None and is_part(self.path.rsplit("/", 1)[-1]):
-            return self.known.of(self.file)
+            return self.known.footer_of(self.file)
         return _storage.parquet.read_footer(self.file)
 
     @property
@@ -227,7 +227,7 @@ def check_schema_version(base: Path, key_values: Mapping[bytes, bytes]) -> None:
         )
 
 
-def open_version(fs: FileSystem, dataset: Path, footers: KnownFooters | None = None) -> Version:
+def open_version(fs: FileSystem, dataset: Path, known: KnownFiles | None = None) -> Version:
     """Pin the newest committed version of a dataset; footers that are known are not read again.
 
     Raises:
@@ -248,7 +248,7 @@ def open_version(fs: FileSystem, dataset: Path, footers: KnownFooters | None = N
             if version is not None and unchanged:
                 _close_others(kept, version)
                 for pinned in version.files():
-                    pinned.known = footers
+                    pinned.known = known
                 return version
             if version is not None:
                 version.base.file.close()

@@ -1,0 +1,83 @@
+"""What was read of files before: a part never changes, so a later version needs only what is in newer parts."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from dnadesign.usr import storage as _storage  # Arrow is loaded when a file is read
+from dnadesign.usr.storage.filesystem import OpenFile
+
+if TYPE_CHECKING:  # only names in signatures
+    import pyarrow as pa
+
+    from dnadesign.usr.storage.parquet import Footer
+
+_MOST_BYTES = 1 << 23
+
+_Identity = tuple[Path, int, int, int, int]
+
+
+class _Memory[Read]:
+    """What was read of files, of the ones used last up to so many bytes; safe to share by threads."""
+
+    def __init__(self, bytes_of: Callable[[Read], int], most_bytes: int) -> None:
+        self._bytes_of, self._most, self._bytes = bytes_of, most_bytes, 0
+        self._found: OrderedDict[_Identity, Read] = OrderedDict()
+        self._guard = threading.Lock()
+
+    def of(self, file: OpenFile, read: Callable[[OpenFile], Read]) -> Read:
+        """What was read of an open file, by ``read`` if it is not known."""
+        identity = (file.path, *file.stat().identity)
+        with self._guard:
+            known = self._found.get(identity)
+            if known is not None:
+                self._found.move_to_end(identity)
+                return known
+        found = read(file)
+        with self._guard:
+            if identity not in self._found:
+                self._found[identity] = found
+                self._bytes += self._bytes_of(found)
+            while self._bytes > self._most:
+                _, dropped = self._found.popitem(last=False)
+                self._bytes -= self._bytes_of(dropped)
+        return found
+
+    def __len__(self) -> int:
+        """Of how many files something is kept."""
+        return len(self._found)
+
+
+class KnownFiles:
+    """Footers and keys of files that were read before; safe to share by threads.
+
+    A file counts as known if path, device, inode, size and time of change are those of then, so that a file that somebody
+    changed in place is read anew.
+
+    Args:
+        most_bytes: How much is kept of footers, counted as they are stored, and how much of keys.
+    """
+
+    def __init__(self, most_bytes: int = _MOST_BYTES) -> None:
+        self.footers: _Memory[Footer] = _Memory(lambda footer: len(footer.thrift), most_bytes)
+        self.ids: _Memory[pa.ChunkedArray] = _Memory(lambda ids: int(ids.nbytes), most_bytes)
+
+    def footer_of(self, file: OpenFile) -> Footer:
+        """The footer of an open part.
+
+        Raises:
+            CorruptFileError: The file is truncated, empty or not Parquet.
+        """
+        return self.footers.of(file, _storage.parquet.read_footer)
+
+    def ids_of(self, file: OpenFile, footer: Footer) -> pa.ChunkedArray:
+        """The id column of an open part that has one.
+
+        Raises:
+            CorruptFileError: The file is damaged.
+        """
+        return self.ids.of(file, lambda new: _storage.key_index.read_ids(new, footer=footer))
