@@ -198,39 +198,28 @@ def event_from_line(line: bytes, *, dataset: str, event_id: str) -> RunEvent | N
 
 # The beginning of a line as usr writes it: compact, in its order of fields, in ASCII. Names and times hold no backslash, or the
 # line is read in full. Quotes inside of texts are escaped, so that nothing in an argument can look like this.
-_TEXT = rb'"([^"\\]*)"'
-_TEXT_OR_NULL = rb'(?:"([^"\\]*)"|null)'
-_ANY_OR_NULL = rb'(?:"[^"\\]*(?:\\.[^"\\]*)*"|null)'
+_TEXT = r'"([^"\\]*)"'
+_TEXT_OR_NULL = r'(?:"([^"\\]*)"|null)'
+_ANY_OR_NULL = r'(?:"[^"\\]*(?:\\.[^"\\]*)*"|null)'
 _BEGINNING = re.compile(
-    rb'\{"event_version":1,"event_id":"([0-9a-f]{32})","txid":%b,"batch_id":%b,"batch_sha256":%b,'
-    rb'"timestamp_utc":%b,"action":"([a-z][a-z0-9_]*)","dataset":\{"name":%b,"root":%b\},'
-    rb'"actor":\{"tool":%b,"run_id":%b,'
-    % (_ANY_OR_NULL, _ANY_OR_NULL, _ANY_OR_NULL, _TEXT, _TEXT, _ANY_OR_NULL, _TEXT_OR_NULL, _TEXT_OR_NULL)
+    rf'\{{"event_version":1,"event_id":"([0-9a-f]{{32}})","txid":{_ANY_OR_NULL},"batch_id":{_ANY_OR_NULL},'
+    rf'"batch_sha256":{_ANY_OR_NULL},"timestamp_utc":{_TEXT},"action":"([a-z][a-z0-9_]*)",'
+    rf'"dataset":\{{"name":{_TEXT},"root":{_ANY_OR_NULL}\}},"actor":\{{"tool":{_TEXT_OR_NULL},"run_id":{_TEXT_OR_NULL},'
 )
 
 
 def skim_line(line: bytes) -> RunEvent | None:
     """The event of a line that looks as usr writes it, known by its beginning; None where it must be read in full."""
-    match = _BEGINNING.match(line)
-    if match is None or not line.endswith(b"}\n"):
+    if not line.isascii() or not line.endswith(b"}\n"):
         return None
-    event_id, time, action, dataset, tool, run_id = match.groups(b"")
-    try:
-        moment = parse_time(time.decode())
-        if moment is None or not dataset:
-            return None
-        return RunEvent(
-            event_id=event_id.decode(),
-            action=action.decode(),
-            time=moment,
-            dataset=dataset.decode(),
-            tool=tool.decode() or None,
-            run_id=run_id.decode() or None,
-            version=KNOWN_VERSION,
-            line=line,
-        )
-    except UnicodeDecodeError:
+    match = _BEGINNING.match(line.decode("ascii"))
+    if match is None:
         return None
+    event_id, time, action, dataset, tool, run_id = match.groups()
+    moment = parse_time(time)
+    if moment is None or not dataset:
+        return None
+    return RunEvent(event_id, action, moment, dataset, tool or None, run_id or None, KNOWN_VERSION, line)
 
 
 def _object(line: bytes) -> dict[str, object] | None:
