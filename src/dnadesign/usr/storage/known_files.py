@@ -15,10 +15,11 @@ if TYPE_CHECKING:  # only names in signatures
     import pyarrow as pa
 
     from dnadesign.usr.storage.parquet import Footer
+    from dnadesign.usr.storage.stored_keys import Ordinals
 
 _MOST_BYTES = 1 << 23
 
-_Identity = tuple[Path, int, int, int, int]
+_Identity = tuple[Path | int | str, ...]
 
 
 class _Memory[Read]:
@@ -31,13 +32,23 @@ class _Memory[Read]:
 
     def of(self, file: OpenFile, read: Callable[[OpenFile], Read]) -> Read:
         """What was read of an open file, by ``read`` if it is not known."""
-        identity = (file.path, *file.stat().identity)
+        known = self.get(file)
+        if known is None:
+            self.keep(file, known := read(file))
+        return known
+
+    def get(self, file: OpenFile, beside: _Identity = ()) -> Read | None:
+        """What is known of an open file, beside what else it was worked out from; None if nothing is."""
+        identity = (file.path, *file.stat().identity, *beside)
         with self._guard:
             known = self._found.get(identity)
             if known is not None:
                 self._found.move_to_end(identity)
-                return known
-        found = read(file)
+            return known
+
+    def keep(self, file: OpenFile, found: Read, beside: _Identity = ()) -> None:
+        """Keep what was read of an open file, or worked out from it and ``beside``."""
+        identity = (file.path, *file.stat().identity, *beside)
         with self._guard:
             if identity not in self._found:
                 self._found[identity] = found
@@ -45,7 +56,6 @@ class _Memory[Read]:
             while self._bytes > self._most:
                 _, dropped = self._found.popitem(last=False)
                 self._bytes -= self._bytes_of(dropped)
-        return found
 
     def __len__(self) -> int:
         """Of how many files something is kept."""
@@ -53,18 +63,19 @@ class _Memory[Read]:
 
 
 class KnownFiles:
-    """Footers and keys of files that were read before; safe to share by threads.
+    """What was read before of files: footers, keys, and the base rows of these keys; safe to share by threads.
 
     A file counts as known if path, device, inode, size and time of change are those of then, so that a file that somebody
     changed in place is read anew.
 
     Args:
-        most_bytes: How much is kept of footers, counted as they are stored, and how much of keys.
+        most_bytes: How much is kept of footers, counted as they are stored, of keys, and of base rows.
     """
 
     def __init__(self, most_bytes: int = _MOST_BYTES) -> None:
         self.footers: _Memory[Footer] = _Memory(lambda footer: len(footer.thrift), most_bytes)
         self.ids: _Memory[pa.ChunkedArray] = _Memory(lambda ids: int(ids.nbytes), most_bytes)
+        self.ordinals: _Memory[Ordinals] = _Memory(lambda ordinals: ordinals.nbytes, most_bytes)
 
     def footer_of(self, file: OpenFile) -> Footer:
         """The footer of an open part.

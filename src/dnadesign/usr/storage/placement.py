@@ -70,7 +70,23 @@ def place(known: FewFiles, namespace: str) -> Placement:
 
 
 def _ordinals_of(known: FewFiles, files: Sequence[PinnedFile]) -> list[Ordinals]:
-    """The base row of each row of some files, few in all; -1 where there is none."""
+    """The base row of each row of some files, few in all; -1 where there is none.
+
+    They are the same for as long as file, base and cached keys are.
+    """
+    base = known.version.base.file.stat().identity
+    beside = (*base, known.cache.manifest.keys.table_sha256)
+    found = [file.known.ordinals.get(file.file, beside) if file.known else None for file in files]
+    missing = [number for number, ordinals in enumerate(found) if ordinals is None]
+    for number, ordinals in zip(missing, _looked_up(known, [files[n] for n in missing]), strict=True):
+        file, found[number] = files[number], ordinals
+        if file.known is not None:
+            file.known.ordinals.keep(file.file, ordinals, beside)
+    return [ordinals for ordinals in found if ordinals is not None]
+
+
+def _looked_up(known: FewFiles, files: Sequence[PinnedFile]) -> list[Ordinals]:
+    """The same as the keys have them."""
     digests = [np.zeros((0, DIGEST_BYTES), dtype=np.uint8)]
     try:
         for file in files:
