@@ -1,13 +1,18 @@
 """Rows of a Parquet file by column name: held against Arrow's own reader of whole files."""
 
+import os
+import threading
+from collections.abc import Callable
 from pathlib import Path
+from typing import ClassVar
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dnadesign.usr.storage.filesystem import REAL, opened
+from dnadesign.usr.storage.filesystem import REAL, RealFile, opened
 from dnadesign.usr.storage.parquet import encode, read_footer, reading
 from dnadesign.usr.storage.parquet_rows import ParquetRows
 from tests.examples import examples
@@ -73,3 +78,40 @@ def test_files_that_parquet_takes_for_alike_are_read_each_by_its_own_names(tmp_p
             for name in pair:
                 with reading(file, footer=footer) as parquet:
                     assert parquet.read([name]).to_pydict() == {name: [[f"{name} of {number}"]]}
+
+
+class Watched(bytes):
+    """Bytes that note which thread lets go of them."""
+
+    let_go: ClassVar[set[int]] = set()
+
+    def __buffer__(self, flags: int, /) -> memoryview:
+        return memoryview(bytes(self))
+
+    def __release_buffer__(self, view: memoryview, /) -> None:
+        self.let_go.add(threading.get_ident())
+        view.release()
+
+
+READS: dict[str, Callable[[ParquetRows], object]] = {
+    "all": lambda rows: rows.read(),
+    "row groups": lambda rows: rows.read_row_groups([0, 1]),
+    "batches": lambda rows: list(rows.iter_batches(30, [0, 1])),
+}
+
+
+@pytest.mark.parametrize("read", READS.values(), ids=READS)
+def test_no_thread_of_arrows_holds_bytes_that_python_made(
+    read: Callable[[ParquetRows], object], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One that let go of them while the interpreter ends would kill the process."""
+    path = tmp_path / "small.parquet"
+    pq.write_table(pa.table({f"c{n}": range(200) for n in range(16)}), path, row_group_size=100)
+    monkeypatch.setattr(RealFile, "read_at", lambda file, at, count: Watched(os.pread(file.fd, count, at)))
+    Watched.let_go.clear()
+    with opened(REAL, path, "read") as file:
+        footer = read_footer(file)
+        for _ in range(200):
+            with reading(file, footer=footer) as rows:
+                read(rows)
+    assert Watched.let_go == {threading.get_ident()}

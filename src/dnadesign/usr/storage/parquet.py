@@ -168,7 +168,7 @@ def read_footer(file: OpenFile) -> Footer:
 def _parse(thrift: bytes) -> ParquetRows:
     """A footer by itself, as Arrow reads it."""
     framed = MAGIC + thrift + len(thrift).to_bytes(4, "little") + MAGIC
-    return ParquetRows(pa.BufferReader(framed), pre_buffer=False)
+    return ParquetRows(pa.BufferReader(framed), in_memory=True)
 
 
 @contextmanager
@@ -184,7 +184,7 @@ def reading(file: OpenFile, *, footer: Footer | None = None) -> Iterator[Parquet
             data = file.read_at(0, footer.size)
             if len(data) != footer.size or data[footer.data_end : -8] != footer.thrift:
                 raise corrupt(file.path, "it is not the file any more that it was when it was opened")
-            yield ParquetRows(pa.BufferReader(data), leaves=footer.form.leaves, pre_buffer=False)
+            yield ParquetRows(pa.BufferReader(data), leaves=footer.form.leaves, in_memory=True)
             return
         with _in_use(file), _source(file) as source:
             leaves = footer.form.leaves if footer is not None else None

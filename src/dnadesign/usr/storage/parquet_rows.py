@@ -23,7 +23,8 @@ class ParquetRows:
         source: The file, open.
         metadata: Its footer, where that was parsed before.
         leaves: Which leaves each of its columns has, where that is known.
-        pre_buffer: Whether what is asked for is fetched by threads first: not for what is in memory.
+        in_memory: Whether the source is bytes of Python's, which are read by the calling thread alone: one of Arrow's
+            threads may let go of them last, and if the interpreter ends that moment, this kills the process.
     """
 
     def __init__(
@@ -32,16 +33,17 @@ class ParquetRows:
         *,
         metadata: pq.FileMetaData | None = None,
         leaves: Leaves | None = None,
-        pre_buffer: bool = True,
+        in_memory: bool = False,
     ) -> None:
         self._reader = pq.ParquetReader()
         self._reader.open(
             source,
             metadata=metadata,
-            pre_buffer=pre_buffer,
+            pre_buffer=not in_memory,
             page_checksum_verification=True,
             arrow_extensions_enabled=True,
         )
+        self._threads = not in_memory
         if leaves is not None:
             self.leaves = leaves
 
@@ -65,19 +67,24 @@ class ParquetRows:
 
     def read(self, columns: Iterable[str] | None = None, *, use_threads: bool = True) -> pa.Table:
         """Columns as they are asked for, all of them when None; what the file has not is left out."""
-        return self._reader.read_all(self._of(columns), use_threads=use_threads)
+        return self._reader.read_all(self._of(columns), use_threads=use_threads and self._threads)
 
     def read_row_groups(
         self, groups: Iterable[int], columns: Iterable[str] | None = None, *, use_threads: bool = True
     ) -> pa.Table:
         """The same of some row groups."""
-        return self._reader.read_row_groups(list(groups), self._of(columns), use_threads=use_threads)
+        return self._reader.read_row_groups(
+            list(groups), self._of(columns), use_threads=use_threads and self._threads
+        )
 
     def iter_batches(
         self, rows: int, groups: Iterable[int], columns: Iterable[str] | None = None
     ) -> Iterator[pa.RecordBatch]:
         """The same as batches of at most so many rows; Arrow keeps in memory what it has read of all the groups."""
-        batches: Iterator[pa.RecordBatch] = self._reader.iter_batches(rows, list(groups), self._of(columns))
+        leaves = self._of(columns)
+        batches: Iterator[pa.RecordBatch] = self._reader.iter_batches(
+            rows, list(groups), leaves, use_threads=self._threads
+        )
         return batches
 
     def _of(self, columns: Iterable[str] | None) -> list[int] | None:
