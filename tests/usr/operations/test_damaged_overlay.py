@@ -22,7 +22,7 @@ from dnadesign.usr.storage.save_rule import SaveRule
 
 SEQUENCES = ["ACGTAC", "TTGACA", "GGCATT"]
 IDS = [compute_id("dna", sequence) for sequence in SEQUENCES]
-ALWAYS = SaveRule(files=1, rows=1, log_bytes=1, share=1, rows_a_file=1)
+ALWAYS = SaveRule(files=1, rows=1, log_bytes=1, share=1)
 
 
 def truncate(path: Path) -> None:

@@ -16,7 +16,7 @@ from dnadesign.usr.storage.key_state import follow
 from dnadesign.usr.storage.save_rule import SaveRule
 from dnadesign.usr.testing.simulated import SimulatedFileSystem
 
-EAGER = SaveRule(files=1, rows=1, share=1 << 40, rows_a_file=1 << 40)
+EAGER = SaveRule(files=1, rows=1, share=1 << 40)
 
 
 def eager(dataset: Dataset) -> Dataset:

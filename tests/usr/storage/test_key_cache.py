@@ -3,6 +3,7 @@
 import hashlib
 import itertools
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 
@@ -24,6 +25,7 @@ from dnadesign.usr.storage.id_digests import digests_of
 from dnadesign.usr.storage.key_cache import open_key_cache
 from dnadesign.usr.storage.key_index import KeySet
 from dnadesign.usr.storage.key_state import follow
+from dnadesign.usr.storage.save_rule import SaveRule
 from dnadesign.usr.storage.stored_keys import StoredKeys, write_keys
 from dnadesign.usr.testing.simulated import SimulatedFileSystem
 from tests.benchmarks.counting import CountingFileSystem
@@ -31,6 +33,7 @@ from tests.examples import examples
 from tests.faults.changes import DATASET
 from tests.faults.datasets import IDS, VERBS, dataset, problems_of, rows_of, with_dataset
 from tests.usr.storage.cached_keys import (
+    EAGER,
     cached_files,
     damage,
     eager,
@@ -184,11 +187,11 @@ def test_the_index_of_a_process_that_begins_is_that_of_the_files_after_any_histo
     start: SimulatedFileSystem, seed: int
 ) -> None:
     random, fs = Random(seed), start.clone()
-    writers, told_of = [eager(dataset(fs)) for _ in range(2)], list[str]()
+    writers, told_of = [some_writer(fs, random) for _ in range(2)], list[str]()
     older: dict[str, bytes] = {}
     for _ in range(10):
         name = random.choice(EVERY)
-        writer = random.choice([*writers, eager(dataset(fs))])
+        writer = random.choice([*writers, some_writer(fs, random)])
         try:
             (beta_part if name == "beta part" else VERBS[name])(writer)
             told_of.append(name)
@@ -204,6 +207,13 @@ def test_the_index_of_a_process_that_begins_is_that_of_the_files_after_any_histo
                 each._store._keys = follow(fs, DATASET, state)
                 assert told(each._store._keys.index, ids) == expected, told_of
     assert problems_of(fs) == []
+
+
+def some_writer(fs: SimulatedFileSystem, random: Random) -> Dataset:
+    """A writer that saves all of a coverage each time, or what came later beside it."""
+    found = eager(dataset(fs))
+    found._store.save_rule = replace(EAGER, between=random.choice([0, 1 << 14]))
+    return found
 
 
 def sabotage(fs: SimulatedFileSystem, random: Random, older: dict[str, bytes]) -> list[str]:
@@ -240,7 +250,8 @@ def test_a_process_that_begins_opens_no_part_that_the_cache_knows(tmp_path: Path
         Dataset(root, NAME, fs=fs).write_overlay_part(NAMESPACE, next(tables))
         return fs.calls["open"]
 
-    assert opens(tmp_path / "few", 2) == opens(tmp_path / "many", 40)
+    few, many = opens(tmp_path / "few", 2), opens(tmp_path / "many", 40)
+    assert many - few <= 1  # of many parts, those that came later are in a second file of the cache
 
 
 def test_a_process_that_begins_reads_about_as_much_whatever_the_base_has(tmp_path: Path) -> None:
@@ -338,8 +349,45 @@ def test_old_files_of_the_cache_go_when_new_ones_come(tmp_path: Path) -> None:
     made = cached(tmp_path / "root", 500, 3)
     for table in itertools.islice(new_parts(made, 500, 3, 20), 1, 6):
         made.write_overlay_part(NAMESPACE, table)
-        kinds = sorted(path.name.partition("-")[0] for path in (made.dir / KEYS).iterdir())
-        assert kinds == ["base", NAMESPACE, "index"]
+        kinds = sorted(path.name.rpartition("-")[0] for path in (made.dir / KEYS).iterdir())
+        assert kinds == ["", "base", NAMESPACE, f"{NAMESPACE}-later"]
+
+
+def test_a_save_writes_the_rows_that_came_later_and_not_what_was_saved_before(tmp_path: Path) -> None:
+    def written(root: Path, rows: int) -> list[int]:
+        tables = itertools.islice(new_parts(cached(root, rows, 3), rows, 3, 20), 1, 5)
+        fs = CountingFileSystem()
+        writer = eager(Dataset(root, NAME, fs=fs))
+        found = []
+        for table in tables:
+            fs.forget()
+            writer.write_overlay_part(NAMESPACE, table)
+            found.append(fs.bytes["write"])
+        return found
+
+    small, large = written(tmp_path / "small", 4_000), written(tmp_path / "large", 40_000)
+    assert max(large) - min(small) < 2_000
+    assert max(large) - min(large) < 2_000
+
+
+@pytest.mark.parametrize(
+    ("rows", "later", "whole"), [(10**7, 400_000, False), (10**7, 410_000, True), (100, 1_000, False)]
+)
+def test_all_is_saved_anew_once_what_came_later_is_as_long_to_write(
+    rows: int, later: int, whole: bool
+) -> None:
+    assert SaveRule().wants_whole(rows, later) is whole
+
+
+def test_a_coverage_that_is_saved_whole_again_has_one_file(tmp_path: Path) -> None:
+    made = cached(tmp_path / "root", 500, 3)
+    tables = itertools.islice(new_parts(made, 500, 3, 20), 1, 4)
+    made.write_overlay_part(NAMESPACE, next(tables))
+    assert len(list((made.dir / KEYS).glob(f"{NAMESPACE}-*"))) == 2
+    made._store.save_rule = replace(EAGER, between=0)
+    made.write_overlay_part(NAMESPACE, next(tables))
+    assert len(list((made.dir / KEYS).glob(f"{NAMESPACE}-*"))) == 1
+    assert told(fresh_index(REAL, made.dir), []) == told(made._store._keys.index, [])  # type: ignore[union-attr]
 
 
 def test_a_process_that_made_the_base_does_not_write_its_keys_again_with_every_part(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ whoever asked goes back to the files. Writers put it there after a commit (:mod:
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +25,7 @@ from dnadesign.usr.storage.stored_keys import Digests, Ordinals, StoredKeys
 _TRIES = 5
 NUMBER = np.dtype("<u4")
 NUMBERS_PER_BLOCK = 1024
+LATER = np.dtype([("ordinal", "<u4"), ("number", "<u4")])
 
 
 def numbers_form(rows: int) -> Form:
@@ -31,25 +33,46 @@ def numbers_form(rows: int) -> Form:
     return Form(NUMBER, rows, NUMBERS_PER_BLOCK)
 
 
+def later_form(rows: int) -> Form:
+    """How base rows and the numbers of their files lie in a file of what came later, by base row."""
+    return Form(LATER, rows, NUMBERS_PER_BLOCK)
+
+
 class StoredCoverage:
     """The cached coverage of a namespace: which of ``files`` has the row of each base row.
 
-    Args:
-        file: The file, which is this object's to close from now on.
-        rows: For how many base rows it has a number; the ones behind have no row.
-        table_sha256: The hash of its table.
+    A file has the numbers of all base rows; a small one, if there is one, those of rows that came after it was written.
 
-    Raises:
-        DamagedCache: The file is not what was written.
+    Args:
+        array: The first file, which is this object's to close from now on.
+        later: The second one, likewise.
+
+    Attributes:
+        files: The files in the order of their numbers, relative to the dataset.
+        first_files: How many of them the first file knows.
     """
 
-    def __init__(self, file: OpenFile, rows: int, table_sha256: str) -> None:
-        self._array = StoredArray(file, numbers_form(rows), table_sha256)
-        self.files = tuple(self._array.beside.decode().split("\n")) if self._array.beside else ()
+    def __init__(self, array: StoredArray, later: StoredArray | None) -> None:
+        self._array, self._later = array, later
+        first, behind = _names(array), _names(later) if later is not None else ()
+        self.files, self.first_files = (*first, *behind), len(first)
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Let go of the files."""
         self._array.close()
+        if self._later is not None:
+            self._later.close()
+
+    @cached_property
+    def _behind(self) -> tuple[npt.NDArray[np.uint32], npt.NDArray[np.uint32]]:
+        """The base rows that came later, ascending, and the numbers of their files."""
+        if self._later is None:
+            return np.zeros(0, NUMBER), np.zeros(0, NUMBER)
+        self._later.load_all()
+        rows = self._later.values
+        if rows["number"].max(initial=0) > len(self.files):
+            raise _beyond(self.files)
+        return rows["ordinal"], rows["number"]
 
     def numbers(self, ordinals: Ordinals) -> npt.NDArray[np.uint32]:
         """For each base row 1 and the index in ``files`` of the file that has its row, 0 if none has.
@@ -61,6 +84,11 @@ class StoredCoverage:
         inside = np.flatnonzero(ordinals < self._array.form.rows)
         self._array.load(ordinals[inside])
         found[inside] = self._array.values[ordinals[inside]]
+        behind, numbers = self._behind
+        if len(behind):
+            at = np.minimum(np.searchsorted(behind, ordinals), len(behind) - 1)
+            hits = behind[at] == ordinals
+            found[hits] = numbers[at[hits]]
         return found
 
     def all_numbers(self) -> Numbers:
@@ -69,13 +97,24 @@ class StoredCoverage:
         Raises:
             DamagedCache: A block is not what was written.
         """
-        found, row = no_numbers(self._array.form.rows, len(self.files)), 0
+        behind, numbers = self._behind
+        rows = max(self._array.form.rows, int(behind.max(initial=0)) + 1 if len(behind) else 0)
+        found, row = no_numbers(rows, len(self.files)), 0
         for piece in self._array.pieces():
             if piece.max() > len(self.files):
-                raise DamagedCache(f"it has a number of a file beyond the {len(self.files)} that it names")
+                raise _beyond(self.files)
             found[row : row + len(piece)] = piece
             row += len(piece)
+        found[behind] = numbers
         return found
+
+
+def _names(array: StoredArray) -> tuple[str, ...]:
+    return tuple(array.beside.decode().split("\n")) if array.beside else ()
+
+
+def _beyond(files: Sequence[str]) -> DamagedCache:
+    return DamagedCache(f"it has a number of a file beyond the {len(files)} that it names")
 
 
 class KeyCache:
@@ -120,8 +159,15 @@ class KeyCache:
             DamagedCache: Its file is gone, or not what was written.
         """
         if namespace not in self._coverage:
-            file = self.namespaces[namespace].file
-            self._coverage[namespace] = StoredCoverage(self._open(file), file.rows, file.table_sha256)
+            entry = self.namespaces[namespace]
+            array = StoredArray(
+                self._open(entry.file), numbers_form(entry.file.rows), entry.file.table_sha256
+            )
+            later = None
+            if entry.later is not None:
+                form = later_form(entry.later.rows)
+                later = StoredArray(self._open(entry.later), form, entry.later.table_sha256)
+            self._coverage[namespace] = StoredCoverage(array, later)
         return self._coverage[namespace]
 
     def files(self, namespace: str) -> tuple[str, ...]:

@@ -202,6 +202,7 @@ class Coverage:
         repeated: Whether a key has several rows, as older tools let it.
         new_files: How many files came since this was last put on the disk, or read from there.
         new_rows: How many rows these have.
+        stored_files: How many of the files the first file of the cache knows, 0 if it is to be written anew.
         single: The mark of a single-file overlay as it was when its keys were read; of parts None, for their names
             are unique.
     """
@@ -212,6 +213,7 @@ class Coverage:
     repeated: bool = False
     new_files: int = 0
     new_rows: int = 0
+    stored_files: int = 0
     single: FileMark | None = None
 
     def add(self, ordinals: Ordinals, digests: Digests, *, path: str, single: FileMark | None = None) -> None:
@@ -237,13 +239,13 @@ class Coverage:
 
     def has_moved(self, path: str, new: str) -> None:
         """Note that a single-file overlay has the name of a part now."""
-        self.single = None
+        self.single, self.stored_files = None, 0
         self.files = [new if known == path else known for known in self.files]
         self.new_files += 1
 
     def merged_into(self, path: str, single: FileMark | None) -> None:
         """Note that one file has all rows now, each key once."""
-        self.single = single
+        self.single, self.stored_files = single, 0
         self.numbers, self.files, self.repeated = (self.numbers > 0).astype(np.uint8), [path], False
         self.new_files += 1
         self.new_rows += int(np.count_nonzero(self.numbers))

@@ -24,7 +24,7 @@ from dnadesign.usr.storage.log_lines import read_lines_backward
 from dnadesign.usr.storage.parquet import Footer, read_footer
 
 INDEX = f"{KEYS}/index"
-_VERSION = 1
+_VERSION = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,15 +59,22 @@ class NamespaceEntry:
     """The cached coverage of one namespace.
 
     Attributes:
-        file: Where it is.
+        file: Where it is, as of the time that this was written.
+        later: Where the rows are that came after that, if any did.
         columns: The columns that the overlay's files store, as the key index has them.
         footer_sha256: The hash of the footer of a single-file overlay, which can be replaced under its name; of
             parts None, for their names are unique.
     """
 
     file: StoredFile
+    later: StoredFile | None
     columns: dict[str, tuple[pa.DataType, bool]]
     footer_sha256: str | None
+
+    @property
+    def files(self) -> list[StoredFile]:
+        """All files of the cache that it is in."""
+        return [self.file, *([self.later] if self.later is not None else [])]
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +89,7 @@ class Manifest:
     @property
     def names(self) -> set[str]:
         """The files that it names."""
-        return {self.keys.name, *(entry.file.name for entry in self.namespaces.values())}
+        return {self.keys.name, *(file.name for entry in self.namespaces.values() for file in entry.files)}
 
     def to_bytes(self) -> bytes:
         """The manifest's file."""
@@ -94,7 +101,7 @@ class Manifest:
                 "keys": _stored_to_json(self.keys),
                 "namespaces": {
                     name: {
-                        "file": _stored_to_json(entry.file),
+                        "files": [_stored_to_json(file) for file in entry.files],
                         "footer": entry.footer_sha256,
                         **_columns_to_json(entry.columns),
                     }
@@ -134,11 +141,13 @@ def _from_json(found: dict[str, Any]) -> Manifest:
         log=LogMark(*found["log"]),
         base=BaseMark(*found["base"]),
         keys=StoredFile(*found["keys"]),
-        namespaces={
-            name: NamespaceEntry(StoredFile(*entry["file"]), _columns_from_json(entry), entry["footer"])
-            for name, entry in found["namespaces"].items()
-        },
+        namespaces={name: _entry_from_json(entry) for name, entry in found["namespaces"].items()},
     )
+
+
+def _entry_from_json(found: dict[str, Any]) -> NamespaceEntry:
+    file, *later = (StoredFile(*stored) for stored in found["files"])
+    return NamespaceEntry(file, later[0] if later else None, _columns_from_json(found), found["footer"])
 
 
 def _columns_from_json(entry: dict[str, Any]) -> dict[str, tuple[pa.DataType, bool]]:

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import contextlib
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Set
+from dataclasses import dataclass
 from pathlib import Path
+
+import numpy as np
 
 from dnadesign.usr.contract.errors import CorruptFileError
 from dnadesign.usr.contract.layout import KEYS
 from dnadesign.usr.storage.checked_blocks import DamagedCache, in_whole_blocks, write_blocks
 from dnadesign.usr.storage.file_numbers import length_in_use
 from dnadesign.usr.storage.filesystem import FileSystem, OpenFile, opened, write_all
-from dnadesign.usr.storage.key_cache import numbers_form
+from dnadesign.usr.storage.key_cache import LATER, later_form, numbers_form
 from dnadesign.usr.storage.key_index import Coverage, KeyIndex
 from dnadesign.usr.storage.key_manifest import (
     INDEX,
@@ -23,7 +26,8 @@ from dnadesign.usr.storage.key_manifest import (
     StoredFile,
     read_manifest,
 )
-from dnadesign.usr.storage.stored_keys import MOST_KEYS, KeyTwice, write_keys
+from dnadesign.usr.storage.save_rule import SaveRule
+from dnadesign.usr.storage.stored_keys import MOST_KEYS, KeyTwice, Ordinals, write_keys
 
 _log = logging.getLogger("dnadesign.usr")
 _NEW = ".new"  # there is one writer at a time; what a dead one left is removed
@@ -36,7 +40,7 @@ def save_keys(
     saved: Manifest | None,
     *,
     marks: tuple[LogMark, BaseMark],
-    keys_too: bool,
+    rule: SaveRule,
 ) -> Manifest | None:
     """Write what is new of the keys, then the manifest, then remove files that it does not name.
 
@@ -46,7 +50,7 @@ def save_keys(
         index: The keys.
         saved: The manifest that was read or written before.
         marks: The end of the log, and the base, as of which the index is true.
-        keys_too: Whether to write the base's keys anew.
+        rule: Whether to write the base's keys anew, and all of a coverage.
 
     Returns:
         The new manifest; None if the disk did not take it, or a key is there twice, which does no harm.
@@ -57,14 +61,10 @@ def save_keys(
     try:
         fs.mkdir(dataset / KEYS)
         there = {entry.name for entry in fs.list(dataset / KEYS)}  # another writer may have removed some
-        keep = saved is not None and not keys_too and saved.keys.name in there
+        keep = saved is not None and not rule.wants_keys(index, saved) and saved.keys.name in there
         keys = saved.keys if saved is not None and keep else _save_base(fs, dataset, index)
-        before = {
-            name: entry
-            for name, entry in (saved.namespaces if saved is not None else {}).items()
-            if entry.file.name in there
-        }
-        manifest = Manifest(log, base, keys, _save_namespaces(fs, dataset, index, before))
+        saving = _Saving(fs, dataset, saved.namespaces if saved is not None else {}, there, rule)
+        manifest = Manifest(log, base, keys, _save_namespaces(saving, index))
         with _new_file(fs, dataset) as file:
             write_all(file, 0, manifest.to_bytes())
         fs.rename(dataset / KEYS / _NEW, dataset / INDEX)
@@ -74,8 +74,10 @@ def save_keys(
         with contextlib.suppress(OSError):  # the disk may be full of what was begun
             _remove_others(fs, dataset, read_manifest(fs, dataset))
         return None
-    for coverage in index.namespaces.values():
+    for name, coverage in index.namespaces.items():
         coverage.new_files = coverage.new_rows = 0
+        if name in manifest.namespaces and manifest.namespaces[name].later is None:
+            coverage.stored_files = len(coverage.files)
     return manifest
 
 
@@ -86,28 +88,74 @@ def _save_base(fs: FileSystem, dataset: Path, index: KeyIndex) -> StoredFile:
     return _named(fs, dataset, "base", sum(map(len, runs)), table_sha256)
 
 
-def _save_namespaces(
-    fs: FileSystem, dataset: Path, index: KeyIndex, before: dict[str, NamespaceEntry]
-) -> dict[str, NamespaceEntry]:
-    for name in set(index.waiting) - set(before) - index.unread:
-        index.coverage(name)
-    found = {name: before[name] for name in set(index.waiting) - index.unread}
+@dataclass(frozen=True, slots=True)
+class _Saving:
+    """What a save of coverage goes by.
+
+    Attributes:
+        before: What is known to have been on the disk.
+        there: The files of the cache that are there: another writer may have removed some.
+    """
+
+    fs: FileSystem
+    dataset: Path
+    before: Mapping[str, NamespaceEntry]
+    there: Set[str]
+    rule: SaveRule
+
+    def kept(self, namespace: str) -> NamespaceEntry | None:
+        """What was saved of a namespace, if all of it is there."""
+        entry = self.before.get(namespace)
+        return entry if entry is not None and all(f.name in self.there for f in entry.files) else None
+
+    def first_file(self, namespace: str) -> StoredFile | None:
+        """The first file of what was saved of a namespace, if that is there."""
+        entry = self.before.get(namespace)
+        return entry.file if entry is not None and entry.file.name in self.there else None
+
+
+def _save_namespaces(saving: _Saving, index: KeyIndex) -> dict[str, NamespaceEntry]:
+    found = {}
+    for name in set(index.waiting) - index.unread:
+        entry = saving.kept(name)
+        if entry is not None:
+            found[name] = entry
+        else:
+            index.coverage(name)
     for name, coverage in index.namespaces.items():
         if name in index.other_keys | index.not_ours or not coverage.is_plain or not coverage.files:
             continue
-        file = before[name].file if name in before and not coverage.new_files else None
-        file = file or _save_coverage(fs, dataset, name, coverage)
+        file, later = _save_coverage(saving, name, coverage)
         footer = coverage.single.footer_sha256 if coverage.single is not None else None
-        found[name] = NamespaceEntry(file, dict(index.stored_types.get(name, {})), footer)
+        found[name] = NamespaceEntry(file, later, dict(index.stored_types.get(name, {})), footer)
     return found
 
 
-def _save_coverage(fs: FileSystem, dataset: Path, namespace: str, coverage: Coverage) -> StoredFile:
+def _save_coverage(
+    saving: _Saving, namespace: str, coverage: Coverage
+) -> tuple[StoredFile, StoredFile | None]:
+    """Write what is new of a coverage: the rows that came after its first file was written, or all of it."""
+    kept, first = saving.kept(namespace), saving.first_file(namespace)
+    if kept is not None and not coverage.new_files:
+        return kept.file, kept.later
+    if first is not None and coverage.stored_files:
+        rows = np.flatnonzero(coverage.numbers > coverage.stored_files)
+        if not saving.rule.wants_whole(len(coverage.numbers), len(rows)):
+            return first, _save_later(saving, namespace, coverage, rows)
     numbers = coverage.numbers[: length_in_use(coverage.numbers)]
     form, beside = numbers_form(len(numbers)), "\n".join(coverage.files).encode()
-    with _new_file(fs, dataset) as file:
+    with _new_file(saving.fs, saving.dataset) as file:
         table_sha256 = write_blocks(file, in_whole_blocks(numbers, form), form, beside)
-    return _named(fs, dataset, namespace, len(numbers), table_sha256)
+    return _named(saving.fs, saving.dataset, namespace, len(numbers), table_sha256), None
+
+
+def _save_later(saving: _Saving, namespace: str, coverage: Coverage, rows: Ordinals) -> StoredFile:
+    later = np.empty(len(rows), dtype=LATER)
+    later["ordinal"], later["number"] = rows, coverage.numbers[rows]
+    form, beside = later_form(len(rows)), "\n".join(coverage.files[coverage.stored_files :]).encode()
+    with _new_file(saving.fs, saving.dataset) as file:
+        table_sha256 = write_blocks(file, in_whole_blocks(later, form), form, beside)
+    return _named(saving.fs, saving.dataset, f"{namespace}-later", len(rows), table_sha256)
 
 
 @contextlib.contextmanager

@@ -118,8 +118,7 @@ def save(fs: FileSystem, dataset: Path, state: KeyState, rule: SaveRule) -> None
     base = state.base or mark_base(fs, dataset / RECORDS)
     if log is None or base.rows != len(state.index.base):
         return
-    keys_too = rule.wants_keys(state.index, state.saved)
-    saved = save_keys(fs, dataset, state.index, state.saved, marks=(log, base), keys_too=keys_too)
+    saved = save_keys(fs, dataset, state.index, state.saved, marks=(log, base), rule=rule)
     state.saved = saved or state.saved
 
 
@@ -257,7 +256,9 @@ def _load(
     single = _single_now(fs, dataset / overlay_file(namespace)) if footer_sha256 is not None else None
     try:
         if single is None or single.footer_sha256 == footer_sha256:
-            return Coverage(stored.all_numbers(), list(stored.files), single=single)
+            found = Coverage(stored.all_numbers(), list(stored.files), single=single)
+            found.stored_files = stored.first_files
+            return found
     except DamagedCache:
         pass
     finally:
