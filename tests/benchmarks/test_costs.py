@@ -45,8 +45,11 @@ def part_costs(root: Path, *, rows: int, parts: int) -> tuple[dict[str, int], in
 def test_a_part_costs_the_same_whatever_is_there_already(tmp_path: Path) -> None:
     few, read_few, written_few = part_costs(tmp_path / "few", rows=300, parts=3)
     many, read_many, written_many = part_costs(tmp_path / "many", rows=6_000, parts=40)
+    assert many.pop("read") - few.pop("read") <= 1  # a block of keys that are on the disk
     assert few == many
-    assert abs(read_few - read_many) < 2_000  # footers and numbers differ by some digits
+    assert (
+        abs(read_few - read_many) < 2_000 + 4_096
+    )  # footers and numbers differ by some digits, and that block
     assert abs(written_few - written_many) < 2_000
 
 

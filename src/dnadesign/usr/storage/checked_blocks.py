@@ -158,18 +158,42 @@ class StoredArray:
         """
         self._load_blocks(np.flatnonzero(~self._loaded))
 
+    def gather(self, blocks: npt.NDArray[np.int64]) -> npt.NDArray[Any]:
+        """The rows of some blocks, which ascend, one block behind the other; nothing of them is kept.
+
+        Raises:
+            DamagedCache: A block is not what was written.
+        """
+        size = self.form.block_bytes
+        found = np.zeros(len(blocks) * self.form.rows_per_block, dtype=self.form.dtype)
+        writable, wanted, at = memoryview(found.view(np.uint8)), blocks.tolist(), 0
+        for first, stop in self._runs(blocks):
+            data = self._checked(first, stop)
+            while at < len(wanted) and wanted[at] < stop:
+                start = (wanted[at] - first) * size
+                piece = data[start : start + size]
+                writable[at * size : at * size + len(piece)] = piece
+                at += 1
+        return found
+
     def _load_blocks(self, blocks: npt.NDArray[np.int64]) -> None:
+        size = self.form.block_bytes
+        for first, stop in self._runs(blocks):
+            data = self._checked(first, stop)
+            self._writable[first * size : first * size + len(data)] = data
+            self._loaded[first:stop] = True
+
+    def _runs(self, blocks: npt.NDArray[np.int64]) -> Iterator[tuple[int, int]]:
+        """What is read in one go to have these blocks, from and to."""
         if not len(blocks):
             return
         breaks = np.flatnonzero(np.diff(blocks) > _BRIDGED) + 1
         firsts = blocks[np.concatenate([[0], breaks])].tolist()
         lasts = blocks[np.concatenate([breaks - 1, [-1]])].tolist()
-        size, most = self.form.block_bytes, max(1, _READ_BYTES // self.form.block_bytes)
-        for start, stop in zip(firsts, lasts, strict=True):
-            for first in range(start, stop + 1, most):
-                data = self._checked(first, min(stop + 1, first + most))
-                self._writable[first * size : first * size + len(data)] = data
-            self._loaded[start : stop + 1] = True
+        most = max(1, _READ_BYTES // self.form.block_bytes)
+        for start, last in zip(firsts, lasts, strict=True):
+            for first in range(start, last + 1, most):
+                yield first, min(last + 1, first + most)
 
     def pieces(self) -> Iterator[npt.NDArray[Any]]:
         """All rows in order, some at a time; they are not kept.

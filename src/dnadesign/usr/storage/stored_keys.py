@@ -96,28 +96,41 @@ class StoredKeys:
         Raises:
             DamagedCache: A block that had to be read is not what was written.
         """
-        if len(digests) <= _KEYS_AT_ONCE:
-            return self.find(digests)
-        found = np.empty(len(digests), dtype=np.int64)
-        order = np.argsort(prefixes_of(digests))
+        found = np.full(len(digests), -1, dtype=np.int64)
+        order = np.argsort(prefixes_of(digests)) if len(self) else np.zeros(0, dtype=np.int64)
         for start in range(0, len(order), _KEYS_AT_ONCE):
             some = order[start : start + _KEYS_AT_ONCE]  # near to one another in the file
-            found[some] = self.find(digests[some])
+            found[some] = self._find_in_order(digests[some])
+        return found
+
+    def _find_in_order(self, digests: Digests) -> Ordinals:
+        """The same for keys in the order of their prefixes, each looked for in the block that begins before it."""
+        prefixes = prefixes_of(digests)
+        places = np.maximum(np.searchsorted(self._firsts, prefixes, side="right") - 1, 0)
+        blocks, block = np.unique(places, return_inverse=True)
+        rows = self._array.gather(blocks)
+        begin = block * _ROWS_PER_BLOCK
+        count = np.minimum(_ROWS_PER_BLOCK, len(self) - blocks[block] * _ROWS_PER_BLOCK)
+        place = _first_not_smaller(rows["prefix"], begin, begin + count - 1, prefixes)
+        inside = place < begin + count
+        at = np.where(inside, place, begin)
+        like = inside & (rows["prefix"][at] == prefixes)
+        same = like & (rows["rest"][at] == digests[:, _PREFIX_BYTES:]).all(axis=1)
+        found = np.where(same, rows["ordinal"][at].astype(np.int64), -1)
+        others = np.flatnonzero(
+            like & ~same
+        )  # another key begins alike: it may stand behind, or in the block before
+        if len(others):
+            found[others] = self.find(digests[others])
             self._array.forget()
         return found
 
     def _first_places(self, prefixes: Prefixes) -> Ordinals:
         """Where the first key that begins so, or with more, stands or would stand."""
-        blocks = np.maximum(np.searchsorted(self._firsts, prefixes) - 1, 0)
-        place = blocks * _ROWS_PER_BLOCK
-        self._array.load(place)
-        stored = self._array.values["prefix"]
-        last = np.minimum(place + _ROWS_PER_BLOCK, len(self)) - 1
-        for step in (
-            _STEPS
-        ):  # over rows that are all smaller; beyond the block if its last one is, which is put right
-            place += step * (stored[np.minimum(place + (step - 1), last)] < prefixes)
-        return np.minimum(place, last + 1)
+        begin = np.maximum(np.searchsorted(self._firsts, prefixes) - 1, 0) * _ROWS_PER_BLOCK
+        self._array.load(begin)
+        last = np.minimum(begin + _ROWS_PER_BLOCK, len(self)) - 1
+        return _first_not_smaller(self._array.values["prefix"], begin, last, prefixes)
 
     def _find_behind(self, place: int, digest: Digests) -> int:
         prefix = int(prefixes_of(digest.reshape(1, -1))[0])
@@ -139,6 +152,14 @@ class StoredKeys:
         """
         self._array.load_all()
         return self._array.values
+
+
+def _first_not_smaller(stored: Prefixes, begin: Ordinals, last: Ordinals, wanted: Prefixes) -> Ordinals:
+    """For each key the first place from ``begin`` to ``last`` that has no smaller one; the place behind if all are."""
+    place = begin.copy()
+    for step in _STEPS:  # over rows that are all smaller; beyond the last if that is, which is put right
+        place += step * (stored[np.minimum(place + (step - 1), last)] < wanted)
+    return np.minimum(place, last + 1)
 
 
 def _check_once(rows: npt.NDArray[np.void], in_order: Prefixes) -> None:
