@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import select
 import shlex
 import sys
 from collections.abc import Sequence
@@ -74,7 +75,10 @@ def run_line(args: Sequence[str]) -> int:
     except (KeyboardInterrupt, typer.Abort):
         print(f"interrupted; {_how_to_go_on(args)}", file=sys.stderr)
         return _INTERRUPTED
-    except BrokenPipeError:  # the reader has seen enough; without this the interpreter complains at its end
+    except BrokenPipeError:
+        if not _reader_has_gone():  # it was another pipe, such as one to a solver
+            raise
+        # The reader has seen enough; without this the interpreter complains at its end.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except OSError as error:
@@ -84,6 +88,17 @@ def run_line(args: Sequence[str]) -> int:
         print(f"error: {refused}", file=sys.stderr)
         return refused.exit_status
     return status if isinstance(status, int) else 0
+
+
+def _reader_has_gone() -> bool:
+    """Whether nobody reads what goes to stdout any more."""
+    try:
+        place = sys.stdout.fileno()
+    except OSError:  # it is no file: text that a test catches, say
+        return False
+    poll = select.poll()
+    poll.register(place, 0)
+    return bool(poll.poll(0))
 
 
 def _invoke(args: list[str]) -> object:

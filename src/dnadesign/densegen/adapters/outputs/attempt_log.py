@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import shlex
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, fields
 from pathlib import Path
@@ -14,6 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from dnadesign.densegen.contract.batches import Shard
+from dnadesign.densegen.contract.errors import FileError
 from dnadesign.densegen.contract.ports import Attempt
 
 _TYPES = {
@@ -50,7 +52,7 @@ class ParquetAttemptLog:
     def parts(self, plan: str) -> Iterator[tuple[int, str | None, Sequence[Attempt]]]:
         """Number, batch and attempts of each part of a plan, in order."""
         for path in sorted((self._folder / plan).glob("part-*.parquet")):
-            table = pq.read_table(path)
+            table = _read(path)
             batch = (table.schema.metadata or {}).get(_BATCH, b"").decode() or None
             yield int(path.stem.removeprefix("part-")), batch, [Attempt(**row) for row in table.to_pylist()]
 
@@ -76,7 +78,7 @@ def read_attempts(run_folder: Path) -> pa.Table:
     """All attempts of all shards of a run, with the columns ``plan`` and ``shard`` before the others."""
     tables = []
     for path in sorted((run_folder / "attempts").glob("shard-*/*/part-*.parquet")):
-        table = pq.read_table(path).replace_schema_metadata(None)
+        table = _read(path).replace_schema_metadata(None)
         for name, value in (("shard", path.parent.parent.name), ("plan", path.parent.name)):
             table = table.add_column(0, name, pa.array([value] * len(table), pa.string()))
         tables.append(table)
@@ -90,11 +92,30 @@ def write_attempts(run_folder: Path) -> Path:
     return path
 
 
+def _read(path: Path) -> pa.Table:
+    """A part as it was written.
+
+    Raises:
+        FileError: It is damaged.
+    """
+    try:
+        table = pq.read_table(path, page_checksum_verification=True)
+        return table.select(SCHEMA.names).cast(SCHEMA).replace_schema_metadata(table.schema.metadata)
+    except (pa.ArrowException, OSError, KeyError) as error:
+        if isinstance(error, OSError) and error.errno is not None:  # the system let nobody read it
+            raise
+        raise FileError(
+            f"{path}: a part of the log of attempts is damaged: {str(error).splitlines()[0]}",
+            mend=f"move it away (mv {shlex.quote(str(path))} /tmp); the designs are in the dataset, and --resume goes on "
+            "from there, trying again what was tried since",
+        ) from error
+
+
 def _write_whole(table: pa.Table, path: Path) -> None:
     """Write under a hidden name, sync, rename."""
     path.parent.mkdir(parents=True, exist_ok=True)
     hidden = path.with_name(f".{path.name}.{uuid4().hex}.tmp")
-    pq.write_table(table, hidden)
+    pq.write_table(table, hidden, write_page_checksum=True)
     with hidden.open("rb") as handle:
         os.fsync(handle.fileno())
     hidden.replace(path)
