@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import errno
 import json
+import os
+import shlex
 import sys
 
 from dnadesign.usr.contract.errors import SequencesError
@@ -13,7 +15,21 @@ CHECK_FAILED = 1
 USAGE = 2
 INTERRUPTED = 130
 
-_OF_THE_SYSTEM = frozenset({errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.EIO})
+_PERMISSIONS = "see who may read and write it: ls -ld"
+_ROOM = "make room (see: df -h), then try again"
+_MENDS = {
+    errno.EACCES: _PERMISSIONS,
+    errno.EPERM: _PERMISSIONS,
+    errno.EROFS: "this disk takes no changes: name a place on another one",
+    errno.ENOSPC: _ROOM,
+    errno.EDQUOT: _ROOM,
+    errno.EIO: "the disk, or the way to it, failed: see that it works, then try again",
+    errno.ESTALE: "the network disk lost the file: see that it works, then try again",
+    errno.ENOTDIR: "a part of that path is a file and no folder: name another place",
+    errno.ENAMETOOLONG: "give a shorter name",
+    errno.ELOOP: "its links go round in a circle: name the file itself",
+    errno.EMFILE: "allow more open files: ulimit -n 4096",
+}
 
 
 class UsageProblem(Exception):
@@ -32,7 +48,7 @@ class UsageProblem(Exception):
 
 def is_told(error: OSError) -> bool:
     """Whether an error of the operating system is the reader's to mend, and not a bug."""
-    return error.errno in _OF_THE_SYSTEM
+    return error.errno in _MENDS
 
 
 def tell(error: SequencesError | UsageProblem | OSError, *, as_json: bool) -> int:
@@ -61,4 +77,7 @@ def _parts(error: SequencesError | UsageProblem | OSError) -> tuple[str, str, st
     if isinstance(error, UsageProblem):
         return "usage", error.message, error.mend, USAGE
     where = f"{error.filename}: " if error.filename else ""
-    return "system", f"{where}{error.strerror}", None, CHECK_FAILED
+    mend = _MENDS.get(error.errno or 0)
+    if mend == _PERMISSIONS and error.filename:
+        mend = f"{mend} {shlex.quote(os.fsdecode(error.filename))}"
+    return "system", f"{where}{error.strerror}", mend, CHECK_FAILED
