@@ -243,6 +243,53 @@ def test_removing_many_damaged_parts_leaves_a_dataset_that_is_sound_but_for_what
     assert all("_archived" in problem.where for problem in dataset.check(deep=True).problems)
 
 
+@pytest.fixture
+def of_many_parts(tmp_path: Path) -> Dataset:
+    dataset, ids = many(tmp_path, MAX_LISTED + 5)
+    with dataset.transaction() as tx:
+        for one in ids:
+            tx.write_overlay_part("lab", rows("lab", [one], 1))
+    return dataset
+
+
+@pytest.mark.parametrize(
+    "harms",
+    [[truncate], [Path.unlink], [truncate, flip, Path.unlink], [empty] * 60],
+    ids=["damaged", "lost", "each", "more-than-are-listed"],
+)
+def test_the_sound_ones_of_many_parts_that_are_removed_keep_their_hashes(
+    of_many_parts: Dataset, harms: list[Callable[[Path], None]]
+) -> None:
+    parts = sorted((of_many_parts.dir / "_derived/lab").iterdir())
+    for path, harm in zip(parts, harms, strict=False):
+        harm(path)
+    archive = of_many_parts.dir / str(of_many_parts.remove_overlay("lab", maintenance=True).archive)
+    if len(harms) <= MAX_LISTED // 2:  # more of them are not listed, and decoded
+        assert {finding.result for finding in of_many_parts.verify_events(deep=True).findings} == {"ok"}
+    before = {problem.where for problem in of_many_parts.verify_events(deep=True).problems}
+    sound = archive / parts[-1].name
+    flip(sound)
+    later = [
+        problem for problem in of_many_parts.verify_events(deep=True).problems if problem.where not in before
+    ]
+    assert [problem.where for problem in later] == [str(sound.relative_to(of_many_parts.dir))]
+    assert "are not those that event" in later[0].message
+
+
+def test_compacting_many_parts_does_not_take_a_lost_one_off_the_record_until_the_overlay_is_removed(
+    of_many_parts: Dataset,
+) -> None:
+    lost = sorted((of_many_parts.dir / "_derived/lab").iterdir())[3]
+    lost.unlink()
+    fresh = Dataset.open(of_many_parts.root, "set")
+    fresh.compact_overlay("lab", maintenance=True)
+    report = fresh.check(deep=True)
+    assert [problem.where for problem in report.problems] == [str(lost.relative_to(fresh.dir))]
+    assert not [finding for finding in report.findings if "keeps a hash" in finding.message]
+    assert fresh.remove_overlay("lab", maintenance=True).missing == 1
+    assert fresh.check(deep=True).problems == []
+
+
 def test_a_part_does_not_join_a_restored_file_that_it_could_not_be_read_with(tmp_path: Path) -> None:
     register_namespace(tmp_path, namespace="lab", columns="lab__x:int32")
     dataset = Dataset(tmp_path, "set").init()

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import posixpath
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from dnadesign.usr.contract.artifacts import listing_sha256
@@ -49,6 +50,21 @@ class Account:
         return [*found, (at, self.bytes)] if self.bytes is not None and at < self.bytes else found
 
 
+@dataclass(frozen=True, slots=True)
+class SetAside:
+    """A file that was on the record when an event set it aside with many others, of which not all were as written.
+
+    Attributes:
+        before: What was known of it.
+        path: Where it lies now, if it was not lost.
+        lost_are_off: Whether the event took lost files off the record.
+    """
+
+    before: Account
+    path: str
+    lost_are_off: bool
+
+
 @dataclass
 class Accounts:
     """The fold of a log: the files that there should be after its last event.
@@ -56,6 +72,7 @@ class Accounts:
     Attributes:
         files: By path, relative to the dataset.
         folders: Folded lists by folder: how many files, and the hash of their names and sizes.
+        aside: By its former path, each file of a folded list that fits no listing of what was known: see :meth:`settle`.
         older: How many events are of older tools, which do not say what they wrote.
         events: How many events there are.
         base: What they say of the base, one after the other.
@@ -63,6 +80,7 @@ class Accounts:
 
     files: dict[str, Account] = field(default_factory=dict)
     folders: dict[str, Mapping[str, Any]] = field(default_factory=dict)
+    aside: dict[str, SetAside] = field(default_factory=dict)
     older: int = 0
     events: int = 0
     base: BaseHistory = field(default_factory=BaseHistory)
@@ -85,8 +103,11 @@ class Accounts:
             if isinstance(source, str) and source in self.files:
                 moved[source] = self.files.pop(source)
         gone = dict(moved)
+        lost_are_off = tells_of_lost(event)
         for entry in _entries(removed):
             gone |= self._remove(entry)
+            if lost_are_off:
+                self._forget_aside(entry)
         for entry in _entries(added):
             self._add(entry, moved.get(str(entry.get("moved_from"))), gone, event)
 
@@ -123,7 +144,7 @@ class Accounts:
         if "files" in entry:
             if not path.startswith(f"{ARTIFACTS}/"):  # arrays of many events lie in one folder
                 self.folders[path] = entry
-                self._take_along(path, entry, gone)
+                self._take_along(path, entry, gone, lost_are_off=tells_of_lost(event))
             return
         size = entry.get("bytes")
         ranges = _ranges(entry, self.files.get(path), event.event_id)
@@ -131,13 +152,56 @@ class Accounts:
             size, ranges = before.bytes if size is None else size, ranges or before.ranges
         self.files[path] = Account(path, size if isinstance(size, int) else None, ranges, event.event_id)
 
-    def _take_along(self, path: str, entry: Mapping[str, Any], gone: Mapping[str, Account]) -> None:
+    def _take_along(
+        self, path: str, entry: Mapping[str, Any], gone: Mapping[str, Account], *, lost_are_off: bool
+    ) -> None:
         """What is known of many files that were set aside into a folder, where they keep their names."""
-        names = {p.rsplit("/", 1)[-1]: account for p, account in gone.items()}
-        if listing_sha256([(name, a.bytes) for name, a in names.items()]) == entry.get("sha256"):
-            for name, account in names.items():
-                target = f"{path}/{name}"
-                self.files[target] = Account(target, account.bytes, account.ranges, account.event_id)
+        targets = {p: f"{path}/{p.rsplit('/', 1)[-1]}" for p in gone}
+        if is_listing(entry, {targets[p]: account.bytes for p, account in gone.items()}):
+            self.files |= {target: replace(gone[p], path=target) for p, target in targets.items()}
+        else:
+            self.aside |= {p: SetAside(gone[p], target, lost_are_off) for p, target in targets.items()}
+
+    def _forget_aside(self, entry: Mapping[str, Any]) -> None:
+        path = str(entry.get("path", ""))
+        self.aside.pop(path, None)
+        if "files" in entry:
+            for inside in [p for p in self.aside if p.startswith(f"{path}/")]:
+                del self.aside[inside]
+
+    def settle(self, sizes: Mapping[str, int]) -> None:
+        """Tell damaged and lost files from the others of a folded list, by the files that there are.
+
+        A list says names and sizes of its files together. A file with the size that it was written with is held against
+        the hash of then; of one with another size nothing is known but what the list says. One that is not there
+        although the list is whole was lost before, and is missed where it was.
+
+        Args:
+            sizes: Of all files, by path.
+        """
+        whole = {folder for folder, entry in self.folders.items() if is_listing(entry, within(folder, sizes))}
+        for path, aside in self.aside.items():
+            if aside.path in sizes:
+                if aside.before.bytes == sizes[aside.path]:
+                    self.files.setdefault(aside.path, replace(aside.before, path=aside.path))
+            elif not aside.lost_are_off and posixpath.dirname(aside.path) in whole:
+                self.files.setdefault(path, aside.before)
+
+
+def tells_of_lost(event: Event | EventOutline) -> bool:
+    """Whether an event says which files were lost: these are off the record then."""
+    return event.action in ("archive_overlay", "remove_overlay") and "missing" in event.metrics
+
+
+def within(folder: str, sizes: Mapping[str, int]) -> dict[str, int]:
+    """The files in a folder, by path."""
+    return {path: size for path, size in sizes.items() if path.startswith(f"{folder}/")}
+
+
+def is_listing(entry: Mapping[str, Any], sizes: Mapping[str, int | None]) -> bool:
+    """Whether a folded list is one of these files, by path; their folder is that of the list."""
+    names = [(path.removeprefix(f"{entry.get('path')}/"), size) for path, size in sizes.items()]
+    return len(names) == entry.get("files") and listing_sha256(names) == entry.get("sha256")
 
 
 def _entries(listed: object) -> list[Mapping[str, Any]]:

@@ -7,12 +7,11 @@ from collections.abc import Mapping
 from contextlib import ExitStack
 from typing import Any
 
-from dnadesign.usr.contract.artifacts import listing_sha256
 from dnadesign.usr.contract.errors import ConcurrentChangeError, CorruptFileError, StorageError
 from dnadesign.usr.contract.layout import ARTIFACTS, EVENTS, META, artifact_parts
 from dnadesign.usr.contract.restoring import restore_mend
 from dnadesign.usr.contract.wording import counted
-from dnadesign.usr.operations._accounts import Account, Accounts
+from dnadesign.usr.operations._accounts import Account, Accounts, is_listing, within
 from dnadesign.usr.operations._files import FilesNow, consistent_files
 from dnadesign.usr.operations._report import Report
 from dnadesign.usr.storage.parquet import batches_of, reading
@@ -178,8 +177,8 @@ def _check_pages(store: Store, path: str, files: FilesNow, report: Report) -> No
 
 
 def _check_folder(path: str, entry: Mapping[str, Any], found: Mapping[str, int], report: Report) -> None:
-    inside = [(p[len(path) + 1 :], size) for p, size in found.items() if p.startswith(f"{path}/")]
-    if len(inside) != entry.get("files") or listing_sha256(inside) != entry.get("sha256"):
+    inside = within(path, found)
+    if not is_listing(entry, inside):
         report.failed(
             "events.files",
             path,

@@ -112,7 +112,9 @@ def _consistent_files(store: Store, hold: ExitStack | None) -> tuple[Accounts, F
         same = (before.device, before.inode, before.end) == (after.device, after.inode, after.end)
         if same and settled and _synced_txid(before) == _synced_txid(after):
             lines = read_all_lines(store.fs, store.dir, end=before.end, log=before)  # they stay as they are
-            return fold(map(outline_in, lines)), replace(now, held=held)
+            accounts = fold(map(outline_in, lines))
+            accounts.settle(now.sizes)
+            return accounts, replace(now, held=held)
     raise ConcurrentChangeError(
         f"{store.dir}: changed each of the {_ATTEMPTS} times that its files were listed", mend="try again"
     )
