@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Literal
 
 import pyarrow as pa
 import pytest
@@ -128,6 +129,24 @@ def test_what_needs_a_damaged_overlay_is_told_what_can_be_done(
         with pytest.raises(CorruptFileError, match=path.name) as caught:
             need()
         assert "overlay-remove DATASET --namespace lab" in str(getattr(caught.value.mend, "command", ""))
+
+
+@pytest.mark.parametrize("harm", UNREADABLE)
+@pytest.mark.parametrize("after", ["keep", "drop", "archive"])
+def test_one_overlay_is_materialized_beside_a_damaged_one(
+    without_keys: Dataset, harm: Callable[[Path], None], after: Literal["keep", "drop", "archive"]
+) -> None:
+    path = harmed(without_keys)
+    harm(path)
+    damaged = path.read_bytes()
+    fresh = Dataset.open(without_keys.root, "set")
+    assert fresh.materialize(overlays=after, namespaces=["other"], maintenance=True).namespaces == ("other",)
+    base = fresh.to_arrow(include_overlays=False)
+    assert base.column("other__x").to_pylist() == [5, None, None]
+    assert path.read_bytes() == damaged
+    fresh.tombstone(IDS[0], reason="wrong")
+    with pytest.raises(CorruptFileError, match=path.name):  # its rows of the records that go have to go too
+        fresh.materialize(namespaces=[], drop_deleted=True, maintenance=True)
 
 
 def test_an_overlay_whose_file_is_restored_is_written_on_by_the_same_writer(without_keys: Dataset) -> None:

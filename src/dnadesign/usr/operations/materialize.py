@@ -149,7 +149,7 @@ class Materialize:
             if not chosen and keep.all():
                 return MaterializeResult((), (), self.overlays, footer.rows, 0, {}, footer.size, None)
             snapshot = snapshot_before(mutation)
-            new = self._stage(mutation, view, keep)
+            new = self._stage(mutation, view, chosen, keep)
             mutation.replace_base(new)
             draft = Draft(action="materialize", args=self._args(chosen), writes_base=True)
             mutation.note(draft)
@@ -186,12 +186,12 @@ class Materialize:
                 raise no_overlay(mutation, namespace)
         return list(dict.fromkeys(self.namespaces))
 
-    def _stage(self, mutation: Mutation, view: View, keep: Flags) -> NewBase:
+    def _stage(self, mutation: Mutation, view: View, chosen: Sequence[str], keep: Flags) -> NewBase:
         version = view.version
         stored = version.base.footer.schema
         fields = [_base_field(column.name, column.type, stored) for column in view.columns]
         schema = pa.schema(fields)
-        size = version.base.footer.size + sum(unpacked_bytes(o) for o in version.overlays.values())
+        size = version.base.footer.size + sum(unpacked_bytes(version.overlays[name]) for name in chosen)
         check_space(mutation.store.fs, mutation.store.dir, size)
         rows = int(keep.sum())
         staged = stage_rows(
