@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from dnadesign.usr import (
     CorruptFileError,
     Dataset,
+    OverlayLayoutError,
     SchemaError,
+    SequencesError,
     ValidationError,
     compute_id,
     register_namespace,
@@ -38,6 +42,14 @@ def flip(path: Path) -> None:
     """A bit in the first page, which a footer tells nothing of."""
     data = bytearray(path.read_bytes())
     data[40] ^= 1
+    path.write_bytes(bytes(data))
+
+
+def scribble(path: Path) -> None:
+    """A bit in the values of the first column, which a footer tells nothing of and a checksum does."""
+    column = pq.read_metadata(path).row_group(0).column(0)
+    data = bytearray(path.read_bytes())
+    data[column.data_page_offset + column.total_compressed_size - 3] ^= 1
     path.write_bytes(bytes(data))
 
 
@@ -344,3 +356,57 @@ def test_after_a_breaking_change_of_a_type_the_errors_say_that_the_overlay_has_t
     dataset.remove_overlay("lab", maintenance=True)
     dataset.write_overlay("lab", table)
     assert dataset.to_arrow(["lab__x"]).column(0).to_pylist() == ["a", "b", "c"]
+
+
+def told(call: Callable[[], object]) -> tuple[type[BaseException], str] | None:
+    """What a call raises, in words without the places of files that are open."""
+    try:
+        call()
+    except SequencesError as error:
+        return type(error), str(error)
+    return None
+
+
+@pytest.mark.parametrize(
+    "harm", [truncate, empty, scribble, None], ids=lambda harm: getattr(harm, "__name__", "sound")
+)
+@pytest.mark.parametrize("on_duplicate", ["skip", "replace"])
+def test_a_dry_run_of_a_merge_says_of_the_overlay_here_what_the_merge_says(
+    dataset: Dataset,
+    layout: str,
+    harm: Callable[[Path], None] | None,
+    on_duplicate: Literal["skip", "replace"],
+) -> None:
+    other = Dataset(dataset.root, "more").init()
+    ids = other.add_sequences([*SEQUENCES, "CCCCCC"], bio_type="dna", alphabet="dna_4").ids
+    other.write_overlay("lab", rows("lab", list(ids), 9))
+    if harm is not None:
+        harm(harmed(dataset))
+    here = Dataset.open(dataset.root, "set")
+    dry = told(lambda: here.merge_from(other, on_duplicate=on_duplicate, dry_run=True))
+    expected: type[SequencesError] | None = None if harm is None else CorruptFileError
+    if harm is None and layout == "parts" and on_duplicate == "replace":
+        expected = OverlayLayoutError
+    assert (dry and dry[0]) is expected
+    if expected is None:
+        foreseen = here.merge_from(other, on_duplicate=on_duplicate, dry_run=True)
+        done = here.merge_from(other, on_duplicate=on_duplicate, maintenance=True)
+        assert replace(done, dry_run=True, snapshot=None) == foreseen
+    else:
+        assert told(lambda: here.merge_from(other, on_duplicate=on_duplicate, maintenance=True)) == dry
+
+
+@pytest.mark.parametrize("offset", range(60, 400, 20))
+def test_a_dry_run_of_attaching_says_of_a_damaged_overlay_what_attaching_says(
+    tmp_path: Path, offset: int
+) -> None:
+    dataset = made(tmp_path, "file", keys=False)
+    path = harmed(dataset)
+    data = bytearray(path.read_bytes())
+    data[offset] ^= 1
+    path.write_bytes(bytes(data))
+    table = tmp_path / "rows.csv"
+    table.write_text(f"id,lab__x\n{IDS[0]},9\n")
+    here = Dataset.open(tmp_path, "set")
+    dry = told(lambda: here.attach(table, "lab", allow_overwrite=True, dry_run=True))
+    assert told(lambda: here.attach(table, "lab", allow_overwrite=True)) == dry

@@ -19,6 +19,7 @@ from dnadesign.usr.contract.wording import part_of
 from dnadesign.usr.operations._mutation import Mutation
 from dnadesign.usr.storage.filesystem import opened
 from dnadesign.usr.storage.parquet import reading
+from dnadesign.usr.storage.version import PinnedFile
 
 Key = Literal["id", "sequence", "sequence_norm", "sequence_ci"]
 KEYS: tuple[str, ...] = get_args(Key)
@@ -136,6 +137,16 @@ def base_columns(mutation: Mutation) -> BaseColumns:
         ):
             stored = parquet.read(columns=names)
         return pa.concat_tables([stored.select(names), *(t.select(names) for t in mutation.new_rows)])
+
+    return read
+
+
+def columns_of_base(base: PinnedFile) -> BaseColumns:
+    """Reads columns of a pinned base."""
+
+    def read(names: list[str]) -> pa.Table:
+        with reading(base.file, footer=base.footer) as parquet:
+            return parquet.read(columns=names).select(names)
 
     return read
 

@@ -19,13 +19,12 @@ from dnadesign.usr.contract.type_values import cast_column
 from dnadesign.usr.contract.types import arrow_type_str
 from dnadesign.usr.operations._base_rows import Flags, base_batches
 from dnadesign.usr.operations._deleted import deleted_rows
-from dnadesign.usr.operations._keys import IdsOf, Key, ids_by
+from dnadesign.usr.operations._keys import IdsOf, Key, columns_of_base, ids_by
 from dnadesign.usr.operations._overlay import OverlayContract, overlay_contract, unpacked_bytes
 from dnadesign.usr.operations._overlay_rows import stored_rows
 from dnadesign.usr.operations._view import View, make_view
 from dnadesign.usr.storage.id_digests import digests_of
 from dnadesign.usr.storage.key_index import Digests, KeySet, read_ids
-from dnadesign.usr.storage.parquet import reading
 from dnadesign.usr.storage.registry_file import load_registry
 from dnadesign.usr.storage.store import Store
 from dnadesign.usr.storage.version import Version
@@ -102,12 +101,7 @@ class MergeSource:
             yield from _some(table, some & (taken.find(digests) >= 0) & (covered.find(digests) < 0))
 
     def _ids_of(self, key: Key) -> IdsOf:
-        return ids_by(key, self._columns, where=str(self.version.dataset))
-
-    def _columns(self, names: list[str]) -> pa.Table:
-        base = self.version.base
-        with reading(base.file, footer=base.footer) as parquet:
-            return parquet.read(columns=names).select(names)
+        return ids_by(key, columns_of_base(self.version.base), where=str(self.version.dataset))
 
 
 def _some(table: pa.Table, flags: Flags) -> Iterator[pa.Table]:

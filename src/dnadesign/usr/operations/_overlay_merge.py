@@ -6,8 +6,8 @@ an overlay row replaces all of those.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from contextlib import ExitStack
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -18,7 +18,7 @@ from dnadesign.usr.contract.errors import DuplicateKeyError, OverlayLayoutError
 from dnadesign.usr.contract.layout import RECORDS, overlay_dir, overlay_file
 from dnadesign.usr.contract.type_values import cast_column
 from dnadesign.usr.contract.wording import counted
-from dnadesign.usr.operations._keys import base_columns, ids_by
+from dnadesign.usr.operations._keys import BaseColumns, IdsOf, Key, base_columns, columns_of_base, ids_by
 from dnadesign.usr.operations._mutation import Mutation
 from dnadesign.usr.operations._overlay import (
     OverlayContract,
@@ -31,11 +31,11 @@ from dnadesign.usr.operations._overlay_rows import SHOWN, Places, Seen, placed, 
 from dnadesign.usr.operations._spill import BaseOrder, plan_buckets
 from dnadesign.usr.storage.filesystem import OpenFile, opened
 from dnadesign.usr.storage.journal import check_space
-from dnadesign.usr.storage.key_index import Ordinals
+from dnadesign.usr.storage.key_index import KeySet, Ordinals
 from dnadesign.usr.storage.parquet import Footer, reading
 from dnadesign.usr.storage.staging import Staged
 from dnadesign.usr.storage.store import Store
-from dnadesign.usr.storage.version import Overlay
+from dnadesign.usr.storage.version import Overlay, Version
 
 
 @dataclass
@@ -103,6 +103,75 @@ def check_single_file(store: Store, overlay: Overlay) -> None:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class MergeTarget:
+    """What rows are merged into.
+
+    Attributes:
+        store: The dataset.
+        contract: The namespace.
+        overlay: Its files as they are, none if it has none.
+        base: The base as it is.
+        footer: Of the base.
+        keys: Of the base rows as they will be.
+        read: Reads columns of the base.
+    """
+
+    store: Store
+    contract: OverlayContract
+    overlay: Overlay
+    base: OpenFile
+    footer: Footer
+    keys: KeySet
+    read: BaseColumns
+
+    @property
+    def is_parts(self) -> bool:
+        """Whether the namespace has parts."""
+        return bool(self.overlay.files) and self.overlay.layout == "parts"
+
+    def ids_of(self, key: Key) -> IdsOf:
+        """The function from keys of one kind to ids."""
+        return ids_by(key, self.read, where=str(self.store.dir))
+
+
+@contextmanager
+def target_of(mutation: Mutation, contract: OverlayContract) -> Iterator[MergeTarget]:
+    """What is there now that rows are merged into.
+
+    Raises:
+        OverlayLayoutError: The namespace is both a file and parts.
+    """
+    store = mutation.store
+    with (
+        stored_overlay(store, contract.namespace) as overlay,
+        opened(store.fs, store.path(RECORDS), "read") as base,
+    ):
+        yield MergeTarget(
+            store, contract, overlay, base, mutation.footer, mutation.index.base, base_columns(mutation)
+        )
+
+
+def target_in(version: Version, store: Store, contract: OverlayContract, keys: KeySet) -> MergeTarget:
+    """What a pinned version has that rows would be merged into, for a preview.
+
+    Raises:
+        OverlayLayoutError: The namespace is both a file and parts.
+    """
+    overlay, base = version.overlays.get(contract.namespace), version.base
+    if overlay is not None:
+        overlay.check_layout(store.dir)
+    return MergeTarget(
+        store,
+        contract,
+        overlay or Overlay(contract.namespace, ()),
+        base.file,
+        base.footer,
+        keys,
+        columns_of_base(base),
+    )
+
+
 def merge_rows(
     mutation: Mutation,
     contract: OverlayContract,
@@ -127,69 +196,114 @@ def merge_rows(
     Raises:
         OverlayLayoutError: The namespace has parts.
         DuplicateKeyError: The file that is there has a key twice.
+        CorruptFileError: It is damaged.
     """
     store = mutation.store
-    path = overlay_file(contract.namespace)
-    with ExitStack() as stack:
-        overlay = stack.enter_context(stored_overlay(store, contract.namespace))
-        check_single_file(store, overlay)
-        file = stack.enter_context(opened(store.fs, store.path(RECORDS), "read"))
-        base = BaseValues(file, mutation.footer, contract)
-        stored = stored_columns(overlay, contract)
-        wanted = contract.ordered({*stored, *columns, *base.columns})
-        check_space(store.fs, store.dir, sum(f.footer.size for f in overlay.files) + incoming_bytes)
-        buckets = plan_buckets(len(mutation.index.base), unpacked_bytes(overlay) + incoming_bytes)
-        old = stack.enter_context(BaseOrder(contract.schema(stored), buckets))
-        new = stack.enter_context(BaseOrder(contract.schema(columns), buckets))
-        _add_stored(mutation, overlay, contract, stored, old)
-        for places, table in incoming:
-            new.add(places, table)
-        merged, schema = MergedOverlay(path, wanted), contract.schema(wanted)
-        tables = (
-            _merge_bucket(
-                merged,
-                schema,
-                base,
-                old.bucket(n),
-                new.bucket(n),
-                known_only=known_only,
-                unless_same=unless_same,
-            )
-            for n in range(buckets.count)
-        )
-        metadata = overlay_metadata(contract, mutation.registry_hash)
-        staged = stage_rows(mutation, schema, tables, metadata, like=path)
+    with target_of(mutation, contract) as target:
+        check_single_file(store, target.overlay)
+        stored_bytes = sum(file.footer.size for file in target.overlay.files)
+        check_space(store.fs, store.dir, stored_bytes + incoming_bytes)
+        merging = _Merging(target, columns, known_only=known_only, unless_same=unless_same)
+        merged, metadata = merging.merged, overlay_metadata(contract, mutation.registry_hash)
+        with merging.tables(incoming, incoming_bytes) as tables:
+            staged = stage_rows(mutation, merging.schema, tables, metadata, like=merged.path)
         if merged.rows_new or merged.rows_changed:
             merged.staged = staged
         return merged
 
 
-def _add_stored(
-    mutation: Mutation, overlay: Overlay, contract: OverlayContract, columns: list[str], order: BaseOrder
-) -> None:
-    where = str(mutation.store.dir)
-    places_of, seen = Places(mutation.index.base), Seen()
-    for file in overlay.files:
-        for table in stored_rows(
-            file, contract, columns, lambda key: ids_by(key, base_columns(mutation), where=where)
+def merge_preview(
+    target: MergeTarget,
+    columns: list[str],
+    incoming: Iterable[tuple[Ordinals, pa.Table]],
+    *,
+    incoming_bytes: int,
+) -> MergedOverlay:
+    """What :func:`merge_rows` would do, all that is there being read as it would; nothing is staged.
+
+    Raises:
+        OverlayLayoutError: The namespace has parts.
+        DuplicateKeyError: The file that is there has a key twice.
+        CorruptFileError: It is damaged.
+    """
+    check_single_file(target.store, target.overlay)
+    merging = _Merging(target, columns)
+    with merging.tables(incoming, incoming_bytes) as tables:
+        for _ in tables:
+            pass
+    return merging.merged
+
+
+@dataclass
+class _Merging:
+    target: MergeTarget
+    columns: list[str]
+    known_only: bool = False
+    unless_same: Sequence[str] = ()
+    base: BaseValues = field(init=False)
+    stored: list[str] = field(init=False)
+    merged: MergedOverlay = field(init=False)
+    schema: pa.Schema = field(init=False)
+
+    def __post_init__(self) -> None:
+        target, contract = self.target, self.target.contract
+        self.base = BaseValues(target.base, target.footer, contract)
+        self.stored = stored_columns(target.overlay, contract)
+        wanted = contract.ordered({*self.stored, *self.columns, *self.base.columns})
+        self.merged, self.schema = (
+            MergedOverlay(overlay_file(contract.namespace), wanted),
+            contract.schema(wanted),
+        )
+
+    @contextmanager
+    def tables(
+        self, incoming: Iterable[tuple[Ordinals, pa.Table]], incoming_bytes: int
+    ) -> Iterator[Iterator[pa.Table]]:
+        """The merged rows in base order; ``merged`` counts them as they come."""
+        target, contract = self.target, self.target.contract
+        buckets = plan_buckets(len(target.keys), unpacked_bytes(target.overlay) + incoming_bytes)
+        with (
+            BaseOrder(contract.schema(self.stored), buckets) as old,
+            BaseOrder(contract.schema(self.columns), buckets) as new,
         ):
+            _add_stored(target, self.stored, old)
+            for places, table in incoming:
+                new.add(places, table)
+            yield (
+                _merge_bucket(
+                    self.merged,
+                    self.schema,
+                    self.base,
+                    old.bucket(n),
+                    new.bucket(n),
+                    known_only=self.known_only,
+                    unless_same=self.unless_same,
+                )
+                for n in range(buckets.count)
+            )
+
+
+def _add_stored(target: MergeTarget, columns: list[str], order: BaseOrder) -> None:
+    places_of, seen = Places(target.keys), Seen()
+    for file in target.overlay.files:
+        for table in stored_rows(file, target.contract, columns, target.ids_of):
             places = placed(table, places_of, where=file.path)
             again = seen.again(places)
             if again:
-                raise duplicate_keys(mutation, contract.namespace, table, again)
+                raise duplicate_keys(target.store, target.contract.namespace, table, again)
             order.add(places, table)
 
 
 def duplicate_keys(
-    mutation: Mutation, namespace: str, table: pa.Table, rows: list[int], *, count: int | None = None
+    store: Store, namespace: str, table: pa.Table, rows: list[int], *, count: int | None = None
 ) -> DuplicateKeyError:
     """The error for keys that the stored rows of a namespace have more than once."""
     shown = ", ".join(table.column("id")[row].as_py() for row in rows[:SHOWN])
     return DuplicateKeyError(
-        f"{mutation.store.dir}: namespace {namespace!r} has {counted(count or len(rows), 'row')} with a key that it has already: "
+        f"{store.dir}: namespace {namespace!r} has {counted(count or len(rows), 'row')} with a key that it has already: "
         f"{shown}{', ...' if (count or len(rows)) > SHOWN else ''}",
         mend="keep the newest row of each key: usr maintenance overlay-compact "
-        f"{mutation.store.name} --namespace {namespace} --on-duplicate keep-newest --reason TEXT",
+        f"{store.name} --namespace {namespace} --on-duplicate keep-newest --reason TEXT",
     )
 
 

@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 
 from dnadesign.usr.contract.actor import Actor
@@ -31,15 +30,20 @@ from dnadesign.usr.operations._overlay import (
     stored_overlay,
     user_contract,
 )
-from dnadesign.usr.operations._overlay_merge import MergedOverlay, check_single_file, merge_rows
+from dnadesign.usr.operations._overlay_merge import (
+    MergedOverlay,
+    check_single_file,
+    merge_preview,
+    merge_rows,
+    target_in,
+)
 from dnadesign.usr.operations._overlay_rows import stored_columns
 from dnadesign.usr.operations._refusals import Refusal, Refusals
 from dnadesign.usr.operations._rows import arrow_stream, unique_names
 from dnadesign.usr.operations._spill import HELD_BYTES, Spool
-from dnadesign.usr.operations._stored_keys import stored_digests
 from dnadesign.usr.storage.id_digests import digests_of
 from dnadesign.usr.storage.key_index import KeySet, read_ids
-from dnadesign.usr.storage.parquet import Footer, read_columns
+from dnadesign.usr.storage.parquet import Footer
 from dnadesign.usr.storage.registry_file import load_registry
 from dnadesign.usr.storage.staging import Staging
 from dnadesign.usr.storage.store import Store
@@ -379,28 +383,22 @@ def attach(store: Store, step: Attach, *, actor: Actor | None = None) -> AttachR
 
 
 def _preview(store: Store, step: Attach, version: Version, *, deleted: Flags) -> AttachResult:
-    overlay = version.overlays.get(step.namespace) or Overlay(step.namespace, ())
-    check_single_file(store, overlay)
-    if not step.allow_overwrite:
-        step.check_overwriting(store, overlay, version.base.footer)
     base = KeySet()
     base.add(digests_of(read_ids(version.base.file, footer=version.base.footer), where=str(store.dir)))
-    ids = ids_by(step.key, lambda names: read_columns(version.base.file, names), where=str(store.dir))
-    there = np.zeros(len(base), dtype=np.bool_)
-    for digests, _ in stored_digests(version, step.namespace, []):
-        there[base.find(digests)] = True
-    incoming = Incoming(step, store, base, ids, deleted=deleted)
-    rows = new = 0
-    for places, _ in incoming.rows():
-        rows += len(places)
-        new += int((~there[places]).sum())
+    target = target_in(version, store, step.contract, base)
+    check_single_file(store, target.overlay)
+    if not step.allow_overwrite:
+        step.check_overwriting(store, target.overlay, version.base.footer)
+    incoming = Incoming(step, store, base, target.ids_of(step.key), deleted=deleted)
+    merged = merge_preview(target, step.names, incoming.rows(), incoming_bytes=step.rows.total_bytes)
+    rows = merged.rows_new + merged.rows_changed
     return AttachResult(
         namespace=step.namespace,
         rows=rows,
-        rows_new=new,
+        rows_new=merged.rows_new,
         rows_missing=incoming.missing,
         missing=tuple(incoming.missing_shown),
-        rows_total=int(there.sum()) + new if rows else 0,
+        rows_total=merged.rows if rows else 0,
         columns=tuple(step.names),
         bytes=0,
         path=None,

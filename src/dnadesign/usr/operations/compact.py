@@ -345,7 +345,7 @@ def _collect(
         again += len(rows)
         order.add(at, table)
     if first is not None and step.on_duplicate == "error":
-        raise duplicate_keys(mutation, step.namespace, *first, count=again)
+        raise duplicate_keys(mutation.store, step.namespace, *first, count=again)
     return again
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, get_args
 from uuid import uuid4
@@ -19,7 +19,7 @@ from dnadesign.usr.contract.mends import spelled
 from dnadesign.usr.contract.records import CORE_COLUMNS
 from dnadesign.usr.contract.registry import Registry
 from dnadesign.usr.contract.wording import counted
-from dnadesign.usr.operations._base_rows import base_batches
+from dnadesign.usr.operations._base_rows import Flags, base_batches
 from dnadesign.usr.operations._merge_source import ColumnPolicy, MergeSource, Wanted, open_source
 from dnadesign.usr.operations._mutation import Draft, Mutation, RowStream
 from dnadesign.usr.operations._overlay import (
@@ -28,12 +28,18 @@ from dnadesign.usr.operations._overlay import (
     overlay_contract,
     overlay_metadata,
     stage_rows,
-    stored_overlay,
 )
-from dnadesign.usr.operations._overlay_merge import merge_rows
+from dnadesign.usr.operations._overlay_merge import (
+    MergeTarget,
+    merge_preview,
+    merge_rows,
+    target_in,
+    target_of,
+)
+from dnadesign.usr.operations._overlay_rows import stored_rows
 from dnadesign.usr.operations._snapshots import snapshot_before
 from dnadesign.usr.storage.id_digests import digests_of
-from dnadesign.usr.storage.key_index import Coverage, KeySet, Ordinals, read_ids
+from dnadesign.usr.storage.key_index import KeySet, Ordinals, read_ids
 from dnadesign.usr.storage.registry_file import load_registry
 from dnadesign.usr.storage.staging import Staging
 from dnadesign.usr.storage.store import Store
@@ -183,13 +189,18 @@ class MergeFrom:
             known = base.find(source.digests) >= 0
             result = self._result(source, known, dry_run=True)
             taken.add(source.digests[source.alive & (~known | (self.on_duplicate == "replace"))])
-            rows = {
-                namespace: count
-                for namespace, columns in source.wanted.columns.items()
-                if (count := sum(t.num_rows for t in source.rows(namespace, columns, taken)))
-            }
-        conflicts = bool(result.rows_known) and self.on_duplicate == "error"
-        return replace(result, overlay_rows=rows, ok=not conflicts)
+            conflicts = bool(result.rows_known) and self.on_duplicate == "error"
+            base.add(source.digests[source.alive & ~known])
+            rows = {}
+            for namespace, columns in source.wanted.columns.items() if len(taken) else ():
+                if conflicts:  # which end the merge before it looks at the overlays here
+                    rows[namespace] = sum(t.num_rows for t in source.rows(namespace, columns, taken))
+                else:
+                    target = target_in(version, store, overlay_contract(registry, namespace), base)
+                    rows[namespace] = _fitting_rows(source, target, columns, taken)
+        return replace(
+            result, overlay_rows={name: count for name, count in rows.items() if count}, ok=not conflicts
+        )
 
     def _check_other(self, store: Store) -> None:
         if self.other.dir.resolve() == store.dir.resolve():
@@ -241,17 +252,16 @@ class MergeFrom:
         """Write the derived values of one namespace; how many rows."""
         columns = source.wanted.columns[namespace]
         contract = overlay_contract(mutation.registry, namespace)
-        with stored_overlay(mutation.store, namespace) as overlay:
-            as_parts = bool(overlay.files) and overlay.layout == "parts"
         tables = source.rows(namespace, columns, taken)
-        if as_parts:
-            return self._write_part(mutation, draft, contract, columns, tables)
-        base = mutation.index.base
+        with target_of(mutation, contract) as target:
+            covered = _covered(target) if target.is_parts else None
+        if covered is not None:
+            return self._write_part(mutation, draft, contract, columns, _uncovered(target, covered, tables))
         merged = merge_rows(
             mutation,
             contract,
             columns,
-            ((base.find(digests_of(t.column("id"), where=namespace)), t) for t in tables),
+            _placed(target, tables),
             incoming_bytes=source.bytes_of(namespace),
         )
         if merged.staged is None:
@@ -268,24 +278,20 @@ class MergeFrom:
         draft: Draft,
         contract: OverlayContract,
         columns: list[str],
-        tables: Iterator[pa.Table],
+        placed: Iterator[tuple[Ordinals, pa.Table]],
     ) -> int:
         path = part_file(contract.namespace, moment=mutation.moment, uuid=uuid4().hex)
         added: list[tuple[Ordinals, Any]] = []
-        covered = mutation.index.coverage(contract.namespace)
 
-        def checked() -> Iterator[pa.Table]:
-            for table in tables:
-                digests = digests_of(table.column("id"), where=contract.namespace)
-                ordinals = mutation.index.base.find(digests)
-                self._refuse_covered(mutation, covered, ordinals, contract.namespace)
-                added.append((ordinals, digests))
+        def noted() -> Iterator[pa.Table]:
+            for ordinals, table in placed:
+                added.append((ordinals, digests_of(table.column("id"), where=contract.namespace)))
                 yield table
 
         staged = stage_rows(
             mutation,
             contract.schema(columns),
-            checked(),
+            noted(),
             overlay_metadata(contract, mutation.registry_hash, txid=mutation.staging.txid),
             like=path,
         )
@@ -297,16 +303,6 @@ class MergeFrom:
         mutation.publishes.append(staged.publish(path))
         draft.added.append({"path": path, "bytes": staged.bytes, "sha256": staged.sha256})
         return rows
-
-    def _refuse_covered(
-        self, mutation: Mutation, covered: Coverage, ordinals: Ordinals, namespace: str
-    ) -> None:
-        if covered.has(ordinals).any():
-            raise OverlayLayoutError(
-                f"{mutation.store.dir}: namespace {namespace!r} is stored as parts, in which values cannot be replaced",
-                mend=f"make one file of them first: usr maintenance overlay-compact {mutation.store.name} --namespace "
-                f"{namespace} --reason TEXT",
-            )
 
     def replay(self, event: Event) -> MergeResult:
         """What the same step did before."""
@@ -336,3 +332,49 @@ def _new_rows(source: MergeSource, new: Any) -> Iterator[pa.Table]:
         start += batch.num_rows
         if flags.any():
             yield pa.Table.from_batches([batch.filter(pa.array(flags))])
+
+
+def _placed(target: MergeTarget, tables: Iterable[pa.Table]) -> Iterator[tuple[Ordinals, pa.Table]]:
+    for table in tables:
+        yield target.keys.find(digests_of(table.column("id"), where=target.contract.namespace)), table
+
+
+def _covered(target: MergeTarget) -> Flags:
+    """Which base rows have a row in the parts of a namespace; each of them is read."""
+    found = np.zeros(len(target.keys), dtype=np.bool_)
+    for file in target.overlay.files:
+        for table in stored_rows(file, target.contract, [], target.ids_of):
+            ordinals = target.keys.find(digests_of(table.column("id"), where=file.path))
+            found[ordinals[ordinals >= 0]] = True
+    return found
+
+
+def _uncovered(
+    target: MergeTarget, covered: Flags, tables: Iterable[pa.Table]
+) -> Iterator[tuple[Ordinals, pa.Table]]:
+    """Rows that become a part, with their places.
+
+    Raises:
+        OverlayLayoutError: One of them has a row already.
+    """
+    for ordinals, table in _placed(target, tables):
+        if covered[ordinals].any():
+            store, namespace = target.store, target.contract.namespace
+            raise OverlayLayoutError(
+                f"{store.dir}: namespace {namespace!r} is stored as parts, in which values cannot be replaced",
+                mend=f"make one file of them first: usr maintenance overlay-compact {store.name} --namespace "
+                f"{namespace} --reason TEXT",
+            )
+        yield ordinals, table
+
+
+def _fitting_rows(source: MergeSource, target: MergeTarget, columns: list[str], taken: KeySet) -> int:
+    """How many rows of derived values would be written, all that is there being read as the merge would."""
+    namespace = target.contract.namespace
+    tables = source.rows(namespace, columns, taken)
+    if target.is_parts:
+        return sum(table.num_rows for _, table in _uncovered(target, _covered(target), tables))
+    merged = merge_preview(
+        target, columns, _placed(target, tables), incoming_bytes=source.bytes_of(namespace)
+    )
+    return merged.rows_new + merged.rows_changed
