@@ -173,7 +173,7 @@ def stored_overlay(store: Store, namespace: str) -> Iterator[Overlay]:
 def no_overlay(mutation: Mutation, namespace: str) -> NamespaceNotFound:
     """The error for a namespace that a dataset has no rows of, or only values of in a materialized base."""
     store = mutation.store
-    if any(name.partition("__")[0] == namespace for name in mutation.footer.schema.names):
+    if any(name.startswith(f"{namespace}__") for name in mutation.footer.schema.names):
         return NamespaceNotFound(
             f"{store.dir}: has no overlay {namespace!r}: its values were materialized, and stand in the base alone",
             mend="leave them where they are; new rows take their place: attach, write_overlay or write_overlay_part",

@@ -166,7 +166,7 @@ def view_of(version: Version, registry: Registry, overlays: Mapping[str, Mapping
     }
     for namespace, stored in overlays.items():
         for name in base:  # an overlay row replaces the base's values of its namespace, whole row
-            if name.partition("__")[0] == namespace and name not in stored:
+            if name.startswith(f"{namespace}__") and name not in stored:
                 columns[name] = replace(columns[name], namespace=namespace, stored=False)
         for name in _ordered(namespace, stored, registry):
             below = columns.get(name)

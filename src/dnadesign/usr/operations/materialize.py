@@ -244,7 +244,7 @@ def _registered_columns(view: View, chosen: Sequence[str], registry: Registry) -
     Raises:
         SchemaError: One is not registered, or stored as another type.
     """
-    columns = [c for c in view.columns if c.name.partition("__")[0] in chosen]
+    columns = [c for c in view.columns if "__" in c.name and c.name.partition("__")[0] in chosen]
     check_fits(view, columns)
     for column in columns:
         if registry.column_type(column.name) is None:
