@@ -8,7 +8,6 @@ if TYPE_CHECKING:
     from dnadesign.usr.storage import few_files as few_files
     from dnadesign.usr.storage import key_index as key_index
     from dnadesign.usr.storage import key_state as key_state
-    from dnadesign.usr.storage import page_checks as page_checks
     from dnadesign.usr.storage import parquet as parquet
 else:
     __getattr__ = modules_of(__name__)

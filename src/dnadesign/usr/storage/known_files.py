@@ -75,7 +75,6 @@ class KnownFiles:
     def __init__(self, most_bytes: int = _MOST_BYTES) -> None:
         self.footers: _Memory[Footer] = _Memory(lambda footer: len(footer.thrift), most_bytes)
         self.ids: _Memory[pa.ChunkedArray] = _Memory(lambda ids: int(ids.nbytes), most_bytes)
-        self._checked: _Memory[int] = _Memory(lambda _: 1, most_bytes >> 7)
         self.ordinals: _Memory[Ordinals] = _Memory(lambda ordinals: ordinals.nbytes, most_bytes)
 
     def footer_of(self, file: OpenFile) -> Footer:
@@ -85,16 +84,6 @@ class KnownFiles:
             CorruptFileError: The file is truncated, empty or not Parquet.
         """
         return self.footers.of(file, _storage.parquet.read_footer)
-
-    def check_pages(self, file: OpenFile, footer: Footer) -> None:
-        """Hold the pages of an open file against their checksums, once.
-
-        Raises:
-            CorruptFileError: A page is not what was written.
-        """
-        if self._checked.get(file) is None:
-            _storage.page_checks.check_pages(file, footer)
-            self._checked.keep(file, 1)
 
     def ids_of(self, file: OpenFile, footer: Footer) -> pa.ChunkedArray:
         """The id column of an open part that has one.

@@ -77,17 +77,6 @@ class PinnedFile:
             return self.known.footer_of(self.file)
         return _storage.parquet.read_footer(self.file)
 
-    def check_pages(self) -> None:
-        """Hold its pages against their checksums, which DuckDB does not.
-
-        Raises:
-            CorruptFileError: A page is not what was written.
-        """
-        if self.known is not None:
-            self.known.check_pages(self.file, self.footer)
-        else:
-            _storage.page_checks.check_pages(self.file, self.footer)
-
     @property
     def size(self) -> int:
         """Its size in bytes, also of a file that is damaged."""
