@@ -81,17 +81,15 @@ class Plan:
     ahead: int
 
 
-def open_plan(view: View, query: Query) -> Plan:
-    """Plan to read the rows of a query by position.
+def _open_plan(view: View, query: Query, asked: Sequence[Column]) -> Plan:
+    """Plan to read these columns by position.
 
     Raises:
         NotPlaced: The cached keys do not say where all rows belong, or a join does better.
         CorruptFileError: A file is damaged.
     """
     version = view.version
-    if query.shard is not None or query.ids is not None:
-        raise NotPlaced
-    wanted = {c.namespace for c in (view.columns if query.where is not None else query.columns)} - {None}
+    wanted = {c.namespace for c in asked} - {None}
     if not query.include_deleted and TOMBSTONE_NAMESPACE in version.overlays:
         wanted.add(TOMBSTONE_NAMESPACE)
         files = version.overlays[TOMBSTONE_NAMESPACE].files
@@ -171,21 +169,26 @@ def _counted(placement: Placement, pieces: Sequence[_Piece]) -> tuple[list[Place
     return before, np.array(beside, dtype=np.int64)
 
 
-def batches_by_position(view: View, query: Query, plan: Plan, *, batch_size: int) -> Iterator[pa.RecordBatch]:
+def batches_by_position(view: View, query: Query, *, batch_size: int) -> Iterator[pa.RecordBatch]:
     """The rows of a query as batches of the view's types.
 
     Raises:
-        NotPlaced: A key is not where the cached keys say; what was handed out is right, and is all before its row.
+        NotPlaced: The cached keys do not say where all rows belong, a key is not where they say, or a join does better;
+            what was handed out is right, and is all before its row.
         CorruptFileError: A file is damaged.
         ValidationError: The condition is wrong.
         SchemaError: The condition names a column that is not there.
     """
+    if query.shard is not None or query.ids is not None:
+        raise NotPlaced
     condition = RowCondition(view, query.where) if query.where is not None else None
-    asked = (*query.columns, *(condition.columns if condition is not None else ()))
-    reader = PieceReader(
-        view.version.base, plan, {c.name: c for c in asked}, hiding=not query.include_deleted
-    )
+    reader: PieceReader | None = None
     try:
+        asked = (*query.columns, *(condition.columns if condition is not None else ()))
+        plan = _open_plan(view, query, asked)
+        reader = PieceReader(
+            view.version.base, plan, {c.name: c for c in asked}, hiding=not query.include_deleted
+        )
         if condition is not None and not plan.pieces:
             condition.holds(as_batch([pa.nulls(0, c.type) for c in condition.columns], condition.columns, 0))
         for number, piece in enumerate(plan.pieces):
@@ -196,7 +199,8 @@ def batches_by_position(view: View, query: Query, plan: Plan, *, batch_size: int
             for start in range(0, found.num_rows, batch_size):
                 yield found.slice(start, batch_size)
     finally:
-        reader.close()
+        if reader is not None:
+            reader.close()
         if condition is not None:
             condition.close()
 

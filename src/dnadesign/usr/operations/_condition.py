@@ -13,7 +13,7 @@ from dnadesign.usr.contract.errors import SchemaError, ValidationError
 from dnadesign.usr.contract.mends import spelled
 from dnadesign.usr.contract.names import nearest
 from dnadesign.usr.operations._duck import first_line, told_as_ours
-from dnadesign.usr.operations._view import View
+from dnadesign.usr.operations._view import Column, View
 
 if TYPE_CHECKING:  # only names in signatures, see _duck
     import duckdb
@@ -77,6 +77,18 @@ def parsed_condition(connection: duckdb.DuckDBPyConnection, condition: str) -> l
             f"where {condition!r:.{_SHOWN}}: is nested too deep",
             mend="write it flatter, or read more and filter the Arrow table",
         ) from error
+
+
+def named_in(view: View, connection: duckdb.DuckDBPyConnection, condition: str | None) -> tuple[Column, ...]:
+    """The columns of a view that a condition may name, all of them where that cannot be told, as of a subquery."""
+    if condition is None:
+        return ()
+    nodes = list(nodes_of(parsed_condition(connection, condition)))
+    if any(node.get("class") == "SUBQUERY" for node in nodes):
+        return view.columns
+    named = [node["column_names"] for node in nodes if node.get("class") == "COLUMN_REF"]
+    parts = {str(part).lower() for parts in named for part in parts}  # a table or fields stand beside it
+    return tuple(column for column in view.columns if column.name.lower() in parts)
 
 
 def _check_single(connection: duckdb.DuckDBPyConnection, condition: str) -> None:

@@ -12,10 +12,12 @@ from dnadesign.usr.contract.errors import DuplicateKeyError, SequencesError
 from dnadesign.usr.contract.names import TOMBSTONE_NAMESPACE
 from dnadesign.usr.operations import _reorder
 from dnadesign.usr.operations._base_source import base_sql, paths_sql
-from dnadesign.usr.operations._condition import check_condition, told_with_condition
+from dnadesign.usr.operations._condition import check_condition, named_in, told_with_condition
 from dnadesign.usr.operations._duck import connect, identifier, told_as_ours
 from dnadesign.usr.operations._placed_rows import as_batch, cast_to
+from dnadesign.usr.operations._reads import Reads, reads_of
 from dnadesign.usr.operations._view import DELETED, JOIN_KEYS, Column, Query, View, file_key, key_kind
+from dnadesign.usr.storage.page_checks import check_pages
 from dnadesign.usr.storage.version import Overlay, PinnedFile, Version
 
 if TYPE_CHECKING:  # only a name in signatures, see _duck
@@ -44,10 +46,10 @@ def merge_sql(
     Raises:
         ValidationError: The condition is not one whole expression.
     """
-    inner = _joined_sql(view, query, in_order=in_order)
     wanted = KEEP
     if query.where is not None:
         wanted = f"{KEEP} AND coalesce((\n{check_condition(connection, query.where)}\n), false)"
+    inner = _joined_sql(view, query, named_in(view, connection, query.where), in_order=in_order)
     columns = ", ".join([ROW, f"{wanted} AS {KEEP}", *(identifier(c.name) for c in query.columns)])
     # Few rows are sorted at the end: a long list of ids is a join below everything that could hold the order.
     order = f" ORDER BY {ROW}" if in_order and query.ids is not None else ""
@@ -56,12 +58,11 @@ def merge_sql(
     return f"SELECT {columns} FROM ({inner}){order}"
 
 
-def _joined_sql(view: View, query: Query, *, in_order: bool) -> str:
-    """All columns that the query or its condition may need, joined; every base row of the shard or ids."""
+def _joined_sql(view: View, query: Query, named: Sequence[Column], *, in_order: bool) -> str:
+    """The columns of the query and those that its condition may name, joined; every base row of the shard or ids."""
     version = view.version
     hide = not query.include_deleted and TOMBSTONE_NAMESPACE in version.overlays
-    needed = list(view.columns) if query.where is not None else []
-    wanted = {c.name: c for c in (*needed, *query.columns)}
+    wanted = {c.name: c for c in (*named, *query.columns)}
     joined = {c.namespace for c in wanted.values() if c.namespace is not None}
     joined |= {TOMBSTONE_NAMESPACE} if hide else set()
     base, always = base_sql(version, shard=query.shard, ids=query.ids, in_order=in_order)
@@ -119,6 +120,8 @@ def _some_key_comes_twice(version: Version) -> bool:
     with told_as_ours(str(version.dataset)), connect(keep_order=False) as connection:
         for overlay in version.overlays.values():
             key = JOIN_KEYS[key_kind(version, overlay)][1].format(identifier(file_key(overlay.files[0])))
+            for file in overlay.files:
+                check_pages(file, [file_key(file)])
             twice = f"SELECT 1 FROM {stored_sql(overlay)} GROUP BY {key} HAVING count(*) > 1 LIMIT 1"
             if connection.execute(twice).fetchall():
                 return True
@@ -209,15 +212,28 @@ def _joined_rows(
     try:
         sql = merge_sql(connection, view, query, in_order=threads == 1, sorted_from=sorted_from)
         with told_with_condition(view, query.where):
-            reader = connection.sql(sql).to_arrow_reader(batch_size)
+            relation = connection.sql(sql)
+        reads = reads_of(view, query, named_in(view, connection, query.where))
+        reads.check_overlays()
+        with reads.told(), told_with_condition(view, query.where):
+            reader = relation.to_arrow_reader(batch_size)
         while True:
-            with told_with_condition(view, query.where):
+            with reads.told(), told_with_condition(view, query.where):
                 batch = next(reader, None)
             if batch is None:
+                reads.check_end()
                 return
+            _check_read(reads, batch)
             yield batch
     finally:
         connection.close()
+
+
+def _check_read(reads: Reads, batch: pa.RecordBatch) -> None:
+    """Look at the pages of the base that rows of :func:`merge_sql` come from."""
+    if batch.num_rows:
+        numbers, kept = batch.column(0).to_numpy(), batch.column(1).to_numpy(zero_copy_only=False)
+        reads.check_base(numbers[kept], int(numbers.max()) + 1)
 
 
 def _check_order(view: View, rows: pa.Array, last: int) -> int:

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 import pyarrow as pa
 
-from dnadesign.usr.operations._by_position import batches_by_position, open_plan
+from dnadesign.usr.operations._by_position import batches_by_position
 from dnadesign.usr.operations._join import joined_batches
 from dnadesign.usr.operations._overlay_hits import batches_of_hits
 from dnadesign.usr.operations._view import Query, View, check_fits
@@ -51,7 +51,7 @@ def _batches(view: View, query: Query, batch_size: int) -> Iterator[pa.RecordBat
         begin = found.row
     try:
         if not begin:
-            yield from batches_by_position(view, query, open_plan(view, query), batch_size=batch_size)
+            yield from batches_by_position(view, query, batch_size=batch_size)
             return
     except NotPlaced as found:
         begin = found.row

@@ -27,6 +27,7 @@ from dnadesign.usr.operations._view import DELETED, Column, Query, View
 from dnadesign.usr.storage.checked_blocks import DamagedCache
 from dnadesign.usr.storage.few_files import open_known_files
 from dnadesign.usr.storage.filesystem import descriptor_path
+from dnadesign.usr.storage.page_checks import check_pages
 from dnadesign.usr.storage.parquet import Footer
 from dnadesign.usr.storage.placement import NotPlaced, place
 
@@ -59,7 +60,7 @@ def batches_of_hits(view: View, query: Query, *, batch_size: int) -> Iterator[pa
     condition = RowCondition(view, query.where, threads=None)
     try:
         namespace = _namespace_of(condition, query)
-        hits = _in_base_order(view, namespace, _found(view, query, namespace, condition.connection))
+        hits = _in_base_order(view, namespace, _found(view, query, namespace, condition))
         step = max(1, min(batch_size, _MOST_BYTES // _row_bytes(view.version.base.footer)))
         for start in range(0, len(hits.ordinals), step):
             ordinals = hits.ordinals[start : start + step]
@@ -104,7 +105,7 @@ def _namespace_of(condition: RowCondition, query: Query) -> str:
     return namespace
 
 
-def _found(view: View, query: Query, namespace: str, connection: duckdb.DuckDBPyConnection) -> pa.Table:
+def _found(view: View, query: Query, namespace: str, condition: RowCondition) -> pa.Table:
     """The overlay rows that meet the condition: key, file, and the columns that are wanted.
 
     Raises:
@@ -118,6 +119,9 @@ def _found(view: View, query: Query, namespace: str, connection: duckdb.DuckDBPy
     source = stored_sql(overlay, places=True)
     sql = f"SELECT {columns} FROM {source} WHERE coalesce((\n{query.where}\n), false)"  # noqa: S608 - see check_condition
     found, rows, size = [], 0, 0
+    for file in overlay.files:
+        check_pages(file, {KEY, *wanted, *(column.name for column in condition.columns)})
+    connection = condition.connection
     with told_with_condition(view, query.where):
         # Statistics in Parquet say nothing of NaN, which DuckDB has as the largest number: it would leave such rows out.
         connection.execute("SET disabled_optimizers = 'statistics_propagation,filter_pushdown'")
@@ -172,6 +176,8 @@ def _base_rows(view: View, query: Query, ordinals: Places, connection: duckdb.Du
     columns = ", ".join(["file_row_number", *map(identifier, names)])
     wanted = f"SELECT {_ROW} FROM {_WANTED}"  # noqa: S608 - names of this module
     sql = f"SELECT {columns} FROM {source} WHERE file_row_number IN ({wanted})"  # noqa: S608 - names are quoted
+    ends = np.cumsum(view.version.base.footer.group_rows)
+    check_pages(view.version.base, names, np.unique(np.searchsorted(ends, ordinals, side="right")).tolist())
     with told_with_condition(view, None):
         connection.register(_WANTED, pa.table({_ROW: ordinals}))
         found = connection.sql(sql).to_arrow_table()

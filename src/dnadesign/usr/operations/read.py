@@ -18,6 +18,7 @@ from dnadesign.usr.operations._duck import told_as_ours
 from dnadesign.usr.operations._few_rows import few_rows
 from dnadesign.usr.operations._join import KEEP, ROW, duplicate_keys, merge_sql
 from dnadesign.usr.operations._merge import merged_batches
+from dnadesign.usr.operations._reads import reads_of
 from dnadesign.usr.operations._scan import BATCH_ROWS, open_view, scan
 from dnadesign.usr.operations._view import Query, View, check_fits
 from dnadesign.usr.storage.event_log import read_all_events
@@ -133,7 +134,9 @@ def connect(store: Store, *, include_deleted: bool) -> duckdb.DuckDBPyConnection
         check_fits(view, view.columns)
         connection = duck_connect(keep_order=False)
         query = Query(columns=tuple(view.columns), include_deleted=include_deleted)
-        with told_as_ours(str(store.dir)):
+        reads = reads_of(view, query)
+        reads.check_all()
+        with reads.told(), told_as_ours(str(store.dir)):
             inner = merge_sql(connection, view, query)
             if version.overlays:
                 _check_once(connection, view, inner)

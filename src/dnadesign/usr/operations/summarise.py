@@ -9,9 +9,10 @@ import pyarrow as pa
 
 from dnadesign.usr.contract.types import arrow_type_str
 from dnadesign.usr.formats.plain_values import plain_rows
-from dnadesign.usr.operations._condition import told_with_condition
+from dnadesign.usr.operations._condition import named_in, told_with_condition
 from dnadesign.usr.operations._duck import connect, identifier
 from dnadesign.usr.operations._join import KEEP, merge_sql
+from dnadesign.usr.operations._reads import reads_of
 from dnadesign.usr.operations._scan import open_view
 from dnadesign.usr.operations._view import Column, Query
 from dnadesign.usr.storage.store import Store
@@ -57,9 +58,13 @@ def summarise(
         connection = connect(keep_order=False)
         try:
             rows = merge_sql(connection, view, asked)
+            query = f"SELECT {wanted} FROM ({rows}) WHERE {KEEP}"  # noqa: S608 - names are escaped
             with told_with_condition(view, where):
-                query = f"SELECT {wanted} FROM ({rows}) WHERE {KEEP}"  # noqa: S608 - names are escaped
-                found = connection.sql(query).to_arrow_table()
+                relation = connection.sql(query)
+            reads = reads_of(view, asked, named_in(view, connection, where))
+            reads.check_all()
+            with reads.told(), told_with_condition(view, where):
+                found = relation.to_arrow_table()
         finally:
             connection.close()
     values: dict[str, Any] = next(iter(plain_rows(found)))

@@ -18,6 +18,7 @@ if TYPE_CHECKING:  # only names in signatures
     from dnadesign.usr.storage.stored_keys import Ordinals
 
 _MOST_BYTES = 1 << 23
+_CHECKED_BYTES = 1 << 9  # about what is kept of a file's pages
 
 _Identity = tuple[Path | int | str, ...]
 
@@ -75,6 +76,7 @@ class KnownFiles:
     def __init__(self, most_bytes: int = _MOST_BYTES) -> None:
         self.footers: _Memory[Footer] = _Memory(lambda footer: len(footer.thrift), most_bytes)
         self.ids: _Memory[pa.ChunkedArray] = _Memory(lambda ids: int(ids.nbytes), most_bytes)
+        self._checked: _Memory[set[tuple[int, int]]] = _Memory(lambda _: _CHECKED_BYTES, most_bytes)
         self.ordinals: _Memory[Ordinals] = _Memory(lambda ordinals: ordinals.nbytes, most_bytes)
 
     def footer_of(self, file: OpenFile) -> Footer:
@@ -84,6 +86,10 @@ class KnownFiles:
             CorruptFileError: The file is truncated, empty or not Parquet.
         """
         return self.footers.of(file, _storage.parquet.read_footer)
+
+    def checked_of(self, file: OpenFile) -> set[tuple[int, int]]:
+        """Which pages of an open file were held against their checksums, for whoever does that to add to."""
+        return self._checked.of(file, lambda _: set())
 
     def ids_of(self, file: OpenFile, footer: Footer) -> pa.ChunkedArray:
         """The id column of an open part that has one.

@@ -37,7 +37,7 @@ _MAX_DEPTH = 64
 _MAX_SHIFT = 63
 
 
-class _Walker:
+class Walker:
     """A position in compact-protocol bytes."""
 
     def __init__(self, data: bytes) -> None:
@@ -45,11 +45,13 @@ class _Walker:
         self.at = 0
 
     def byte(self) -> int:
+        """The next byte."""
         value = self.data[self.at]
         self.at += 1
         return value
 
     def varint(self) -> int:
+        """The next number without a sign."""
         value = shift = 0
         while True:
             byte = self.byte()
@@ -61,6 +63,7 @@ class _Walker:
                 raise ValueError("a number is longer than 64 bits")
 
     def zigzag(self) -> int:
+        """The next number with a sign."""
         value = self.varint()
         return (value >> 1) ^ -(value & 1)
 
@@ -176,12 +179,12 @@ def read_outline(file: OpenFile) -> FooterOutline:
     """
     try:
         thrift, size = read_footer_bytes(file)
-        return _outline(_Walker(thrift), size)
+        return _outline(Walker(thrift), size)
     except (IndexError, ValueError, OSError) as error:
         raise misread(file.path, error) from error
 
 
-def _outline(walker: _Walker, size: int) -> FooterOutline:
+def _outline(walker: Walker, size: int) -> FooterOutline:
     previous, rows, group_rows = 0, 0, 0
     columns: tuple[str, ...] = ()
     key_values: dict[bytes, bytes] = {}
@@ -203,7 +206,7 @@ def _outline(walker: _Walker, size: int) -> FooterOutline:
     return FooterOutline(rows, columns, key_values, size)
 
 
-def _element(walker: _Walker) -> tuple[str, int]:
+def _element(walker: Walker) -> tuple[str, int]:
     """Name and number of children of one element of a schema."""
     previous, name, children = 0, "", 0
     while (found := walker.field(previous)) is not None:
@@ -231,7 +234,7 @@ def _top_level(elements: list[tuple[str, int]]) -> tuple[str, ...]:
     return tuple(names)
 
 
-def _key_value(walker: _Walker) -> tuple[bytes, bytes]:
+def _key_value(walker: Walker) -> tuple[bytes, bytes]:
     previous, key, value = 0, b"", b""
     while (found := walker.field(previous)) is not None:
         previous, kind = found
@@ -252,7 +255,7 @@ def _write_varint(value: int) -> bytes:
     return bytes(out)
 
 
-def _group_rows(walker: _Walker) -> int:
+def _group_rows(walker: Walker) -> int:
     """Step over one row group and return its number of rows."""
     previous, rows = 0, 0
     while (found := walker.field(previous)) is not None:
@@ -283,7 +286,7 @@ def keep_row_groups(footer: bytes, keep: int) -> bytes:
 
 
 def _keep(footer: bytes, keep: int) -> bytes:
-    walker = _Walker(footer)
+    walker = Walker(footer)
     previous = 0
     rows_span = groups_span = (0, 0)
     new_groups, kept_rows = b"", 0
@@ -311,7 +314,7 @@ def _keep(footer: bytes, keep: int) -> bytes:
     )
 
 
-def _keep_groups(walker: _Walker, keep: int) -> tuple[bytes, int]:
+def _keep_groups(walker: Walker, keep: int) -> tuple[bytes, int]:
     count, element = walker.list_header()
     if element != _STRUCT or not 0 <= keep <= count:
         raise ValueError(f"it has {count} row groups, not {keep} or more")

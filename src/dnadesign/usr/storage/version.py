@@ -64,7 +64,13 @@ _SPARE_DESCRIPTORS = 64
 
 @dataclass
 class PinnedFile:
-    """An open file of a version; ``path`` is relative to the dataset."""
+    """An open file of a version.
+
+    Attributes:
+        path: Relative to the dataset.
+        file: The file.
+        known: What was read of files before.
+    """
 
     path: str
     file: OpenFile
@@ -76,6 +82,11 @@ class PinnedFile:
         if self.known is not None and is_part(self.path.rsplit("/", 1)[-1]):
             return self.known.footer_of(self.file)
         return _storage.parquet.read_footer(self.file)
+
+    @cached_property
+    def checked(self) -> set[tuple[int, int]]:
+        """By row group and leaf, the pages that :mod:`page_checks` has looked at, for this version or an earlier one."""
+        return self.known.checked_of(self.file) if self.known is not None else set()
 
     @property
     def size(self) -> int:
