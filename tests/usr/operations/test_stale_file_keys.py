@@ -10,9 +10,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet as pq
 import pytest
 
-from dnadesign.usr import Dataset, SequencesError
+from dnadesign.usr import CorruptFileError, Dataset, DuplicateKeyError, SequencesError
 from dnadesign.usr.contract.layout import KEYS, overlay_file
 from dnadesign.usr.storage import few_files, key_state
 from dnadesign.usr.storage.filesystem import REAL
@@ -133,3 +134,28 @@ def test_what_is_known_shows_that_a_writer_does_not_look_whether_the_log_tells_o
     ):
         found = told_of(made)
     assert found != told_of(without_cache(made))
+
+
+@pytest.mark.parametrize("cached", [True, False], ids=["cached", "not-cached"])
+def test_a_writer_that_knows_the_keys_of_a_damaged_part_goes_on_and_one_that_does_not_refuses(
+    tmp_path: Path, cached: bool
+) -> None:
+    made = make_dataset(tmp_path)
+    part = sorted((made.dir / "_derived/lab").iterdir())[0]
+    taken, whole = pq.read_table(part).column("id").to_pylist(), part.read_bytes()
+    (new,) = made.add_sequences(["ACGTTGCAACGT"], bio_type="dna", alphabet="dna_4").ids
+    eager(made).write_overlay_part("lab", values([new], 7))
+    part.write_bytes(whole[:100])
+    (last,) = made.add_sequences(["TTGACATTGACA"], bio_type="dna", alphabet="dna_4").ids
+    if not cached:
+        shutil.rmtree(made.dir / KEYS)
+    writer = Dataset(made.root, made.name)
+    if cached:
+        writer.write_overlay_part("lab", values([last], 7))
+        with pytest.raises(DuplicateKeyError):  # also while the part cannot be read
+            writer.write_overlay_part("lab", values(taken[:1], 7))
+    else:
+        with pytest.raises(CorruptFileError, match=part.name):
+            writer.write_overlay_part("lab", values([last], 7))
+    part.write_bytes(whole)
+    assert Dataset(made.root, made.name).check(deep=True).ok
