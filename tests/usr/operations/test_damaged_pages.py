@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from dnadesign.usr import CorruptFileError, Dataset, register_namespace
+from dnadesign.usr import CorruptFileError, Dataset, StorageError, register_namespace
 from dnadesign.usr.storage.save_rule import SaveRule
 
 ALWAYS = SaveRule(files=1, rows=1, log_bytes=1, share=1, rows_a_file=1)
@@ -188,6 +188,22 @@ def test_a_change_that_needs_a_damaged_file_names_it_and_changes_nothing(
             assert files(here) == before
             refused += 1
     check_refused(dataset, refused, verb, kind)
+
+
+@pytest.mark.parametrize("kind", ["base", "single file", "tombstones", "state"])
+@pytest.mark.parametrize("verb", ["scan", "get", "describe", "attach", "set_state", "tombstone"])
+def test_a_folder_in_the_place_of_a_file_is_told_and_nothing_is_committed_that_could_not_be_finished(
+    dataset: Dataset, verb: str, kind: str
+) -> None:
+    path = sorted(dataset.dir.glob(FILES[kind]))[0]
+    path.unlink()
+    path.mkdir()
+    before = files(dataset)
+    here = Dataset.open(dataset.root, "set")
+    with pytest.raises(StorageError, match="Is a directory") as caught:
+        (READS | WRITES)[verb](here)
+    assert path.name in str(caught.value)
+    assert files(dataset) == before
 
 
 def files(dataset: Dataset) -> dict[Path, bytes]:

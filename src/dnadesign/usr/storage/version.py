@@ -371,19 +371,21 @@ def _close_all(kept: dict[str, OpenFile]) -> None:
 def stored_overlays(fs: FileSystem, dataset: Path, intent: Intent | None) -> dict[str, list[str]]:
     """The overlay files of each namespace, as relative paths; a synced intent counts as done.
 
-    An empty folder is nothing, and so are hidden files and names outside the grammar.
+    An empty folder is nothing, and so are hidden files and names outside the grammar; but a folder in the place of a
+    file is one that cannot be read.
     """
     found: dict[str, list[str]] = {}
     for entry in fs.list(dataset / DERIVED):
-        namespace = entry.name if entry.is_dir else entry.name.removesuffix(".parquet")
-        if not is_stored_namespace(namespace) or (not entry.is_dir and not entry.name.endswith(".parquet")):
+        is_file = entry.name.endswith(".parquet")
+        namespace = entry.name.removesuffix(".parquet")
+        if not is_stored_namespace(namespace) or not (is_file or entry.is_dir):
             continue
         paths = found.setdefault(namespace, [])
-        if entry.is_dir:
+        if is_file:
+            paths.append(overlay_file(namespace))
+        else:
             folder = overlay_dir(namespace)
             paths += [f"{folder}/{e.name}" for e in fs.list(dataset / folder) if is_part(e.name)]
-        else:
-            paths.append(overlay_file(namespace))
     if intent is not None:
         _count_as_done(found, intent)
     return {namespace: sorted(paths) for namespace, paths in sorted(found.items()) if paths}
