@@ -14,7 +14,7 @@ import pytest
 from dnadesign.usr import CorruptFileError, Dataset, StorageError, register_namespace
 from dnadesign.usr.storage.save_rule import SaveRule
 
-ALWAYS = SaveRule(files=1, rows=1, log_bytes=1, share=1, rows_a_file=1)
+ALWAYS = SaveRule(files=1, rows=1, log_bytes=1, share=1)
 SEQUENCES = ["".join("ACGT"[number >> shift & 3] for shift in (0, 2, 4, 6)) * 3 for number in range(90)]
 REPEATED = SEQUENCES[3] + " "  # of the other dataset: what merging brings
 

@@ -14,6 +14,7 @@ from dnadesign.usr import (
     Dataset,
     DuplicateKeyError,
     MissingKeyError,
+    OverlayLayoutError,
     SchemaError,
 )
 from dnadesign.usr.contract.layout import KEYS
@@ -117,6 +118,27 @@ def test_parts_that_the_cached_keys_do_not_know_are_read_once_by_a_process(
     fs.forget()
     assert read(fresh).equals(first)
     assert not new & {path.name for path in fs.read}
+
+
+@pytest.mark.parametrize("read", [lambda d: d.head(3), lambda d: d.get(IDS[:2])], ids=["head", "get"])
+def test_a_namespace_that_is_a_file_and_parts_is_refused_as_by_a_scan(
+    read: Callable[[Dataset], pa.Table], made: Dataset
+) -> None:
+    part = min((made.dir / "_derived/lab").iterdir())
+    shutil.copyfile(part, made.dir / "_derived/lab.parquet")
+    with pytest.raises(OverlayLayoutError, match="both"):
+        read(Dataset(made.root, made.name))
+
+
+@pytest.mark.parametrize("read", [lambda d: d.head(3), lambda d: d.get(IDS[:2])], ids=["head", "get"])
+def test_a_part_without_ids_is_refused_as_by_a_scan(
+    read: Callable[[Dataset], pa.Table], made: Dataset
+) -> None:
+    part = min((made.dir / "_derived/lab").iterdir())
+    stray = part.with_name(part.name.replace(part.name[-12:-8], "0000"))
+    pq.write_table(pq.read_table(part).drop_columns(["id"]), stray)
+    with pytest.raises(SchemaError):
+        read(Dataset(made.root, made.name))
 
 
 def test_columns_of_another_namespace_are_left_to_the_scan(made: Dataset) -> None:

@@ -55,13 +55,13 @@ def test_the_rows_of_parts_behind_the_cached_keys_are_looked_up_once_by_a_proces
         late.write_overlay_part("lab", values([key]))
     reader = Dataset(made.root, made.name)
     looked_up: list[int] = []
-    find = StoredKeys.find
+    find = StoredKeys.find_once
 
     def counted(keys: StoredKeys, digests: Digests) -> Ordinals:
         looked_up.append(len(digests))
         return find(keys, digests)
 
-    monkeypatch.setattr(StoredKeys, "find", counted)
+    monkeypatch.setattr(StoredKeys, "find_once", counted)
     read(reader)
     assert sum(looked_up) >= 4
     looked_up.clear()

@@ -229,6 +229,8 @@ def _add_overlays(few: FewFiles, tail: Tail, stored: dict[str, list[str]]) -> bo
     new_rows = 0
     most, most_rows = (_MOST_NEW_OF_ALL, _MOST_NEW_ROWS_OF_ALL) if few.pinned else (_MOST_NEW, _MOST_NEW_ROWS)
     for namespace, paths in stored.items():
+        if overlay_file(namespace) in paths and len(paths) > 1:
+            return False  # it is both a file and parts, which is told where all files are asked
         few.version.overlays.setdefault(namespace, Overlay(namespace, ()))
         known = _known_files(few, namespace, paths) if namespace not in tail.refill else frozenset()
         few.new[namespace] = new = [path for path in paths if path not in known]
@@ -268,8 +270,9 @@ def _is_still(file: PinnedFile, entry: NamespaceEntry) -> bool:
 
 
 def _add_columns(few: FewFiles, namespace: str, file: PinnedFile) -> bool:
-    """Note the columns of a new file; whether it is keyed by id."""
+    """Note the columns of a new file; whether it is keyed by id, and has such a column."""
     for column in file.footer.schema:
         if column.name != KEY:
             few.stored[namespace].setdefault(column.name, column.type)
-    return file.footer.key_values.get(META_KEY, KEY.encode()) == KEY.encode()
+    keyed_by_id = file.footer.key_values.get(META_KEY, KEY.encode()) == KEY.encode()
+    return keyed_by_id and KEY in file.footer.schema.names
