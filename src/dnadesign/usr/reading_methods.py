@@ -38,7 +38,8 @@ class ReadingMethods:
         quoted). Parquet has exactly the registered types. FASTA has the id as name, and the columns asked for behind it.
 
         Args:
-            path: The file, compressed if it ends in .gz or .zst, or ``-`` for the standard output.
+            path: The file, compressed if it ends in .gz or .zst, or ``-`` for the standard output. A pipe or a device
+                gets the rows as they come.
             format: csv, tsv, jsonl, parquet or fasta; told by the file's ending when None.
             columns: Which columns, in which order; all when None.
             where: A condition in DuckDB's SQL over the columns.

@@ -6,6 +6,8 @@ import errno
 import gzip
 import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -92,6 +94,57 @@ def test_an_output_that_cannot_be_is_refused_before_anything_is_printed(
         assert str(target) in first
         assert "nodir" not in str(target) or mend == f"mend: make the folder first: mkdir -p {target.parent}"
     assert not (tmp_path / "nodir").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "name"),
+    [(["report", "-o"], "report.html"), (["inspect", "--picture"], "p.svg")],
+    ids=["report", "picture"],
+)
+def test_a_named_pipe_gets_the_output_and_stays_a_pipe(
+    ready: Path, tmp_path: Path, words: list[str], name: str
+) -> None:
+    command, option = words
+    pipe = tmp_path / name
+    os.mkfifo(pipe)
+    with subprocess.Popen(["cat", str(pipe)], stdout=subprocess.PIPE) as reader:
+        assert run_line([command, "-c", str(ready), option, str(pipe)]) == 0
+        came, _ = reader.communicate(timeout=60)
+    assert came.rstrip().endswith((b"</html>", b"</svg>"))
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+    assert pipe.is_fifo()
+
+
+def test_a_report_goes_into_a_device_that_stays_one_and_says_when_it_is_full(
+    ready: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run_line(["report", "-c", str(ready), "-o", "/dev/null"]) == 0
+    assert Path("/dev/null").is_char_device()
+    capsys.readouterr()
+    assert run_line(["report", "-c", str(ready), "-o", "/dev/full"]) == 1
+    assert told(capsys)[0] == "error: /dev/full: No space left on device"
+    assert Path("/dev/full").is_char_device()
+
+
+def test_a_report_to_the_standard_output_is_written_behind_what_stands_there(
+    ready: Path, tmp_path: Path
+) -> None:
+    page = tmp_path / "page"
+    page.write_text("before\n")
+    code = "from dnadesign.densegen.cli.app import main; main()"
+    with page.open("a") as out:
+        command = [sys.executable, "-c", code, "report", "-c", str(ready), "-o", "/dev/stdout"]
+        subprocess.run(command, stdout=out, check=True)
+    assert page.read_text().startswith("before\n<!doctype html>")
+    assert [path.name for path in tmp_path.iterdir()] == ["page"]
+
+
+def test_a_report_that_is_a_link_is_written_where_it_points_to(ready: Path, tmp_path: Path) -> None:
+    (tmp_path / "link.html").symlink_to(tmp_path / "report.html")
+    for _ in range(2):
+        assert run_line(["report", "-c", str(ready), "-o", str(tmp_path / "link.html")]) == 0
+        assert (tmp_path / "link.html").is_symlink()
+        assert (tmp_path / "report.html").is_file()
 
 
 def test_a_pictures_ending_is_looked_at_before_anything_is_printed(

@@ -251,6 +251,54 @@ def test_a_folder_that_is_not_there_is_a_typed_error(filled: Dataset, tmp_path: 
         filled.export(tmp_path / "nowhere" / "x.csv")
 
 
+@pytest.mark.parametrize("name", ["x.csv", "x.csv.gz", "x.jsonl", "x.parquet", "x.fasta"])
+def test_a_named_pipe_gets_the_bytes_of_a_file_and_stays_a_pipe(
+    filled: Dataset, tmp_path: Path, name: str
+) -> None:
+    (tmp_path / "out").mkdir()
+    pipe = tmp_path / "out" / name
+    os.mkfifo(pipe)
+    with subprocess.Popen(["cat", str(pipe)], stdout=subprocess.PIPE) as reader:
+        result = filled.export(pipe)
+        came, _ = reader.communicate(timeout=60)
+    filled.export(tmp_path / name)
+    assert came == (tmp_path / name).read_bytes()
+    assert (result.path, result.rows, result.bytes) == (str(pipe), 4, None)
+    assert pipe.is_fifo()
+    assert names(tmp_path / "out") == [name]
+
+
+def test_a_device_stays_one_and_says_when_it_is_full(filled: Dataset) -> None:
+    assert filled.export("/dev/null", format="csv").rows == 4
+    assert Path("/dev/null").is_char_device()
+    with pytest.raises(StorageError, match=r"^/dev/full: No space left on device\n"):
+        filled.export("/dev/full", format="csv")
+    assert Path("/dev/full").is_char_device()
+
+
+def test_a_pipe_whose_reader_goes_away_is_a_typed_error(dataset: Dataset, tmp_path: Path) -> None:
+    add(dataset, *(f"{number:016b}".translate({48: "A", 49: "C"}) for number in range(5000)))
+    pipe = tmp_path / "x.csv"
+    os.mkfifo(pipe)
+    with (
+        subprocess.Popen(["head", "-c", "1", str(pipe)], stdout=subprocess.DEVNULL),
+        pytest.raises(StorageError, match=r"x.csv: its reader went away before the end"),
+    ):
+        dataset.export(pipe)
+    assert pipe.is_fifo()
+
+
+def test_the_name_of_the_standard_output_is_the_standard_output(filled: Dataset, tmp_path: Path) -> None:
+    out = tmp_path / "x.csv"
+    out.write_text("before\n")
+    code = f"from dnadesign.usr import Dataset; d = Dataset({str(filled.root)!r}, {filled.name!r})"
+    with out.open("a") as handle:
+        command = [sys.executable, "-c", f"{code}; print(d.export('/dev/stdout', format='csv').path)"]
+        subprocess.run(command, check=True, stdout=handle)
+    lines = out.read_text().splitlines()
+    assert (lines[0], lines[1][:3], len(lines), lines[-1]) == ("before", "id,", 7, "-")
+
+
 def test_compressed_files_are_the_same_each_time(filled: Dataset, tmp_path: Path) -> None:
     filled.export(tmp_path / "a.csv.gz")
     filled.export(tmp_path / "b.csv.gz")

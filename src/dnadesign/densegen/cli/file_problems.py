@@ -13,6 +13,8 @@ from pathlib import Path
 
 from dnadesign.densegen.contract.errors import FileError
 
+STANDARD_OUTPUT = {"/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"}
+
 
 def _permissions(path: Path) -> str:
     return f"see who may read and write there: ls -ld {_quoted(_nearest(path))}"
@@ -46,6 +48,7 @@ _MENDS: dict[int, Callable[[Path], str]] = {
     errno.EEXIST: lambda path: f"move {_quoted(path)} away, or name another place",
     errno.ENAMETOOLONG: lambda _: "take a shorter name",
     errno.ELOOP: lambda _: "its links go round in a circle: name the file itself",
+    errno.EPIPE: lambda _: "its reader went away before the end: start it again, then try again",
     errno.EMFILE: lambda _: "allow more open files: ulimit -n 4096",
 }
 
@@ -71,8 +74,12 @@ def check_output(path: Path) -> None:
     Raises:
         FileError: It is a folder, or its folder is not there or cannot be written.
     """
-    if path.is_dir():
+    if str(path) in STANDARD_OUTPUT:
+        number = 0
+    elif path.is_dir():
         number = errno.EISDIR
+    elif is_fed(path):
+        number = 0 if os.access(path, os.W_OK) else errno.EACCES
     elif not path.parent.exists():
         number = errno.ENOENT
     elif not path.parent.is_dir():
@@ -80,10 +87,15 @@ def check_output(path: Path) -> None:
     elif not os.access(path.parent, os.W_OK | os.X_OK):
         number = errno.EACCES
     else:
-        return
+        number = 0
     refused = file_error(OSError(number, os.strerror(number), str(path)))
     if refused is not None:
         raise refused
+
+
+def is_fed(path: Path) -> bool:
+    """Whether what is there is written into, and not replaced as a file is: a pipe, a device."""
+    return path.exists() and not path.is_file()
 
 
 def _nearest(path: Path) -> Path:

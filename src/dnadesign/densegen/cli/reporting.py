@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from pathlib import Path
 
 from dnadesign.densegen.adapters.outputs.html_report import render
-from dnadesign.densegen.cli.file_problems import check_output, file_error
+from dnadesign.densegen.cli.file_problems import check_output
+from dnadesign.densegen.cli.output import write_output
 from dnadesign.densegen.contract.errors import NotFoundError
 from dnadesign.densegen.operations.summing_up import sum_up
 from dnadesign.densegen.project import open_project
@@ -38,16 +38,6 @@ def write_report(path: Path, *, out: Path | None, run_id: str | None) -> int:
     target = out or project.run_folder.path / "report.html"
     if out is None:
         target.parent.mkdir(parents=True, exist_ok=True)
-    _write_whole(target, page)
+    write_output(target, page.encode())
     print(f"wrote {target}", file=sys.stderr)
     return 0
-
-
-def _write_whole(target: Path, page: str) -> None:
-    hidden = target.with_name(f".{target.name}.{os.getpid()}.tmp")
-    try:
-        hidden.write_text(page, encoding="utf-8")
-        hidden.replace(target)
-    except OSError as error:  # told of the name that was asked for, not of the hidden one
-        hidden.unlink(missing_ok=True)
-        raise file_error(error, target) or error from None

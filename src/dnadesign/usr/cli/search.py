@@ -148,7 +148,8 @@ def export(
 ) -> None:
     """Write records to a file.
 
-    The file is there whole or not at all; - is the standard output. It is compressed if its name ends in .gz or .zst.
+    The file is there whole or not at all; - is the standard output, and a named pipe or device gets the rows as they
+    come. It is compressed if its name ends in .gz or .zst.
     """
     given, target = dataset_and_file(words, root)
     dataset = open_dataset(root, given)
@@ -162,7 +163,7 @@ def export(
             namespaces=split_names(namespaces),
             include_deleted=include_deleted,
         )
-    if target == "-":
+    if result.path == "-":
         out.say(f"{dataset.name}: {counted(result.rows, 'record')}")
         return
     out.done(f"{dataset.name}: wrote {counted(result.rows, 'record')} to {result.path}", result.to_dict())

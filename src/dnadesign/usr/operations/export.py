@@ -24,11 +24,12 @@ from dnadesign.usr.storage.paths import path_of
 from dnadesign.usr.storage.store import Store
 
 STANDARD_OUTPUT = "-"
+_ALSO_STANDARD_OUTPUT = {"/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"}
 
 
 @dataclass(frozen=True, slots=True)
 class ExportResult:
-    """What was written: where (``-`` is the standard output), in which format, rows, columns, and bytes of the file."""
+    """What was written: where (``-`` is the standard output), in which format, rows, columns, and bytes of a file."""
 
     path: str
     format: str
@@ -65,6 +66,8 @@ def export(
         StorageError: The file cannot be written.
     """
     target = None if path == STANDARD_OUTPUT else path_of(path, what="path").absolute()
+    if str(target) in _ALSO_STANDARD_OUTPUT:
+        target = None
     kind = export_format(target, given=format)
     if target is not None:
         _check_target(store.fs, target)
@@ -82,11 +85,15 @@ def export(
         if target is None:
             rows = write_rows(sys.stdout.buffer, kind, reader.schema, reader)
             sys.stdout.buffer.flush()
+        elif (found := store.fs.stat(target)) is not None and found.is_special:
+            rows = _feed(store.fs, target, kind, reader)
         else:
             rows, size = _write_file(store.fs, target, kind, reader)
     finally:
         reader.close()
-    return ExportResult(os.fspath(path), kind, rows, tuple(reader.schema.names), size)
+    return ExportResult(
+        STANDARD_OUTPUT if target is None else os.fspath(path), kind, rows, tuple(reader.schema.names), size
+    )
 
 
 def _fasta_columns(columns: Sequence[str] | None) -> list[str]:
@@ -106,6 +113,21 @@ def _check_target(fs: FileSystem, target: Path) -> None:
                 f"{target}: lies in the dataset {folder}, in which only usr writes",
                 mend="export to another folder",
             )
+
+
+def _feed(fs: FileSystem, target: Path, kind: str, reader: pa.RecordBatchReader) -> int:
+    """Rows written into a pipe or a device, which stays what it is; a pipe's reader is waited for."""
+    try:
+        with opened(fs, target, "feed") as file, _stream(file.fd) as sink, compressed(sink, target) as packed:
+            return write_rows(packed, kind, reader.schema, reader)
+    except BrokenPipeError as error:
+        raise StorageError(
+            f"{target}: its reader went away before the end", mend="start the reader again, then export again"
+        ) from error
+    except OSError as error:
+        raise StorageError(
+            f"{target}: {error.strerror or error}", mend="see that it can be written, and has room"
+        ) from error
 
 
 def _write_file(fs: FileSystem, target: Path, kind: str, reader: pa.RecordBatchReader) -> tuple[int, int]:

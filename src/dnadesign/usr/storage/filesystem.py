@@ -21,13 +21,14 @@ from typing import Literal, Protocol
 
 from dnadesign.usr.contract.errors import StorageError
 
-Mode = Literal["read", "create", "write", "open_or_create"]
+Mode = Literal["read", "create", "write", "open_or_create", "feed"]
 
 _FLAGS: dict[Mode, int] = {
     "read": os.O_RDONLY,
     "create": os.O_RDWR | os.O_CREAT | os.O_EXCL,
     "write": os.O_RDWR,
     "open_or_create": os.O_RDWR | os.O_CREAT,
+    "feed": os.O_WRONLY,  # a pipe, which waits for its reader, or a device
 }
 _COPY_CHUNK = 1 << 30
 _PLAIN_CHUNK = 1 << 22
@@ -45,6 +46,7 @@ class FileStat:
     group: int
     modified_ns: int
     is_dir: bool
+    is_special: bool = False  # a pipe, a device or a socket
 
     @property
     def identity(self) -> tuple[int, int, int, int]:
@@ -101,6 +103,7 @@ def _file_stat(found: os.stat_result) -> FileStat:
         group=found.st_gid,
         modified_ns=found.st_mtime_ns,
         is_dir=stat_module.S_ISDIR(found.st_mode),
+        is_special=not (stat_module.S_ISDIR(found.st_mode) or stat_module.S_ISREG(found.st_mode)),
     )
 
 
