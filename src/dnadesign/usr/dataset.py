@@ -137,10 +137,11 @@ class Dataset(BaseMethods, OverlayMethods, StateMethods, ReadingMethods, EventMe
         """Make the dataset; a root without a registry gets one. A crashed init can be repeated.
 
         Raises:
-            ValidationError: The dataset is there already.
+            ValidationError: The dataset is there already, or another one would be in its folder, or it in another's.
         """
         if self.exists():
             raise _ops.init.there_already(self._store)
+        _ops.init.check_not_nested(self._store)
         _ops.register.ensure_registry(self.root, fs=self._store.fs)
         _ops.init.prepare_folder(self._store)
         _ops._mutation.run(self._store, [_ops.init.Init(source, notes)], actor=actor, must_exist=False)

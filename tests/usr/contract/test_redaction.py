@@ -22,6 +22,8 @@ PGPASSWORD password2 pwd passphrase secret clientSecret client-secret AWS_SECRET
 X-Api-Key authorization Proxy-Authorization auth basic_auth authToken auth_header oauth credential credentials
 db_credentials webhook webhook_url webhookUrl slackWebhook webhooks private_key privateKey access_key accessKeyId session
 session_id sessionid sessionKey cookie Set-Cookie signing_key jwt bearer
+db_pass mysql_pass SMTP_PASS userPass github_pat connection_string connectionString SharedAccessSignature hook_url slack_url
+discord_url
 """
 
 HARMLESS_NAMES = """
@@ -30,6 +32,7 @@ monkey keyword keywords keyboard passage passenger compass bypass secretary secr
 token_count max_tokens n_tokens tokens_per_batch pad_token password_file token_file secret_name auth_type auth_mode
 session_seconds webhook_id webhook_name cookie_path hash_key namespace rows id sequence length source created_at
 actor run_id registry_hash batch_sha256 design accession obsession profession Sessions_count on_conflict
+pass qc_pass pass_rate passed n_pass path pattern url source_url string query_string pass_user slack_channel
 """
 
 
@@ -127,6 +130,16 @@ TOKENS = [
     "123456789:" + "Aa-" * 11 + "Bc",
     "dapi" + "0f" * 16,
     "tk_" + "a1b2c" * 5 + "a1b2",
+    "hvs." + "CAES" * 6,
+    "dckr_pat_" + "aB3-" * 6,
+    "glrt-" + "aB3_" * 5,
+    "gsk_" + "aB3d" * 8,
+    "lin_api_" + "aB3d" * 8,
+    "ATATT3" + "xF-f" * 8,
+    "sq0atp-" + "aB3_" * 6,
+    "nvapi-" + "aB3_" * 8,
+    "figd_" + "aB3-" * 6,
+    "AGE-SECRET-KEY-1" + "QZ7X" * 10,
 ]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import io
 import struct
+from collections.abc import Callable
 
 import numpy as np
 import pyarrow as pa
@@ -17,7 +18,7 @@ from hypothesis import strategies as st
 from dnadesign.usr.contract.errors import SchemaError
 from dnadesign.usr.contract.type_grammar import TypeTree
 from dnadesign.usr.contract.type_values import cast_column
-from dnadesign.usr.contract.types import parse_type_str, same_stored_type, to_arrow
+from dnadesign.usr.contract.types import arrow_type_str, parse_type_str, same_stored_type, to_arrow
 from tests.usr.contract.type_examples import physical_variant, shown, type_trees, values_of
 
 columns = type_trees.flatmap(lambda tree: st.tuples(st.just(tree), st.lists(values_of(tree), max_size=5)))
@@ -143,10 +144,34 @@ def test_a_time_changes_unit_if_and_only_if_no_digit_is_lost(value: int, had: st
     per_second = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
     scaled, rest = divmod(value * per_second[has], per_second[had])
     values = pa.array([None, value], pa.timestamp(had, "UTC"))
-    if rest == 0 and -(2**63) <= scaled < 2**63:
+    coarse = 10**6 // per_second[has]  # times are read in microseconds
+    if rest == 0 and -(2**63) <= scaled < 2**63 and (coarse <= 1 or abs(scaled) * coarse < 2**63):
         assert cast(values, f"timestamp[{has}, UTC]").cast(pa.int64()).to_pylist() == [None, scaled]
     else:
         assert f", row 1: {value} {had} since 1970" in refusal(values, f"timestamp[{has}, UTC]").message
+
+
+WRAPS: dict[str, Callable[[pa.Array], pa.Array]] = {
+    "alone": lambda times: times,
+    "in lists": lambda times: pa.ListArray.from_arrays(pa.array([0, 1, 2], pa.int32()), times),
+    "in structs": lambda times: pa.StructArray.from_arrays([times], ["t"]),
+    "in fixed lists": lambda times: pa.FixedSizeListArray.from_arrays(times, 1),
+}
+
+
+@pytest.mark.parametrize("unit", ["s", "ms"])
+@pytest.mark.parametrize("wrap", WRAPS.values(), ids=WRAPS)
+def test_a_time_of_the_registered_type_is_in_the_range_of_microseconds(
+    wrap: Callable[[pa.Array], pa.Array], unit: str
+) -> None:
+    longest = (2**63 - 1) // {"s": 10**6, "ms": 10**3}[unit]
+    fits = wrap(pa.array([longest, -longest], pa.timestamp(unit)))
+    assert cast(fits, arrow_type_str(fits.type)).combine_chunks().equals(fits)
+    for value in (longest + 1, -longest - 1):
+        too_far = wrap(pa.array([0, value], pa.timestamp(unit)))
+        message = refusal(too_far, arrow_type_str(too_far.type)).message
+        assert f"{value} {unit} since 1970" in message
+        assert ", row 1" in message
 
 
 @pytest.mark.parametrize(

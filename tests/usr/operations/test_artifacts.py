@@ -242,3 +242,10 @@ def test_only_arrays_that_nothing_refers_to_are_pruned(traced: Dataset) -> None:
     traced.read_artifact(refs[0])
     with pytest.raises(SequencesError):
         traced.read_artifact(refs[1])
+
+
+def test_a_masked_array_is_refused_for_its_mask_would_be_lost() -> None:
+    with pytest.raises(SchemaError, match="array 'scores' is masked"):
+        encode_arrays({"scores": np.ma.array([1.0, 2.0], mask=[False, True])})
+    whole = encode_arrays({"scores": np.ma.array([1.0, 2.0], mask=[False, False])})
+    assert whole.sha256 == encode_arrays({"scores": np.array([1.0, 2.0])}).sha256

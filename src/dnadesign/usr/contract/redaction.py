@@ -46,11 +46,13 @@ _HOOK_SEGMENT = re.compile(r"/(?:web)?hooks?/", re.IGNORECASE)
 _BEARER = re.compile(r"(?<![A-Za-z0-9])(bearer(?:\s{1,4}|%20))[A-Za-z0-9._~+/=-]{6,}+", re.IGNORECASE)
 _BASIC = re.compile(r"(?<![A-Za-z0-9])(basic(?:\s{1,4}|%20))([A-Za-z0-9+/_-]{4,}+)={0,2}", re.IGNORECASE)
 _TOKEN = re.compile(
-    r"(?<![A-Za-z0-9])(?:gh[oprsu]_[A-Za-z0-9]{16,}+|github_pat_\w{16,}+|glpat-[\w-]{16,}+"
+    r"(?<![A-Za-z0-9])(?:gh[oprsu]_[A-Za-z0-9]{16,}+|github_pat_\w{16,}+|gl(?:pat|rt|dt|ptt|ft|soat|cbt|imt)-[\w-]{16,}+"
     r"|xox[a-z]-[A-Za-z0-9-]{8,}+|xapp-[A-Za-z0-9-]{16,}+"
     r"|sk-(?:[a-z0-9]{1,10}-){0,3}[A-Za-z0-9_]{16,}+[\w-]*+|[rs]k_(?:live|test)_[A-Za-z0-9]{8,}+"
     r"|whsec_[A-Za-z0-9+/=_-]{8,}+|AIza[\w-]{35}|ya29\.[\w-]{20,}+|SG\.[\w-]{16,}+\.[\w-]{16,}+"
     r"|hf_[A-Za-z0-9]{20,}+|npm_[A-Za-z0-9]{30,}+|pypi-[\w-]{16,}+|tk_[a-z0-9]{29}(?![a-z0-9])"
+    r"|hvs\.[\w-]{16,}+|dckr_pat_[\w-]{16,}+|sntrys_[\w=+/.-]{16,}+|gsk_[A-Za-z0-9]{16,}+|lin_api_[A-Za-z0-9]{16,}+"
+    r"|ATATT3[\w=-]{16,}+|sq0atp-[\w-]{16,}+|nvapi-[\w-]{16,}+|figd_[\w-]{16,}+|AGE-SECRET-KEY-1[A-Z0-9]{16,}+"
     r"|do[opr]_v1_[0-9a-f]{32,}+|dapi[0-9a-f]{32}|shp(?:at|ca|pa|ss)_[0-9a-fA-F]{32}"
     r"|\d{8,10}:[\w-]{35}(?![\w-])|eyJ[\w-]{8,}+(?:\.[\w-]*+){1,4})",
     re.ASCII,

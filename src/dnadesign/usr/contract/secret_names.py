@@ -7,7 +7,8 @@ and ``githubtoken``. Three kinds of word are told apart:
 
 - *strong* (``token``, ``password``, ``secret``, ``credentials``, ...): secret wherever they stand in the name;
 - *weak* (``auth``, ``session``, ``webhook``, ...): secret as the last word, or before one such as ``key`` or ``url``;
-- ``key``: secret only behind a word such as ``api`` or ``private``; ``key``, ``key_col`` and ``sort_key`` are not.
+- ``key``, ``pass``, ``pat`` and some more: secret only behind certain words, as in ``api_key``, ``db_pass`` and ``slack_url``;
+  ``key``, ``sort_key``, ``pass`` and ``url`` are not.
 
 A last word that speaks *about* the secret (``token_count``, ``password_file``, ``secret_name``, ``auth_type``) makes
 the name harmless, and so does vocabulary of language models (``max_tokens``, ``pad_token``).
@@ -47,6 +48,18 @@ _KEY_OWNERS = _set_of(
     "api access private secret signing encryption encrypt decryption hmac ssh pgp gpg master shared account "
     "subscription auth session license deploy"
 )
+_BEHIND = {
+    "key": _KEY_OWNERS,
+    "keys": _KEY_OWNERS,
+    "pass": _set_of(
+        "db database sql mysql mariadb postgres postgresql pg mongo redis rabbitmq amqp smtp imap mail email ftp sftp ssh "
+        "ldap http proxy user admin root login account"
+    ),
+    "pat": _set_of("github gitlab azure devops access"),
+    "string": _set_of("connection conn"),
+    "signature": frozenset({"access"}),
+    "url": _set_of("hook slack discord teams"),
+}
 _ABOUT = _set_of(
     "count counts number size sizes length len bytes seconds minutes hours days ms ttl timeout age expiry expires "
     "expiration type types kind mode method scheme enabled disabled required present used file files filename path "
@@ -70,9 +83,7 @@ def is_secret_name(name: str) -> bool:
         return False
     if any(word in _STRONG or word.endswith(_STRONG_ENDINGS) for word in words):
         return True
-    return any(
-        word in {"key", "keys"} and before in _KEY_OWNERS for before, word in itertools.pairwise(words)
-    )
+    return any(before in _BEHIND.get(word, ()) for before, word in itertools.pairwise(words))
 
 
 def is_secret_parameter(name: str) -> bool:

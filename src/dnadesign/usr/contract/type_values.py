@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 from typing import NoReturn
 
 import numpy as np
@@ -107,7 +108,7 @@ def _refuse(misfit: _Misfit, *, where: str, first_row: int) -> NoReturn:
 
 def _convert(array: pa.Array, target: pa.DataType) -> pa.Array:
     kind = array.type
-    if kind.equals(target):  # at most they differ in what the items of lists are called
+    if kind.equals(target) and not _has_coarse_times(target):  # at most they differ in what items are called
         return array if kind.equals(target, check_metadata=True) else array.view(target)
     if pa.types.is_null(kind):
         return pa.nulls(len(array), target)
@@ -231,13 +232,21 @@ def _date32(array: pa.Array) -> pa.Array:
     return pa.array(days.astype(np.int32), mask=_nulls(array)).view(pa.date32())
 
 
+@lru_cache(maxsize=256)
+def _has_coarse_times(kind: pa.DataType) -> bool:
+    """Whether there are times in it of a unit that holds some which are out of the range of microseconds."""
+    if isinstance(kind, pa.TimestampType):
+        return _PER_SECOND[kind.unit] < _PER_SECOND["us"]
+    return any(_has_coarse_times(kind.field(i).type) for i in range(kind.num_fields))
+
+
 def _timestamp(array: pa.Array, target: pa.TimestampType) -> pa.Array:
     unit = array.type.unit
     had, has = _PER_SECOND[unit], _PER_SECOND[target.unit]
-    if had == has:
+    if had == has and not _has_coarse_times(target):
         return array.view(target)
     values = _numbers(array.view(pa.int64()))
-    if has > had:
+    if has >= had:
         factor = has // had
         bad = (values > _INT64_MAX // factor) | (values < -(2**63 // factor))
         scaled = np.where(bad, 0, values) * factor
@@ -245,6 +254,15 @@ def _timestamp(array: pa.Array, target: pa.TimestampType) -> pa.Array:
         scaled, rest = np.divmod(values, had // has)
         bad = rest != 0
     _check(bad, lambda i: f"{values[i]} {unit} since 1970 cannot be held in {target.unit} without loss")
+    if _has_coarse_times(target):
+        longest = _INT64_MAX // (_PER_SECOND["us"] // has)
+        far = (scaled > longest) | (scaled < -longest)
+        _check(
+            far,
+            lambda i: (
+                f"{values[i]} {unit} since 1970 is out of the range of microseconds, in which times are read"
+            ),
+        )
     return pa.array(scaled, mask=_nulls(array)).view(target)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from dnadesign.usr.contract.content import Digest, digest_text
-from dnadesign.usr.contract.errors import ValidationError
+from dnadesign.usr.contract.errors import NamespaceError, ValidationError
 from dnadesign.usr.contract.events import Event, Fingerprint
 from dnadesign.usr.contract.layout import (
     EVENTS,
@@ -115,6 +115,34 @@ def prepare_folder(store: Store) -> None:
         store.fs.sync_dir(store.dir)
     except OSError as error:
         raise storage_error(error, store.dir) from error
+
+
+def check_not_nested(store: Store) -> None:
+    """Refuse a dataset in another one's folder, and one whose folder has others: neither would be told from the other's files.
+
+    Raises:
+        ValidationError: It would be one of these.
+    """
+    group, separator, _ = store.name.partition("/")
+    if separator and Store(store.root, group, fs=store.fs).exists():
+        raise ValidationError(
+            f"{store.dir}: {group!r} is a dataset, so there can be none in it",
+            mend="choose another group, or a name without one",
+        )
+    inside = [] if separator else [entry.name for entry in store.fs.list(store.dir) if entry.is_dir]
+    found = [name for name in sorted(inside) if _is_dataset(store, f"{store.name}/{name}")]
+    if found:
+        raise ValidationError(
+            f"{store.dir}: is a group, of the dataset {store.name}/{found[0]}",
+            mend=f"choose another name, such as {store.name}/NAME",
+        )
+
+
+def _is_dataset(store: Store, name: str) -> bool:
+    try:
+        return Store(store.root, name, fs=store.fs).exists()
+    except NamespaceError:  # a folder that is none, such as _derived
+        return False
 
 
 def there_already(store: Store) -> ValidationError:

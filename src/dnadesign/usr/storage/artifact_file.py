@@ -109,6 +109,11 @@ def _checked_name(name: str) -> str:
 
 def _plain(value: npt.ArrayLike, name: str) -> np.ndarray:
     """An array of a kind that is stored, little-endian and in C order."""
+    if np.ma.is_masked(value):
+        raise SchemaError(
+            f"artifact: array {name!r} is masked, and a mask is not stored",
+            mend="fill it (array.filled(...)), and store the mask as an array of its own",
+        )
     try:
         array = np.asarray(value)
     except ValueError as error:
