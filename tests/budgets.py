@@ -12,6 +12,7 @@ from typing import Protocol
 BUDGETS: dict[str, int] = {
     "tests/architecture": 30,
     "tests/benchmarks": 40,
+    "tests/console": 120,
     "tests/densegen": 420,
     "tests/docs": 130,
     "tests/faults/test_base_appends.py": 60,

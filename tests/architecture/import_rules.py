@@ -83,7 +83,7 @@ def _refusal(module: Module, target: str) -> str | None:
 
 def _refused_in_usr(module: Module, target: str) -> str | None:
     if not within(target, USR):
-        allowed = within(target, "dnadesign._version") or target == "dnadesign.__version__"
+        allowed = _is_shared(target) or target == "dnadesign.__version__"
         return None if allowed else "is none of usr's business"
     own, other = _usr_layer(module.name), _usr_layer(target)
     if own == other == "operations" and not _shared(module.name, target):
@@ -91,6 +91,11 @@ def _refused_in_usr(module: Module, target: str) -> str | None:
     if own in {other, "names"} or other in USR_LAYERS[own]:
         return "is the command line" if other == "cli" != own else None
     return f"is not below {own}"
+
+
+def _is_shared(target: str) -> bool:
+    """Whether a name belongs to the little that all three tools have: the version, and the streams of a process."""
+    return any(within(target, name) for name in ("dnadesign._version", "dnadesign._streams"))
 
 
 def _usr_layer(name: str) -> str:
@@ -116,7 +121,7 @@ def _refused_in_tool(module: Module, tool: str, door: str, target: str) -> str |
         is_submodule = _usr_layer(target) not in {"names", "facade"} or target.count(".") > USR.count(".") + 1
         return "is not public: take the name from dnadesign.usr" if is_submodule else None
     if not within(target, tool):
-        return None if within(target, "dnadesign._version") else "belongs to another tool"
+        return None if _is_shared(target) else "belongs to another tool"
     own, other = _tool_layer(module.name, tool), _tool_layer(target, tool)
     if own is None or other is None or own == other or other in TOOL_LAYERS[own]:
         return None

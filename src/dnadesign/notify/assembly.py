@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from dnadesign._streams import is_unread
 from dnadesign.notify.adapters.clock import SystemClock
 from dnadesign.notify.adapters.secret_sources import fetch_credentials
 from dnadesign.notify.adapters.spool_files import SpoolFolder, spool_folder
@@ -81,9 +82,11 @@ def open_destination(
             policy=policy,
             clock=clock,
         )
-    except (NotifyError, BrokenPipeError):
+    except NotifyError:
         raise
-    except Exception as error:  # noqa: BLE001 - only here it is known what must not be shown of whatever it is
+    except Exception as error:  # only here it is known what must not be shown of whatever it is
+        if isinstance(error, OSError) and is_unread(error):
+            raise
         if isinstance(error, OSError) and (told := file_problem(error)) is not None:
             raise FileProblem(
                 redactor.text(told.message), mend=told.mend and redactor.text(told.mend)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import select
 import shlex
 import sys
 from collections.abc import Sequence
@@ -14,6 +13,7 @@ import typer
 from typer.exceptions import TyperException
 from typer.main import get_command
 
+from dnadesign._streams import end_output, is_unread, take_streams
 from dnadesign._version import __version__
 from dnadesign.densegen.cli.config_path import config_path
 from dnadesign.densegen.cli.file_problems import file_error
@@ -58,6 +58,7 @@ def _root(
 
 def main() -> None:
     """Entry point of the console script."""
+    take_streams()
     sys.exit(run_line(sys.argv[1:]))
 
 
@@ -67,38 +68,26 @@ def run_line(args: Sequence[str]) -> int:
         status = _invoke(list(args))
         sys.stdout.flush()
     except DensegenError as error:
+        end_output()
         print(f"error: {error}", file=sys.stderr)
         return error.exit_status
     except TyperException as error:
         print(_usage_words(error), file=sys.stderr)
         return error.exit_code
     except (KeyboardInterrupt, typer.Abort):
+        end_output()
         print(f"interrupted; {_how_to_go_on(args)}", file=sys.stderr)
         return _INTERRUPTED
-    except BrokenPipeError:
-        if not _reader_has_gone():  # it was another pipe, such as one to a solver
-            raise
-        # The reader has seen enough; without this the interpreter complains at its end.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
     except OSError as error:
-        refused = file_error(error)
+        end_output()
+        if is_unread(error):
+            return 0
+        refused = None if isinstance(error, BrokenPipeError) else file_error(error)  # one to a solver, say
         if refused is None:  # a fault of this program keeps its traceback
             raise
         print(f"error: {refused}", file=sys.stderr)
         return refused.exit_status
     return status if isinstance(status, int) else 0
-
-
-def _reader_has_gone() -> bool:
-    """Whether nobody reads what goes to stdout any more."""
-    try:
-        place = sys.stdout.fileno()
-    except OSError:  # it is no file: text that a test catches, say
-        return False
-    poll = select.poll()
-    poll.register(place, 0)
-    return bool(poll.poll(0))
 
 
 def _invoke(args: list[str]) -> object:

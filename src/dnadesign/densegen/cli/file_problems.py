@@ -11,6 +11,7 @@ import shlex
 from collections.abc import Callable
 from pathlib import Path
 
+from dnadesign._streams import OUTPUT
 from dnadesign.densegen.contract.errors import FileError
 
 STANDARD_OUTPUT = {"/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"}
@@ -25,6 +26,8 @@ def _another_disk(_: Path) -> str:
 
 
 def _room(path: Path) -> str:
+    if str(path) == OUTPUT:
+        return "write it to a place that has room"
     return f"make room (see: df -h {_quoted(_nearest(path))}), then try again"
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import os
 import sys
 import traceback
 from collections.abc import Sequence
@@ -14,6 +13,7 @@ from typer.core import TyperGroup
 from typer.exceptions import TyperException
 from typer.main import get_command
 
+from dnadesign._streams import end_output, is_unread, take_streams
 from dnadesign._version import __version__
 from dnadesign.notify.cli.options import examples
 from dnadesign.notify.contract.errors import NotifyError
@@ -87,16 +87,16 @@ def _root(
 
 def main() -> None:
     """The console script."""
-    _speak_utf8()
+    take_streams()
     sys.exit(run(sys.argv[1:]))
 
 
 def run(args: Sequence[str]) -> int:
     """Run one command line, and say how it ended: 0 ok, 1 failed, 2 usage, 3 refused, 4 not found, 5 busy, 130 interrupted."""
     try:
-        status = get_command(app)(list(args), standalone_mode=False, prog_name="notify")
+        status = _invoke(list(args))
         sys.stdout.flush()
-        return status if isinstance(status, int) else 0
+        return status
     except NotifyError as error:
         _complain(f"error: {error}")
         return error.exit_status
@@ -104,15 +104,25 @@ def run(args: Sequence[str]) -> int:
         _complain(_usage_words(error))
         return error.exit_code
     except (KeyboardInterrupt, typer.Abort):
+        end_output()
         return 130
-    except BrokenPipeError:
-        # Whoever read our output has gone; nothing more may be written when the interpreter ends.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
     except Exception as error:  # noqa: BLE001 - a bug keeps its traceback, without the secrets that it may hold
+        end_output()
+        if isinstance(error, OSError) and is_unread(error):
+            return 0
         told = file_problem(error) if isinstance(error, OSError) else None
         _complain(f"error: {told}" if told else traceback.format_exc())
         return 1
+
+
+def _invoke(args: list[str]) -> int:
+    """Run the command; not by calling it, for that would take a reader that has gone for a failure."""
+    try:
+        with get_command(app).make_context("notify", args) as context:
+            status = context.command.invoke(context)
+    except typer.Exit as end:
+        return end.exit_code
+    return status if isinstance(status, int) else 0
 
 
 def _usage_words(error: TyperException) -> str:
@@ -124,15 +134,8 @@ def _usage_words(error: TyperException) -> str:
     return f"error: {error.format_message()}\nmend: see {path} --help"
 
 
-def _speak_utf8() -> None:
-    """Write UTF-8 into pipes and files whatever the locale, and never fail on a terminal's narrower one."""
-    for stream in (sys.stdout, sys.stderr):
-        reconfigure = getattr(stream, "reconfigure", None)
-        if reconfigure is not None:
-            reconfigure(errors="backslashreplace", **({} if stream.isatty() else {"encoding": "utf-8"}))
-
-
 def _complain(text: str) -> None:
+    end_output()
     # What was typed may be a webhook address in the wrong place.
     print(Redactor().text(text).rstrip(), file=sys.stderr, flush=True)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import sys
 from collections.abc import Sequence
@@ -14,6 +13,7 @@ import typer
 from typer.exceptions import TyperException
 from typer.main import get_command, get_group
 
+from dnadesign._streams import end_output, is_unread, take_streams
 from dnadesign._version import __version__
 from dnadesign.usr.cli.errors import INTERRUPTED, UsageProblem, is_told, tell
 from dnadesign.usr.cli.plain_help import PlainGroup, examples
@@ -129,7 +129,7 @@ def main() -> int:
         The exit status: 0 ok, 1 a check failed, 2 usage, 3 refused by a rule, 4 not found, 5 locked or busy,
         130 interrupted.
     """
-    _speak_utf8()
+    take_streams()
     return run(sys.argv[1:])
 
 
@@ -144,13 +144,13 @@ def run(args: Sequence[str]) -> int:
     except TyperException as error:
         return _tell_usage(error, session)
     except (KeyboardInterrupt, typer.Abort):
+        end_output()
         print("interrupted", file=sys.stderr)
         return INTERRUPTED
-    except BrokenPipeError:
-        # Whoever read the output has gone. Nothing more may be written, not even when the interpreter ends.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
     except OSError as error:
+        end_output()
+        if is_unread(error):
+            return 0
         if not is_told(error):
             raise
         return _tell(error, session)
@@ -171,8 +171,7 @@ def _run(args: list[str], session: Session) -> int:
 
 def _tell(error: SequencesError | UsageProblem | OSError, session: Session) -> int:
     """Say what went wrong after what was shown, and in the command's format."""
-    with contextlib.suppress(BrokenPipeError):
-        sys.stdout.flush()
+    end_output()
     return tell(error, as_json=session.format in {"json", "jsonl"})
 
 
@@ -187,14 +186,6 @@ def _tell_usage(error: TyperException, session: Session) -> int:
     problem = UsageProblem(message, mend=f"{example}see {path} --help")
     _tell(problem, session)
     return error.exit_code
-
-
-def _speak_utf8() -> None:
-    """Write UTF-8 into pipes and files whatever the locale, and never fail on a terminal's narrower one."""
-    for stream in (sys.stdout, sys.stderr):
-        reconfigure = getattr(stream, "reconfigure", None)
-        if reconfigure is not None:
-            reconfigure(errors="backslashreplace", **({} if stream.isatty() else {"encoding": "utf-8"}))
 
 
 if __name__ == "__main__":
