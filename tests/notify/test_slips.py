@@ -10,7 +10,7 @@ from dnadesign.notify.adapters.profile_files import parse_profile
 from dnadesign.notify.cli import spool as spool_command
 from dnadesign.notify.cli.app import run
 from dnadesign.notify.contract.errors import ProfileError
-from dnadesign.notify.contract.events import KNOWN_ACTIONS, doubt_about_action
+from dnadesign.notify.contract.events import KNOWN_ACTIONS, doubt_about_action, doubt_about_tool
 from dnadesign.notify.operations._wording import _DEEDS
 from dnadesign.usr.contract.events import LIBRARY_ACTIONS
 from tests.notify.console import WATCH_HOOK, Notify
@@ -54,6 +54,32 @@ def test_an_action_that_nobody_here_logs_is_doubted_and_taken(notify: Notify, tm
     assert "'densegen_complete'" in told
     assert "did you mean 'densegen_completed'?" in told
     assert "did you mean" not in str(doubt_about_action("align_finished"))
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        ("densgen", "densegen"),
+        ("dense", "densegen"),
+        ("Densegen", "densegen"),
+        ("urs", "usr"),
+        ("USR", "usr"),
+    ],
+)
+def test_a_tool_that_is_nearly_called_like_one_here_is_doubted_and_taken(
+    notify: Notify, tmp_path: Path, typed: str, meant: str
+) -> None:
+    log = append(dataset_folder(tmp_path), imports([0]))
+    told = notify.run(
+        *WATCH, "--events", log, "--dry-run", "--only-tools", f"usr,{typed}", HOOK="https://x.org/a"
+    ).err
+    (warning,) = [line for line in told.splitlines() if "warning: " in line]
+    assert warning.endswith(f"{typed!r} in its events; did you mean {meant!r}?")
+
+
+@pytest.mark.parametrize("tool", ["usr", "densegen", "align", "mapper", "infer"])
+def test_a_tool_of_another_name_is_not_doubted(tool: str) -> None:
+    assert doubt_about_tool(tool) is None
 
 
 def test_every_action_of_usr_is_known() -> None:

@@ -384,8 +384,10 @@ def test_columns_can_be_chosen_and_renamed(dataset: Dataset, ids: tuple[str, ...
     path = csv_file(tmp_path, f"record,n,note\n{ids[0]},5,hello\n")
     dataset.attach(path, "score", key_col="record", columns={"n": "score__n"})
     assert dataset.get(ids[0], columns=["score__n"]).to_pylist() == [{"score__n": 5}]
-    with pytest.raises(SchemaError, match="has no column 'm'"):
+    with pytest.raises(SchemaError, match="has no column 'm'; there are record, n, note\n"):
         dataset.attach(path, "score", key_col="record", columns={"m": "score__x"})
+    with pytest.raises(SchemaError, match="did you mean 'note'\\?"):
+        dataset.attach(path, "score", key_col="record", columns={"noet": "score__x"})
 
 
 def test_lines_of_a_jsonl_file_may_leave_out_columns(

@@ -50,7 +50,7 @@ from dnadesign.notify.cli.watch_options import (
 )
 from dnadesign.notify.contract.destinations import Provider
 from dnadesign.notify.contract.errors import UsageProblem
-from dnadesign.notify.contract.events import doubt_about_action
+from dnadesign.notify.contract.events import doubt_about_action, doubt_about_tool
 from dnadesign.notify.contract.messages import Message
 from dnadesign.notify.contract.outcomes import DeliveryPolicy
 from dnadesign.notify.contract.profile import Profile, default_progress_every
@@ -132,7 +132,11 @@ def watch(
         silence=silence,
         include=Include(args=include_args, context=include_context, raw_event=include_raw_event),
     )
-    for doubt in filter(None, map(doubt_about_action, sorted(fold.only_actions))):
+    doubts = [
+        *map(doubt_about_action, sorted(fold.only_actions)),
+        *map(doubt_about_tool, sorted(fold.only_tools)),
+    ]
+    for doubt in filter(None, doubts):
         report_line(f"warning: {doubt}")
     plan = WatchPlan(
         destination=chosen.destination,

@@ -139,6 +139,10 @@ KNOWN_ACTIONS = frozenset(
 )  # fmt: skip
 
 
+KNOWN_TOOLS = ("usr", "densegen")
+"""What those two are called as actors; every other tool names itself."""
+
+
 def doubt_about_action(action: str) -> str | None:
     """What speaks against an action that somebody means to hear of; None for one that usr or densegen logs."""
     if action in KNOWN_ACTIONS:
@@ -146,6 +150,14 @@ def doubt_about_action(action: str) -> str | None:
     near = get_close_matches(action.lower(), sorted(KNOWN_ACTIONS), n=1, cutoff=0.75)
     meant = f"; did you mean {near[0]!r}?" if near else ""
     return f"neither usr nor densegen logs an action {action!r}: only another tool's can be heard of by it{meant}"
+
+
+def doubt_about_tool(tool: str) -> str | None:
+    """What speaks against a tool that somebody means to hear of; None unless it is nearly called usr or densegen."""
+    near = get_close_matches(tool.lower(), KNOWN_TOOLS, n=1, cutoff=0.6)
+    if tool in KNOWN_TOOLS or not near:
+        return None
+    return f"neither usr nor densegen is called {tool!r} in its events; did you mean {near[0]!r}?"
 
 
 def likely_word(action: str) -> str | None:

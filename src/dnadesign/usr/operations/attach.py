@@ -17,6 +17,7 @@ from dnadesign.usr.contract.errors import SchemaError, ValidationError
 from dnadesign.usr.contract.events import Event, Fingerprint
 from dnadesign.usr.contract.layout import overlay_file
 from dnadesign.usr.contract.mends import spelled
+from dnadesign.usr.contract.names import nearest
 from dnadesign.usr.contract.registry import Registry
 from dnadesign.usr.formats.tables import PIECE_ROWS, ArrowPiece, Piece, read_pieces
 from dnadesign.usr.operations._deleted import Flags, deleted_now, deleted_rows
@@ -230,16 +231,19 @@ class Attach:
         if taken:
             check_registered(list(taken), self.contract, what=self.what)
         if piece.every_name:
-            self._check_found(list(taken))
+            self._check_found(list(taken), there=piece.names)
         return taken
 
-    def _check_found(self, found: list[str]) -> None:
+    def _check_found(self, found: list[str], *, there: Sequence[str] = ()) -> None:
         """Refuse a source without any of the namespace's columns, or without one that was asked for."""
         for registered, name in (self.wanted or {}).items():
             if registered not in found:
+                meant = nearest(name, there)
                 raise SchemaError(
-                    f"{self.what}: has no column {name!r}",
-                    mend="name columns as the source does (NAME=COLUMN where the registry's name is another)",
+                    f"{self.what}: has no column {name!r}"
+                    + (f"; there are {', '.join(there):.200}" if there else ""),
+                    mend=(f"did you mean {meant!r}? If not, " if meant else "")
+                    + "name columns as the source does (NAME=COLUMN where the registry's name is another)",
                 )
         check_registered(found, self.contract, what=self.what)
 
