@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from dnadesign.usr.contract.content import Digest, digest_text
 from dnadesign.usr.contract.errors import NamespaceError, ValidationError
@@ -25,7 +26,7 @@ from dnadesign.usr.contract.records import CORE_SCHEMA
 from dnadesign.usr.contract.registry import Registry
 from dnadesign.usr.operations._lost_log import check_nothing_there
 from dnadesign.usr.operations._mutation import Draft, Mutation, whole_base
-from dnadesign.usr.storage.filesystem import make_dirs, opened
+from dnadesign.usr.storage.filesystem import FileSystem, make_dirs, opened
 from dnadesign.usr.storage.journal import storage_error
 from dnadesign.usr.storage.parquet import encode
 from dnadesign.usr.storage.staging import Staging
@@ -124,13 +125,13 @@ def check_not_nested(store: Store) -> None:
         ValidationError: It would be one of these.
     """
     group, separator, _ = store.name.partition("/")
-    if separator and Store(store.root, group, fs=store.fs).exists():
+    if separator and _is_dataset(store.root, group, store.fs):
         raise ValidationError(
             f"{store.dir}: {group!r} is a dataset, so there can be none in it",
             mend="choose another group, or a name without one",
         )
     inside = [] if separator else [entry.name for entry in store.fs.list(store.dir) if entry.is_dir]
-    found = [name for name in sorted(inside) if _is_dataset(store, f"{store.name}/{name}")]
+    found = [name for name in sorted(inside) if _is_dataset(store.root, f"{store.name}/{name}", store.fs)]
     if found:
         raise ValidationError(
             f"{store.dir}: is a group, of the dataset {store.name}/{found[0]}",
@@ -138,11 +139,12 @@ def check_not_nested(store: Store) -> None:
         )
 
 
-def _is_dataset(store: Store, name: str) -> bool:
+def _is_dataset(root: Path, name: str, fs: FileSystem) -> bool:
     try:
-        return Store(store.root, name, fs=store.fs).exists()
+        store = Store(root, name, fs=fs)
     except NamespaceError:  # a folder that is none, such as _derived
         return False
+    return store.exists()
 
 
 def there_already(store: Store) -> ValidationError:
