@@ -173,7 +173,10 @@ def test_a_refused_permission_is_told_without_a_traceback(
         raise PermissionError(13, "Permission denied", "registry.yaml")
 
     monkeypatch.setattr("dnadesign.usr.load_registry", refuse)
-    assert program.run("namespace", "list", status=1).err == "error: registry.yaml: Permission denied\n"
+    told = program.run("namespace", "list", status=1).err
+    assert told == (
+        "error: registry.yaml: Permission denied\nmend: see who may read and write it: ls -ld registry.yaml\n"
+    )
 
 
 def test_a_bug_keeps_its_traceback(program: Usr, monkeypatch: pytest.MonkeyPatch) -> None:
