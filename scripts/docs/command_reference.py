@@ -18,7 +18,7 @@ _HEAD = """\
 `--root` or `USR_ROOT` names the root; inside a root's folder neither is needed, and inside a dataset's folder the dataset
 may be left out. Data goes to stdout, messages and progress to stderr. `--format json`, `jsonl` and `csv` are for programs;
 an error is then one line of JSON on stderr: `{"error": {"code": ..., "message": ..., "mend": ..., "exit_status": ...}}`.
-A table is cut to the width of a terminal and whole in a pipe or a file. `NO_COLOR` turns colours off.
+A table is cut to the width of a terminal; into a pipe or a file all columns go. `NO_COLOR` turns colours off.
 `usr --install-completion` makes the shell complete commands, datasets and namespaces.
 
 | exit status | meaning |

@@ -19,6 +19,7 @@ from dnadesign.usr.cli.tables import GAP, Grid, choose, plain_lines
 from dnadesign.usr.cli.values import plain_rows
 from tests.usr.cli.conftest import SEQUENCES
 from tests.usr.cli.console import Usr, plain
+from tests.usr.conftest import add
 
 DATASET = "lab/promoters"
 
@@ -87,12 +88,38 @@ def test_an_empty_answer_is_empty_json_and_a_header_in_csv(dataset: Dataset, pro
     assert program.run("head", DATASET, "-c", "id,length").out == "id  length\n"
 
 
-def test_into_a_pipe_goes_the_whole_table_in_lines_of_one_record_each(filled: Dataset, program: Usr) -> None:
+def test_into_a_pipe_go_all_columns_in_lines_of_one_record_each(filled: Dataset, program: Usr) -> None:
     lines = program.spawn("head", DATASET, COLUMNS="40").out.splitlines()
     assert len(lines) == 1 + len(SEQUENCES)
     assert lines[0].split() == filled.schema().names
     assert SEQUENCES[0] in lines[1]
     assert '{"name": "a \\"b\\", c", "gc": 0.5}' in lines[1]
+
+
+@pytest.mark.parametrize("command", ["head", "describe"])
+def test_into_a_pipe_long_values_are_cut_and_said_to_be(dataset: Dataset, program: Usr, command: str) -> None:
+    (long,) = add(dataset, "ACGT" * 100)
+    given = program.spawn(command, DATASET)
+    assert ("ACGT" * 10)[:39] + "…  " in given.out
+    assert max(map(len, given.out.splitlines())) < 250
+    assert given.err == "cells of more than 40 characters are cut; they are whole with --format csv or json\n"
+    assert long in program.spawn("head", DATASET).out
+    for form in ("csv", "json", "jsonl"):
+        whole = program.spawn(command, DATASET, "--format", form)
+        assert "ACGT" * 100 in whole.out
+        assert whole.err == ""
+
+
+@pytest.mark.parametrize(
+    "words", [("head", "-c", "sequence"), ("grep", "^ACGT", "-c", "sequence")], ids=["head", "grep"]
+)
+def test_into_a_pipe_values_of_columns_that_are_named_stay_whole(
+    dataset: Dataset, program: Usr, words: tuple[str, ...]
+) -> None:
+    add(dataset, "ACGT" * 100)
+    given = program.spawn(words[0], DATASET, *words[1:])
+    assert "ACGT" * 100 in given.out
+    assert given.err == ""
 
 
 @pytest.mark.parametrize("columns", [40, 80, 120, 400])

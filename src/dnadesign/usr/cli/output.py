@@ -1,7 +1,7 @@
 """Where commands hand what they found: tables for people, JSON, JSON lines or CSV for programs.
 
-Data goes to stdout, all else to stderr. A table is cut to the width of a terminal; into a pipe or a file it goes
-whole, as aligned text.
+Data goes to stdout, all else to stderr. A table is cut to the width of a terminal; into a pipe or a file it goes as
+aligned text with all its columns, whole unless its command has long cells cut.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from dnadesign.usr.contract.wording import counted
 if TYPE_CHECKING:
     import pyarrow as pa
 
+_LONGEST = 40  # characters of a cell in a pipe where long ones are cut: an id fits
 _MUST_BE_QUOTED = frozenset(',"\r\n')
 
 
@@ -52,6 +53,7 @@ class Output:
         columns: Sequence[str],
         shown: Iterable[Mapping[str, Any]] | None = None,
         named: bool = False,
+        whole: bool = True,
     ) -> None:
         """Write objects of one kind.
 
@@ -60,9 +62,10 @@ class Output:
             columns: What tables and CSV have of them.
             shown: What people are shown instead, with the same columns, such as ``1.2 MB`` for a number of bytes.
             named: Whether the reader asked for these very columns.
+            whole: Whether long cells stay whole in a table that goes to no terminal.
         """
         if self.format == "table":
-            self._table(rows if shown is None else shown, columns, named=named)
+            self._table(rows if shown is None else shown, columns, named=named, whole=whole)
         elif self.format == "csv":
             _lines([_csv_line(columns), *(_csv_line([row[c] for c in columns]) for row in rows)])
         else:
@@ -77,12 +80,12 @@ class Output:
         else:
             self.records([record], columns=list(record))
 
-    def rows(self, table: pa.Table, *, named: bool = False) -> None:
+    def rows(self, table: pa.Table, *, named: bool = False, whole: bool = True) -> None:
         """Write rows of a dataset."""
         # Arrow: what prints no rows of a dataset does without it.
         from dnadesign.usr.cli.values import plain_rows
 
-        self.records(plain_rows(table), columns=table.schema.names, named=named)
+        self.records(plain_rows(table), columns=table.schema.names, named=named, whole=whole)
 
     def blocks(self, table: pa.Table) -> None:
         """Write rows of a dataset; people see one below the other, whole."""
@@ -101,13 +104,20 @@ class Output:
         if self.for_people:
             _lines(lines)
 
-    def _table(self, rows: Iterable[Mapping[str, Any]], columns: Sequence[str], *, named: bool) -> None:
+    def _table(
+        self, rows: Iterable[Mapping[str, Any]], columns: Sequence[str], *, named: bool, whole: bool
+    ) -> None:
         values = [[row[column] for column in columns] for row in rows]
         right = frozenset(name for i, name in enumerate(columns) if _are_numbers([row[i] for row in values]))
         grid = Grid(columns, [[cell(value) for value in row] for row in values], right, named)
         room = terminal_width()
         if room is None:
-            _lines(plain_lines(grid))
+            short = grid if whole else grid.with_cells_up_to(_LONGEST)
+            _lines(plain_lines(short))
+            if short.rows != grid.rows:
+                self.say(
+                    f"cells of more than {_LONGEST} characters are cut; they are whole with --format csv or json"
+                )
             return
         hidden = draw(grid, sys.stdout, room=room, colour=_may_be_coloured())
         if hidden:

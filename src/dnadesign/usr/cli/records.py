@@ -53,7 +53,8 @@ def head(
 ) -> None:
     """Show the first records, with what overlays add.
 
-    A terminal shows as many columns as it has room for; into a pipe or a file all of them go, whole.
+    A terminal shows as many columns as it has room for; into a pipe or a file all of them go, with long values cut unless
+    columns are named. --format csv and json have all values whole.
     """
     names = split_names(columns)
     table = open_dataset(root, dataset).head(
@@ -62,7 +63,7 @@ def head(
     out = Output(format)
     if out.for_people and names is None and not (all_columns or include_deleted):
         table = without_empty(table)
-    out.rows(table, named=names is not None)
+    out.rows(table, named=names is not None, whole=names is not None)
 
 
 @app.command(

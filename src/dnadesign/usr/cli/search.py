@@ -113,7 +113,7 @@ def describe(
     if out.for_people:
         rows = _for_people(rows, every=all_columns or include_deleted or columns is not None)
         names.remove("exact")
-    out.records(rows, columns=names, named=True)
+    out.records(rows, columns=names, named=True, whole=False)
 
 
 def _for_people(rows: list[dict[str, Any]], *, every: bool) -> list[dict[str, Any]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TextIO
 
 from dnadesign.usr.cli.cells import NOTHING, cut, width
@@ -29,6 +29,10 @@ class Grid:
     rows: Sequence[Sequence[str]]
     right: frozenset[str] = field(default_factory=frozenset)
     named: bool = False
+
+    def with_cells_up_to(self, room: int) -> Grid:
+        """The same with cells that are at most so wide."""
+        return replace(self, rows=[[cut(text, room) for text in row] for row in self.rows])
 
     def natural_width(self, index: int, *, header: int) -> int:
         """How wide a column is if nothing is cut, with a header of that width."""
