@@ -172,10 +172,13 @@ def test_a_report_finds_its_folder_again_where_the_runs_were_cleared(ready: Path
         ("sites.csv.gz", gzip.compress(b"tf,site\nA,ACGT\n", mtime=0), "compressed with gzip"),
         ("sites.csv", b"PK\x03\x04\x14\x00\xff", "spreadsheet"),
         ("sites.csv", b"tf,site\nA\xff,ACGT\n", "not text in UTF-8"),
+        ("sites.csv", b"PAR1\x15\xff", "is a Parquet file"),
+        ("sites.csv", b"ARROW1\xff", "is an Arrow or Feather file"),
+        ("sites.csv", "tf,site\n".encode("utf-16"), "is text in UTF-16"),
         ("sites.csv", b"", "is empty"),
         ("sites.csv", b"\xef\xbb\xbf", "is empty"),
     ],
-    ids=["gzip", "zip", "latin", "empty", "only a mark"],
+    ids=["gzip", "zip", "latin", "parquet", "arrow", "utf-16", "empty", "only a mark"],
 )
 def test_a_table_that_is_none_is_told_what_it_is(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str, content: bytes, says: str

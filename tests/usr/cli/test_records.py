@@ -44,6 +44,9 @@ def test_ids_may_come_from_a_file_or_from_stdin(
     assert shown(program) == ids[:2]
     assert "nothing.txt" in program.run("delete", DATASET, "--ids-from", "nothing.txt", status=4).err
     (program.folder / "x.bin").write_bytes(b"\xff\xfe\x00")
+    told = program.run("delete", DATASET, "--ids-from", "x.bin", status=3).err
+    assert told.startswith("error: x.bin: is text in UTF-16, and no text in UTF-8\n")
+    (program.folder / "x.bin").write_bytes(b"a\xff")
     assert "is no text" in program.run("delete", DATASET, "--ids-from", "x.bin", status=3).err
 
 

@@ -15,6 +15,7 @@ from dnadesign.usr.cli.context import is_in_a_dataset, names_a_dataset, open_dat
 from dnadesign.usr.cli.errors import UsageProblem
 from dnadesign.usr.contract.identity import is_id
 from dnadesign.usr.contract.wording import counted
+from dnadesign.usr.formats.file_kinds import MOST_BYTES, kind_of
 
 if TYPE_CHECKING:
     from dnadesign.usr import Dataset
@@ -137,7 +138,10 @@ def _text_of(file: Path) -> str:
             f"{file}: cannot be read: {error.strerror}", mend="see that the file is there and may be read"
         ) from error
     except UnicodeDecodeError as error:
+        kind = kind_of(error.object[:MOST_BYTES])
         raise usr.ValidationError(
-            f"{file}: is no text: {error.reason} at byte {error.start}",
+            f"{file}: is {kind.told}, and no text in UTF-8"
+            if kind
+            else f"{file}: is no text: {error.reason} at byte {error.start}",
             mend="give a text file in UTF-8, one id a line",
         ) from error

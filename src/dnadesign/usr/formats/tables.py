@@ -16,7 +16,14 @@ from dnadesign.usr.contract.type_values import cast_column
 from dnadesign.usr.contract.types import is_list
 from dnadesign.usr.contract.wording import counted
 from dnadesign.usr.formats.bounded import BOUNDS, Bounds, Grammar, Progress, open_bounded
-from dnadesign.usr.formats.text_files import COMPRESSIONS, check_is_file, plain_suffix, text_of, unreadable
+from dnadesign.usr.formats.file_kinds import MOST_BYTES, PARQUET, kind_of_any
+from dnadesign.usr.formats.text_files import (
+    COMPRESSIONS,
+    check_is_file,
+    plain_suffix,
+    text_of,
+    unreadable,
+)
 from dnadesign.usr.formats.text_values import column_from_json, column_from_text, json_object
 from dnadesign.usr.storage.parquet import batches_of
 from dnadesign.usr.storage.parquet_footer import LONGEST_FOOTER
@@ -370,7 +377,7 @@ def _parquet_pieces(path: Path) -> Iterator[Piece]:
     check_is_file(path)
     try:
         with pa.OSFile(str(path), "r") as source:
-            _check_footer(path, source)
+            _check_ends(path, source)
             parquet = ParquetRows(source)
             yield ArrowPiece(parquet.schema.empty_table(), 0)
             first = 0
@@ -385,8 +392,15 @@ def _parquet_pieces(path: Path) -> Iterator[Piece]:
         ) from error
 
 
-def _check_footer(path: Path, source: pa.NativeFile) -> None:
-    """Refuse a footer that claims more than any has, which Arrow would read first."""
+def _check_ends(path: Path, source: pa.NativeFile) -> None:
+    """Refuse what begins as something else, and a footer that claims more than any has, which Arrow would read first."""
+    kind = kind_of_any(source.read(MOST_BYTES))
+    if kind not in {None, PARQUET}:
+        packed = kind.told.startswith("compressed")
+        raise CorruptFileError(
+            f"{path}: not a whole Parquet file: it is {kind.told}",
+            mend="decompress the file first" if packed else kind.mend_of(path),
+        )
     source.seek(max(0, source.size() - 8))
     length = int.from_bytes(source.read(8)[:4], "little")
     source.seek(0)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import gzip
 import io
+import shlex
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,23 +15,12 @@ from typing import TextIO
 import pyarrow as pa
 
 from dnadesign.usr.contract.errors import CorruptFileError, InputFileNotFound, SchemaError, StorageError
+from dnadesign.usr.formats.file_kinds import MOST_BYTES, TEXT, kind_of, kind_of_any
 
 COMPRESSIONS = (".gz", ".zst")
 
+_STARTS = {".gz": b"\x1f\x8b", ".zst": b"\x28\xb5\x2f\xfd"}
 _AT_ONCE = 1 << 16
-_NAME_IT = "say so in its name: {name}{ending}"
-_MAGIC = {
-    b"\x1f\x8b": ("compressed with gzip", _NAME_IT, ".gz"),
-    b"\x28\xb5\x2f\xfd": ("compressed with zstd", _NAME_IT, ".zst"),
-    b"BZh": ("compressed with bzip2", "decompress it first, or compress it with gzip", ""),
-    b"\xfd7zXZ\x00": ("compressed with xz", "decompress it first, or compress it with gzip", ""),
-    b"PK\x03\x04": ("a zip archive or a spreadsheet", "unpack it, or save its sheet as CSV", ""),
-    b"\xd0\xcf\x11\xe0": ("a spreadsheet or another document", "save its sheet as CSV", ""),
-    b"\xff\xfe": ("text in UTF-16", "save the file as UTF-8", ""),
-    b"\xfe\xff": ("text in UTF-16", "save the file as UTF-8", ""),
-}
-"""How files begin that are no text in UTF-8, what they are, and what to do about it."""
-
 _BLOCK_START = bytes.fromhex(
     "1f8b0804"
 )  # gzip with extra fields, as the blocks of BGZF have them (SAM specification 4.1)
@@ -61,13 +51,27 @@ def text_of(path: Path, binary: io.BufferedReader) -> Iterator[TextIO]:
 
 
 def not_utf8(path: Path, error: UnicodeDecodeError) -> SchemaError:
-    """The error for a text file in another encoding."""
+    """The error for a text file in another encoding, or for what is no text once it is decompressed."""
+    kind = kind_of(_first_bytes(path))
+    if kind is not None:
+        return SchemaError(
+            f"{path}: what is compressed in it is {kind.told}, and no text",
+            mend=f"decompress it, then {kind.mend_of(path.with_suffix(''))}",
+        )
     line = _line_of_misfit(path, error.encoding)
     return SchemaError(
         f"{path}{'' if line is None else f', line {line}'}: not UTF-8: {error.reason} "
         f"({error.object[error.start : error.start + 1]!r})",
         mend="save the file as UTF-8",
     )
+
+
+def _first_bytes(path: Path) -> bytes:
+    """The first bytes of a file, decompressed; none where it cannot be read again."""
+    if not path.is_file():  # a pipe
+        return b""
+    with open_binary(path) as binary:
+        return binary.read(MOST_BYTES)
 
 
 def _line_of_misfit(path: Path, encoding: str) -> int | None:
@@ -163,20 +167,24 @@ def _check_text(path: Path, raw: io.BufferedReader) -> None:
     Raises:
         SchemaError: It does.
     """
-    head = raw.peek(max(map(len, _MAGIC)))
-    for magic, (kind, mend, ending) in _MAGIC.items():
-        if head.startswith(magic):
-            raise SchemaError(
-                f"{path}: is {kind}, and no text", mend=mend.format(name=path.name, ending=ending)
-            )
+    kind = kind_of(raw.peek(MOST_BYTES)[:MOST_BYTES])
+    if kind is not None:
+        raise SchemaError(f"{path}: is {kind.told}, and no text", mend=kind.mend_of(path))
 
 
 def _check_whole(path: Path, raw: io.BufferedReader) -> None:
     """Refuse what decompresses to less than it should without a complaint: no bytes at all, or blocks without an end."""
-    start = raw.read(len(_BLOCK_START))
+    start = raw.read(MOST_BYTES)
     size = raw.seek(0, io.SEEK_END)
     if size == 0:
         raise _damaged(path, "the file is empty")
+    kind = kind_of_any(start)
+    if kind is not None and not start.startswith(_STARTS[path.suffix.lower()]):
+        plain = path.with_suffix("")
+        raise CorruptFileError(
+            f"{path}: cannot be decompressed: it is {kind.told}",
+            mend=f"say so in its name: {shlex.quote(plain.name)}" if kind is TEXT else kind.mend_of(plain),
+        )
     if start[:4] == _BLOCK_START[:4] and _BLOCK_NAME in _head(raw) and _tail(raw, size) != _BLOCK_END:
         raise _damaged(path, "its last block is missing, the file was cut short")
     raw.seek(0)

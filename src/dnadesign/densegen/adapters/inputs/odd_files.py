@@ -15,6 +15,14 @@ _PACKED = (
     (b"\x28\xb5\x2f\xfd", "compressed with zstd", "unzstd -k"),
 )
 _ZIP = b"PK\x03\x04"  # of archives, and of what spreadsheets save by themselves
+# First bytes, what they are the sign of, and what to do about it.
+_OTHERS = (
+    (b"PAR1", "a Parquet file", "write its table as CSV"),
+    (b"ARROW1", "an Arrow or Feather file", "write its table as CSV"),
+    (b"\xd0\xcf\x11\xe0", "a spreadsheet's own file", "save the sheet as CSV in UTF-8"),
+    (b"\xff\xfe", "text in UTF-16", "save it as UTF-8"),
+    (b"\xfe\xff", "text in UTF-16", "save it as UTF-8"),
+)
 
 
 def not_text(path: Path) -> InputError:
@@ -30,4 +38,7 @@ def not_text(path: Path) -> InputError:
             f"{path}: is a spreadsheet's own file or a zip archive; expected plain text",
             mend="save the sheet as CSV in UTF-8, or unpack the archive, and name that file",
         )
+    for sign, what, do in _OTHERS:
+        if start.startswith(sign):
+            return InputError(f"{path}: is {what}; expected plain text", mend=f"{do}, and name that file")
     return InputError(f"{path}: is not text in UTF-8", mend="save it as UTF-8, and name that file")
