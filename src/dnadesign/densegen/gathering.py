@@ -44,9 +44,8 @@ def load(path: Path) -> LoadedConfig:
         if rest is None:
             raise
         read = _read_inputs(rest)
-        # Only what another value cannot be the cause of; an input that was taken out may have any name.
         complete = not any(place[:1] == ("inputs",) for place in lost)
-        found = [one for one in check_names(rest.config) if complete and one.loc[2:3] == ("inputs",)]
+        found = [one for one in check_names(rest.config) if _is_sure(one, lost)]
         narrowed = {
             place[1] for place in lost if place[:1] == ("plans",) and place[2:3] in {("tfs",), ("inputs",)}
         }
@@ -57,6 +56,15 @@ def load(path: Path) -> LoadedConfig:
         ]
         faults = [*error.faults, *_faults(rest, found), *(fault for fault, _ in read.problems)]
         raise FaultyConfigError(path, faults) from None
+
+
+def _is_sure(finding: Finding, lost: frozenset[tuple[int | str, ...]]) -> bool:
+    """Whether something about the names and rules of a config holds whatever stands where a value was taken out."""
+    if finding.loc[2:3] == ("inputs",):  # an input that was taken out may have any name
+        return not any(place[:1] == ("inputs",) for place in lost)
+    if finding.loc[-1:] == ("positions",):  # another target has another mode
+        return not any(place[:1] == ("target",) for place in lost)
+    return True
 
 
 def gather(loaded: LoadedConfig) -> tuple[dict[str, Pool], dict[str, str], tuple[str, ...]]:

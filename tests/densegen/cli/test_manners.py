@@ -164,6 +164,72 @@ def test_faults_of_values_names_and_inputs_are_told_together_in_the_order_of_the
     assert told[-1] == f"mend: correct {config}, then look again: dense validate -c {config}"
 
 
+HIDDEN = """\
+schema_version: 1
+run: {id: run, seed: 3}
+inputs:
+  - {name: sites, kind: sites, path: sites.csv}
+  - {name: sites, kind: sites, path: sites.csv}
+target: {length: -40}
+library: {siez: 20, max_libraries: 0}
+plans:
+  - name: first
+    quota: 0
+    inputs: [sites]
+    groups:
+      - {name: twice, members: [F0, F0], min_required: 2, more: 1}
+      - {name: fine, members: [F0, 7], min_required: 3}
+  - {name: first, quota: 6, inputs: [sites]}
+solver: {strategy: greedy, backend: CBC, reproducible: true, workers: 0}
+output: {root: datasets, dataset: designs}
+"""
+
+
+def test_what_values_break_together_is_told_beside_values_that_are_wrong_alone(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = write_workspace(tmp_path)
+    config.write_text(HIDDEN, encoding="utf-8")
+    assert run_line(["validate", "-c", str(config)]) == 1
+    told = [
+        line.removeprefix("error: ").removeprefix(f"{config}:")
+        for line in capsys.readouterr().err.splitlines()
+    ]
+    assert [line.split(":", 2)[2].strip().removesuffix("; did you mean 'mode'?") for line in told[:-1]] == [
+        "inputs.1.name: the name 'sites' is there twice",
+        "target.length: expected at least 1, found -40",
+        "library: size 20 is above 16, where solving takes long; set allow_large: true to have it anyway",
+        "library.siez: unknown key; did you mean 'size'?",
+        "library.max_libraries: expected at least 1, found 0",
+        "plans.0.quota: expected at least 1, found 0",
+        "plans.0.groups.0: a member is listed twice; min_required 2 is more than the 1 member",
+        "plans.0.groups.0.more: unknown key",
+        "plans.0.groups.1.members.1: expected a text, found 7",
+        "plans.1.name: the name 'first' is there twice",
+        "solver: reproducible: true needs backend CP_SAT; CBC counts its limit in wall time",
+        "solver.workers: expected at least 1, found 0",
+    ]
+
+
+@pytest.mark.parametrize(
+    "library",
+    [
+        "{size: 20, allow_large: yes please}",
+        "{size: many, allow_large: false}",
+        "{size: 10, max_libraries: 0}",
+    ],
+)
+def test_nothing_is_said_of_a_rule_whose_values_are_not_known(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], library: str
+) -> None:
+    config = write_workspace(tmp_path)
+    text = config.read_text(encoding="utf-8")
+    config.write_text(text.replace("library:\n  size: 5\n", f"library: {library}\n"), encoding="utf-8")
+    assert run_line(["validate", "-c", str(config)]) == 1
+    fault, _ = capsys.readouterr().err.splitlines()
+    assert "is above" not in fault
+
+
 def test_a_missing_input_does_not_hide_what_else_is_wrong(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -10,6 +10,7 @@ import re
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic_core import PydanticCustomError
 
 from dnadesign.densegen.contract.sequences import DNA, IUPAC
 from dnadesign.densegen.contract.wording import counted
@@ -98,6 +99,15 @@ LengthRange = Annotated[
     BeforeValidator(_pair, json_schema_input_type=int | list[int]),
     AfterValidator(_ordered),
 ]
+
+
+BROKEN_RULE = "broken_rule"
+"""The type of a fault that values have together, each of which is one that the key can have."""
+
+
+def broken_rule(message: str, *, of: tuple[str, ...]) -> PydanticCustomError:
+    """The error for values of a section that do not go together; ``of`` are the keys that have them."""
+    return PydanticCustomError(BROKEN_RULE, "{message}", {"message": message, "of": of})
 
 
 class Section(BaseModel):
@@ -196,9 +206,10 @@ class LibrarySection(Section):
     @model_validator(mode="after")
     def _size_within_cap(self) -> LibrarySection:
         if self.size > LIBRARY_SIZE_CAP and not self.allow_large:
-            raise ValueError(
+            raise broken_rule(
                 f"size {self.size} is above {LIBRARY_SIZE_CAP}, where solving takes long; "
-                "set allow_large: true to have it anyway"
+                "set allow_large: true to have it anyway",
+                of=("size", "allow_large"),
             )
         return self
 
@@ -214,12 +225,13 @@ class Group(Section):
 
     @model_validator(mode="after")
     def _members_suffice(self) -> Group:
-        if len(set(self.members)) != len(self.members):
-            raise ValueError("a member is listed twice")
-        if self.min_required > len(self.members):
-            raise ValueError(
-                f"min_required {self.min_required} is more than the {counted(len(self.members), 'member')}"
-            )
+        said, different = [], len(set(self.members))
+        if different != len(self.members):
+            said.append("a member is listed twice")
+        if self.min_required > different:
+            said.append(f"min_required {self.min_required} is more than the {counted(different, 'member')}")
+        if said:
+            raise broken_rule("; ".join(said), of=("members", "min_required"))
         return self
 
 
@@ -330,8 +342,9 @@ class SolverSection(Section):
     @model_validator(mode="after")
     def _reproducible_backend(self) -> SolverSection:
         if self.reproducible and self.backend != "CP_SAT":
-            raise ValueError(
-                f"reproducible: true needs backend CP_SAT; {self.backend} counts its limit in wall time"
+            raise broken_rule(
+                f"reproducible: true needs backend CP_SAT; {self.backend} counts its limit in wall time",
+                of=("reproducible", "backend"),
             )
         return self
 

@@ -19,7 +19,7 @@ from ruamel.yaml.constructor import DuplicateKeyError
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from dnadesign.densegen.adapters.inputs.salvaging import in_file, salvage
-from dnadesign.densegen.contract.config import DesignConfig
+from dnadesign.densegen.contract.config import BROKEN_RULE, DesignConfig
 from dnadesign.densegen.contract.errors import ConfigError, NotFoundError
 
 _MOST_CHARACTERS = 1 << 20
@@ -139,6 +139,7 @@ def _faulty(path: Path, tree: CommentedMap, errors: Sequence[dict[str, Any]]) ->
     if left is None:
         return FaultyConfigError(path, faults)
     rest = LoadedConfig(path=path, config=left.config, tree=tree, places=left.places)
+    faults += [LoadedConfig(path, left.config, tree).fault(loc, said) for loc, said in left.broken]
     return FaultyConfigError(path, faults, rest=rest, lost=left.lost)
 
 
@@ -271,7 +272,7 @@ def _fault(path: Path, tree: CommentedMap, error: dict[str, Any], meant: Callabl
         message = "unknown key" + (f"; did you mean {close!r}?" if close else "")
     elif kind == "missing":
         message = "required key is missing"
-    else:
+    elif kind != BROKEN_RULE:
         message = f"{_in_plain_words(message)}, found {_shown(error['input'])}"
     return Fault(line, column, f"{path}:{line}:{column}: {spelled or 'config'}: {message}")
 

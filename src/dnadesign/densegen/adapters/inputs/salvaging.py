@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from dnadesign.densegen.contract.config import DesignConfig
+from dnadesign.densegen.contract.config import BROKEN_RULE, DesignConfig
 
 type Loc = tuple[int | str, ...]
 
@@ -35,11 +35,13 @@ class Salvage:
     Attributes:
         places: For each list, by its place in the config, which items of the file its items are.
         lost: The places in the file that are left out, as whole values.
+        broken: Faults that values have together, and that showed once others were taken out: place and message.
     """
 
     config: DesignConfig
     places: Mapping[Loc, tuple[int, ...]]
     lost: frozenset[Loc]
+    broken: tuple[tuple[Loc, str], ...] = ()
 
 
 def salvage(tree: dict[str, Any], meant: Callable[[Loc], str]) -> Salvage | None:
@@ -50,20 +52,29 @@ def salvage(tree: dict[str, Any], meant: Callable[[Loc], str]) -> Salvage | None
         meant: The key that an unknown one is likely to be, or nothing.
     """
     lost: set[Loc] = set()
-    for _ in range(_ROUNDS):
+    broken: list[tuple[Loc, str]] = []
+    for turn in range(_ROUNDS):
         places: dict[Loc, tuple[int, ...]] = {}
         values = _compact(tree, (), places)
         try:
-            return Salvage(DesignConfig.model_validate(values), places, frozenset(lost))
+            return Salvage(DesignConfig.model_validate(values), places, frozenset(lost), tuple(broken))
         except ValidationError as error:
-            faults = [
-                (one["type"], in_file(tuple(one["loc"]), places)) for one in error.errors(include_url=False)
-            ]
+            found = [(one, in_file(tuple(one["loc"]), places)) for one in error.errors(include_url=False)]
+        faults = [(one["type"], loc) for one, loc in found]
+        if turn:  # those of the first are known
+            broken += [(loc, one["msg"]) for one, loc in found if _is_broken(one, loc, lost)]
         # Misspelled keys first: put right, they are missing no longer.
         for kind, loc in sorted(faults, key=lambda fault: fault[0] != "extra_forbidden"):
             if not _take_out(tree, loc, kind, meant, lost):
                 return None
     return None
+
+
+def _is_broken(fault: Mapping[str, Any], loc: Loc, lost: set[Loc]) -> bool:
+    """Whether values that the file has do not go together; not those that stand in for what was taken out."""
+    if fault["type"] != BROKEN_RULE:
+        return False
+    return not any(place[: len(loc) + 1] == (*loc, key) for key in fault["ctx"]["of"] for place in lost)
 
 
 def _take_out(tree: dict[str, Any], loc: Loc, kind: str, meant: Callable[[Loc], str], lost: set[Loc]) -> bool:
@@ -79,7 +90,8 @@ def _take_out(tree: dict[str, Any], loc: Loc, kind: str, meant: Callable[[Loc], 
     elif kind == "extra_forbidden" and path:
         parent = _at(tree, path[:-1])
         value = parent.pop(path[-1], None)
-        if name := meant(loc):
+        name = meant(loc)
+        if name and name != path[-1]:  # one that is known elsewhere is put right no further
             parent.setdefault(name, value)
         return True
     if not path:
