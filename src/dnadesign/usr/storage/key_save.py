@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import logging
-from collections.abc import Iterator, Mapping, Set
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from dnadesign.usr.contract.errors import CorruptFileError
 from dnadesign.usr.contract.layout import KEYS
-from dnadesign.usr.storage.checked_blocks import DamagedCache, in_whole_blocks, write_blocks
+from dnadesign.usr.storage.checked_blocks import DamagedCache, Form, in_whole_blocks, write_blocks
 from dnadesign.usr.storage.file_numbers import length_in_use
 from dnadesign.usr.storage.filesystem import FileSystem, OpenFile, opened, write_all
 from dnadesign.usr.storage.key_cache import LATER, later_form, numbers_form
@@ -143,19 +145,23 @@ def _save_coverage(
         if not saving.rule.wants_whole(len(coverage.numbers), len(rows)):
             return first, _save_later(saving, namespace, coverage, rows)
     numbers = coverage.numbers[: length_in_use(coverage.numbers)]
-    form, beside = numbers_form(len(numbers)), "\n".join(coverage.files).encode()
-    with _new_file(saving.fs, saving.dataset) as file:
-        table_sha256 = write_blocks(file, in_whole_blocks(numbers, form), form, beside)
-    return _named(saving.fs, saving.dataset, namespace, len(numbers), table_sha256), None
+    return _write(saving, namespace, numbers, numbers_form(len(numbers)), coverage.files), None
 
 
 def _save_later(saving: _Saving, namespace: str, coverage: Coverage, rows: Ordinals) -> StoredFile:
     later = np.empty(len(rows), dtype=LATER)
     later["ordinal"], later["number"] = rows, coverage.numbers[rows]
-    form, beside = later_form(len(rows)), "\n".join(coverage.files[coverage.stored_files :]).encode()
+    names = coverage.files[coverage.stored_files :]
+    return _write(saving, f"{namespace}-later", later, later_form(len(rows)), names)
+
+
+def _write(
+    saving: _Saving, kind: str, rows: npt.NDArray[Any], form: Form, names: Sequence[str]
+) -> StoredFile:
+    """Write a file of the cache, the names of the overlay's files beside its rows."""
     with _new_file(saving.fs, saving.dataset) as file:
-        table_sha256 = write_blocks(file, in_whole_blocks(later, form), form, beside)
-    return _named(saving.fs, saving.dataset, f"{namespace}-later", len(rows), table_sha256)
+        table_sha256 = write_blocks(file, in_whole_blocks(rows, form), form, "\n".join(names).encode())
+    return _named(saving.fs, saving.dataset, kind, len(rows), table_sha256)
 
 
 @contextlib.contextmanager
