@@ -25,6 +25,7 @@ class Sizes:
         fasta_records: Of the file to import.
         events: Of the log to tail.
         rounds: How often things are repeated.
+        part_rounds: How often a part is written beside the peers, one after the other onto the same dataset.
     """
 
     rows: int = 1_000_000
@@ -40,6 +41,7 @@ class Sizes:
     fasta_records: int = 1_000_000
     events: int = 1_000_000
     rounds: Rounds = field(default_factory=Rounds)
+    part_rounds: Rounds = field(default_factory=lambda: Rounds(most=101))
 
 
 FULL = Sizes()
@@ -55,6 +57,7 @@ QUICK = Sizes(
     fasta_records=50_000,
     events=50_000,
     rounds=Rounds(most=7, fewest=3, seconds=10.0),
+    part_rounds=Rounds(most=7, fewest=3, seconds=10.0),
 )
 TINY = Sizes(
     rows=600,
@@ -70,5 +73,6 @@ TINY = Sizes(
     fasta_records=300,
     events=300,
     rounds=Rounds(most=1, fewest=1, seconds=5.0),
+    part_rounds=Rounds(most=1, fewest=1, seconds=5.0),
 )
 NAMED = {"full": FULL, "quick": QUICK, "tiny": TINY}

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from dnadesign.usr.contract.layout import FIXED_NAMES
 from dnadesign.usr.storage.paths import FolderPath
 from tests.examples import examples
 
@@ -28,7 +29,16 @@ def test_a_path_below_a_folder_is_the_same_as_any_path_of_that_text(folder: str,
     assert quick.relative_to("/").as_posix() == f"{folder}/{name}"
     assert quick / Path("x") == plain / "x"
     assert list(quick.parents) == list(plain.parents)
+    assert (quick.parent, str(quick.parent)) == (plain.parent, str(plain.parent))
     assert sorted([quick, plain / "x"]) == [plain, plain / "x"]
+
+
+@pytest.mark.parametrize("name", sorted(FIXED_NAMES))
+def test_a_name_that_every_dataset_has_is_named_once(name: str) -> None:
+    folder = FolderPath("/data/one")
+    assert folder / name is folder / name
+    assert folder / name == Path("/data/one") / name
+    assert folder / "part-1" is not folder / "part-1"  # a campaign has thousands, which nobody remembers
 
 
 @pytest.mark.parametrize("made", [copy.copy, copy.deepcopy])

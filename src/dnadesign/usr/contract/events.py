@@ -36,6 +36,7 @@ from dnadesign.usr.contract.redaction import redact, redact_text
 EVENT_VERSION = 1
 MAX_LINE_BYTES = 1 << 20  # of a line, its newline included
 _CUTS = ((1 << 16, 1000), (1 << 12, 100), (512, 10), (64, 3), (0, 0))  # characters of a text, items of a list
+_ENCODER = json.JSONEncoder(separators=(",", ":"), allow_nan=False)
 ARCHIVE_ACTION = "events_archive"
 LIBRARY_ACTIONS = frozenset(
     {
@@ -161,7 +162,7 @@ class Event:
 
     def _dump(self) -> str:
         try:
-            return json.dumps(self.to_dict(), separators=(",", ":"), allow_nan=False)
+            return _ENCODER.encode(self.to_dict())
         except (TypeError, ValueError, RecursionError) as error:
             raise ValidationError(
                 f"event {self.action!r} cannot be written as JSON: {error}",

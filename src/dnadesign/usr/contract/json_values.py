@@ -17,6 +17,7 @@ type Json = bool | int | float | str | list[Json] | dict[str, Json] | None
 CUT_KEY = "[cut]"  # the entry of an object that says how many others are missing
 _MAX_DEPTH = 32
 _INT_RANGE = range(-(1 << 63), 1 << 64)
+_SCALARS = frozenset({str, int, float, bool, type(None)})
 
 
 def to_json_value(value: object, *, where: str) -> Json:
@@ -57,6 +58,8 @@ def _convert(value: object, where: str, depth: int) -> Json:
         raise ValidationError(
             f"{where[:80]}...: nested deeper than {_MAX_DEPTH} levels", mend="flatten the value"
         )
+    if type(value) in _SCALARS:  # as most are, which need not be asked what else they may be
+        return _scalar(value, where)
     if isinstance(value, Mapping):
         return {_key(k, where): _convert(v, f"{where}.{k}", depth + 1) for k, v in value.items()}
     if isinstance(value, (list, tuple)):
@@ -76,10 +79,10 @@ def _key(key: object, where: str) -> str:
 
 
 def _scalar(value: object, where: str) -> Json:
-    if isinstance(value, Enum):
-        return _scalar(value.value, where)
     if value is None or isinstance(value, bool):
         return value
+    if isinstance(value, Enum):
+        return _scalar(value.value, where)
     if isinstance(value, str):
         return well_formed(str.__str__(value))  # a subclass may say something else of itself
     if isinstance(value, int):

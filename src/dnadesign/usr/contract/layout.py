@@ -30,6 +30,7 @@ TORN = ".usr/torn"
 KEYS = ".usr/keys"
 INTENT = ".usr/intent.json"
 INTENT_SYNCED = ".usr/intent.synced.json"
+FIXED_NAMES = frozenset({RECORDS, EVENTS, LOCK, PRIVATE, LEASES, INTENT, INTENT_SYNCED})  # of every dataset
 
 SCHEMA_VERSION = "1"
 ID_HASH = "sha1_utf8_pipe"

@@ -74,7 +74,7 @@ _WHOLE_LINE = frozenset({"authorization", "proxy-authorization", "cookie", "set-
 _SCALAR = re.compile(r"bool|u?int(?:8|16|32|64)|float(?:16|32|64)|(?:large_)?string|binary|date32")
 _NESTED = re.compile(r"(?:(?:large_)?list|struct|fixed_size_list)<|timestamp\[")
 _HEX = re.compile(r"[0-9a-f]*")
-_SHORT = 64  # characters of a key that is worth remembering
+_SHORT = 63  # characters of a text that is worth remembering; hashes, which are new each time, are longer
 _NO_SECRET = frozenset({"", "none", "null", "true", "false"})
 
 
@@ -87,6 +87,8 @@ def redact(value: object, *, keep_numbers: bool = False) -> object:
     """
     if isinstance(value, str):
         return redact_text(value)
+    if value is None or isinstance(value, (int, float)):
+        return value
     if isinstance(value, Mapping):
         return _redact_mapping(value, keep_numbers)
     if isinstance(value, (list, tuple)):
@@ -160,10 +162,17 @@ def _is_harmless(text: str) -> bool:
 
 def redact_text(text: str) -> str:
     """``text`` with every secret in it replaced by ``[REDACTED]``; doing it again changes nothing."""
+    return _redact_short(text) if len(text) <= _SHORT else _redact_any(text)
+
+
+def _redact_any(text: str) -> str:
     once = _redacted(text)
     while once != text:  # what stood in a secret's place may have kept another from being told
         text, once = once, _redacted(once)
     return text
+
+
+_redact_short = lru_cache(maxsize=1024)(_redact_any)  # all events have the same few names
 
 
 def _redacted(text: str) -> str:

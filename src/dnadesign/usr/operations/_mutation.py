@@ -238,8 +238,6 @@ def run[Result](
                 step.prepare(registry, staging)
             batch_sha256 = content_sha256(steps) if batch_id is not None else None
             with store.locked(tool=who.tool, must_exist=must_exist):
-                if must_exist:
-                    store.check_writable()
                 known = store.batches().get(batch_id) if batch_id is not None else None
                 if known is not None:
                     return _replayed(known, steps, batch_sha256)

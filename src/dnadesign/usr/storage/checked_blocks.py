@@ -129,6 +129,7 @@ class StoredArray:
         self.values: npt.NDArray[Any] = np.empty(self.form.rows, dtype=self.form.dtype)
         self._writable = memoryview(self.values.view(np.uint8))
         self._loaded = np.zeros(self.form.blocks, dtype=np.bool_)
+        self._missing = self.form.blocks
         self._at_once = 1
 
     def load(self, rows: npt.NDArray[np.int64]) -> None:
@@ -140,6 +141,8 @@ class StoredArray:
         Raises:
             DamagedCache: A block is not what was written.
         """
+        if not self._missing:
+            return
         wanted = np.zeros(self.form.blocks, dtype=np.bool_)
         wanted[rows // self.form.rows_per_block] = True
         missing = np.flatnonzero(wanted & ~self._loaded)
@@ -182,6 +185,7 @@ class StoredArray:
             data = self._checked(first, stop)
             self._writable[first * size : first * size + len(data)] = data
             self._loaded[first:stop] = True
+        self._missing = self.form.blocks - int(np.count_nonzero(self._loaded))
 
     def _runs(self, blocks: npt.NDArray[np.int64]) -> Iterator[tuple[int, int]]:
         """What is read in one go to have these blocks, from and to."""

@@ -17,7 +17,7 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Literal, NamedTuple, Protocol
 
 from dnadesign.usr.contract.errors import StorageError
 
@@ -35,8 +35,7 @@ _PLAIN_CHUNK = 1 << 22
 _NO_COPY_RANGE = {errno.EXDEV, errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP, errno.EPERM}
 
 
-@dataclass(frozen=True, slots=True)
-class FileStat:
+class FileStat(NamedTuple):
     """What is known of a file without opening it; sizes in bytes, times in nanoseconds."""
 
     device: int
@@ -95,15 +94,17 @@ class FileSystem(Protocol):
 
 
 def _file_stat(found: os.stat_result) -> FileStat:
+    mode = found.st_mode
+    kind = stat_module.S_IFMT(mode)
     return FileStat(
         device=found.st_dev,
         inode=found.st_ino,
         size=found.st_size,
-        mode=stat_module.S_IMODE(found.st_mode),
+        mode=stat_module.S_IMODE(mode),
         group=found.st_gid,
         modified_ns=found.st_mtime_ns,
-        is_dir=stat_module.S_ISDIR(found.st_mode),
-        is_special=not (stat_module.S_ISDIR(found.st_mode) or stat_module.S_ISREG(found.st_mode)),
+        is_dir=kind == stat_module.S_IFDIR,
+        is_special=kind not in (stat_module.S_IFDIR, stat_module.S_IFREG),
     )
 
 

@@ -19,6 +19,7 @@ _OFFSETS: dict[pa.DataType, type[np.signedinteger[Any]]] = {
     pa.large_string(): np.int64,
 }
 _CHUNK_ROWS = 1 << 16  # rows that are looked at together, which bounds the memory of a look
+_CASE_BITS, _UPPER_CASE = 0x60, 0x40  # which of A to F, a to f and 0 to 9 only A to F has
 
 
 def digests_of(ids: pa.ChunkedArray | pa.Array, *, where: str, first_row: int = 0) -> Digests:
@@ -61,7 +62,8 @@ def _from_hex(digits: bytes) -> bytes | None:
         values = unhexlify(digits)
     except HexError:
         return None
-    return values if values.hex().encode() == digits else None  # unhexlify takes upper case too
+    symbols = np.frombuffer(digits, dtype=np.uint8)
+    return None if ((symbols & _CASE_BITS) == _UPPER_CASE).any() else values  # unhexlify takes that too
 
 
 def _not_an_id(text: pa.Array, where: str, first_row: int) -> SchemaError:

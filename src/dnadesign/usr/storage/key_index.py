@@ -127,29 +127,28 @@ class KeySet:
             digests: Shape (n, 20).
             once: They are not looked for again: of stored keys only some at a time are in memory then.
         """
-        found = np.full(len(digests), -1, dtype=np.int64)
-        every = (
-            self._find_stored(digests, once=True) if once else found
-        )  # each block is read once for all of them
+        found = np.empty(len(digests), dtype=np.int64)
+        every = self._find_stored(digests, once=True) if once else found  # each block is read once for all
         for first in range(0, len(digests), _CHUNK_ROWS):
             rows = slice(first, first + _CHUNK_ROWS)
             stored = every[rows] if once else self._find_stored(digests[rows], once=False)
-            memory = np.full(len(digests[rows]), -1, dtype=np.int64)
-            prefixes = prefixes_of(digests[rows])
-            for run in self._runs:
-                self._find_in(run, prefixes, digests[rows], memory)
-            found[rows] = np.where(memory >= 0, memory + self.rows_stored, stored)
+            found[rows] = self._or_in_memory(stored, digests[rows]) if self._runs else stored
         return found
 
+    def _or_in_memory(self, stored: Ordinals, digests: Digests) -> Ordinals:
+        memory = np.full(len(digests), -1, dtype=np.int64)
+        prefixes = prefixes_of(digests)
+        for run in self._runs:
+            self._find_in(run, prefixes, digests, memory)
+        return np.where(memory >= 0, memory + self.rows_stored, stored)
+
     def _find_stored(self, digests: Digests, *, once: bool) -> Ordinals:
-        nowhere = np.full(len(digests), -1, dtype=np.int64)
-        if self.stored is None:
-            return nowhere
         try:
-            return self.stored.find_once(digests) if once else self.stored.find(digests)
+            if self.stored is not None:
+                return self.stored.find_once(digests) if once else self.stored.find(digests)
         except DamagedCache:
             self._forget_stored()
-            return nowhere
+        return np.full(len(digests), -1, dtype=np.int64)
 
     def _forget_stored(self) -> None:
         """Have all keys in memory, those of the damaged file read anew."""

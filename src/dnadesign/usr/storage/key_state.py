@@ -104,16 +104,14 @@ def _fill(fs: FileSystem, dataset: Path, end: tuple[int, int, int]) -> KeyState:
 
 
 def save(fs: FileSystem, dataset: Path, state: KeyState, rule: SaveRule) -> None:
-    """Put the index on the disk if it is worth it.
+    """Put the index on the disk.
 
     Args:
         fs: The file system.
         dataset: The dataset's folder; its lock is held.
         state: The keys; the files of the cache are as of ``state.end`` from then on.
-        rule: What is worth it.
+        rule: What of it is written anew.
     """
-    if not rule.wants(state.index, state.saved, state.end):
-        return
     log = mark_log(fs, dataset, state.end)
     base = state.base or mark_base(fs, dataset / RECORDS)
     if log is None or base.rows != len(state.index.base):

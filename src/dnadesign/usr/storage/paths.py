@@ -7,6 +7,7 @@ from pathlib import Path, PosixPath
 
 from dnadesign.usr.contract.arguments import is_text
 from dnadesign.usr.contract.errors import ValidationError
+from dnadesign.usr.contract.layout import FIXED_NAMES
 
 
 def path_of(value: object, *, what: str) -> Path:
@@ -28,19 +29,32 @@ def path_of(value: object, *, what: str) -> Path:
 class FolderPath(PosixPath):
     """A path below which files are named by the dozen in every change: naming one takes an eighth of the time.
 
-    The text is taken as it is: no part of it may be empty, ``.`` or ``..``, as in no name of the layout.
+    The text is taken as it is: no part of it may be empty, ``.`` or ``..``, as in no name of the layout. Paths of
+    names that every dataset has are made once.
     """
 
-    __slots__ = ("_as_text",)
+    __slots__ = ("_as_text", "_made")
 
     def __init__(self, text: str) -> None:
         """Take a path that is spelled as ``Path`` spells it."""
         super().__init__(text)
         self._as_text = text
+        self._made: dict[str | os.PathLike[str], FolderPath] = {}
 
     def __truediv__(self, name: str | os.PathLike[str]) -> FolderPath:
         """The path of what has that name here."""
-        return FolderPath(f"{self._as_text}/{os.fspath(name)}")
+        path = self._made.get(name)
+        if path is None:
+            path = FolderPath(f"{self._as_text}/{os.fspath(name)}")
+            if name in FIXED_NAMES:
+                self._made[name] = path
+        return path
+
+    @property
+    def parent(self) -> Path:  # type: ignore[override] # likewise
+        """The folder that it lies in."""
+        folder = self._as_text.rpartition("/")[0]
+        return FolderPath(folder) if folder else super().parent
 
     def __str__(self) -> str:
         """Its text."""

@@ -151,16 +151,19 @@ class Store:
 
     @contextmanager
     def locked(self, *, tool: str | None = None, must_exist: bool = True) -> Iterator[None]:
-        """Hold the dataset's lock, what a dead writer left behind being settled first.
+        """Hold the dataset's lock to write to it, what a dead writer left behind being settled first.
 
         Raises:
             LockTimeout: Another writer held the lock all the time.
             DatasetNotFound: There is no dataset.
+            EventLogError: The log's last line is no event, or of an unknown version.
+            CorruptFileError: The base is gone or damaged.
+            SchemaError: The base is of an unknown schema version.
         """
         with self.exclusive(tool=tool):
             recover(self.fs, self.dir, sound_log=self._sound_log)
-            if must_exist and not self.exists():
-                raise lost_log(self.fs, self.dir) or not_found(self.dir)
+            if must_exist:
+                self._check_writable()
             yield
 
     @contextmanager
@@ -191,25 +194,20 @@ class Store:
             check_locks_exclude(self.dir)
             self._locks_checked = True
 
-    def check_writable(self) -> None:
-        """Refuse to write to what is damaged at its end, or was written by a newer library; the lock is held.
-
-        Raises:
-            EventLogError: The log's last line is no event, or of an unknown version.
-            CorruptFileError: The base is gone or damaged.
-            SchemaError: The base is of an unknown schema version.
-        """
-        log = self.fs.stat(self.dir / EVENTS)
+    def _check_writable(self) -> None:
+        """Refuse to write to what is not there, is damaged at its end, or was written by a newer library."""
+        log, base = self.fs.stat(self.dir / EVENTS), self.fs.stat(self.dir / RECORDS)
+        if (log is None or base is None or not log.size) and not self.exists():
+            raise lost_log(self.fs, self.dir) or not_found(self.dir)
         if log is None or log != self._sound_log:
             check_log_is_sound(self.dir, committed_log_end(self.fs, self.dir))
             self._sound_log = log
-        found = self.fs.stat(self.dir / RECORDS)
-        if found is None:
+        if base is None:
             raise gone(self.fs, self.dir)
-        if found != self._base_checked:
+        if base != self._base_checked:
             with opened(self.fs, self.dir / RECORDS, "read") as file:
                 check_base_is_known(self.dir, PinnedFile(RECORDS, file))
-            self._base_checked = found
+            self._base_checked = base
 
     @contextmanager
     def _guard_of_threads(self) -> Iterator[None]:
@@ -261,7 +259,10 @@ class Store:
         """Put the index on the disk if processes that begin would gain by it; the dataset's lock is held."""
         if self._keys is not None:
             try:
-                _storage.key_state.save(self.fs, self.dir, self.keys(), self.save_rule)
+                followed = self._sound_log is not None and self._keys.end == self._sound_log.size
+                keys = self._keys if followed else self.keys()
+                if self.save_rule.wants(keys.index, keys.saved, keys.end):
+                    _storage.key_state.save(self.fs, self.dir, keys, self.save_rule)
             except (
                 OSError,
                 SequencesError,

@@ -75,19 +75,15 @@ class StoredKeys:
         Raises:
             DamagedCache: A block that had to be read is not what was written.
         """
-        found = np.full(len(digests), -1, dtype=np.int64)
         if not len(self):
-            return found
+            return np.full(len(digests), -1, dtype=np.int64)
         prefixes = prefixes_of(digests)
-        places = self._first_places(prefixes)
-        wanted = np.flatnonzero(places < len(self))
-        self._array.load(places[wanted])
-        rows = self._array.values
-        hits = wanted[rows["prefix"][places[wanted]] == prefixes[wanted]]
-        same = (rows["rest"][places[hits]] == digests[hits, _PREFIX_BYTES:]).all(axis=1)
-        found[hits[same]] = rows["ordinal"][places[hits[same]]]
-        for hit in hits[~same].tolist():  # another key begins alike: the ones behind it may be this one
-            found[hit] = self._find_behind(int(places[hit]) + 1, digests[hit])
+        begin = self._blocks_of(prefixes) * _ROWS_PER_BLOCK
+        self._array.load(begin)
+        last = np.minimum(begin + _ROWS_PER_BLOCK, len(self)) - 1
+        found, others = _look(self._array.values, begin, last, prefixes, digests)
+        for one in others.tolist():
+            found[one] = self._find_alike(digests[one : one + 1])
         return found
 
     def find_once(self, digests: Digests) -> Ordinals:
@@ -106,42 +102,34 @@ class StoredKeys:
     def _find_in_order(self, digests: Digests) -> Ordinals:
         """The same for keys in the order of their prefixes, each looked for in the block that begins before it."""
         prefixes = prefixes_of(digests)
-        places = np.maximum(np.searchsorted(self._firsts, prefixes, side="right") - 1, 0)
-        blocks, block = np.unique(places, return_inverse=True)
-        rows = self._array.gather(blocks)
+        blocks, block = np.unique(self._blocks_of(prefixes), return_inverse=True)
         begin = block * _ROWS_PER_BLOCK
         count = np.minimum(_ROWS_PER_BLOCK, len(self) - blocks[block] * _ROWS_PER_BLOCK)
-        place = _first_not_smaller(rows["prefix"], begin, begin + count - 1, prefixes)
-        inside = place < begin + count
-        at = np.where(inside, place, begin)
-        like = inside & (rows["prefix"][at] == prefixes)
-        same = like & (rows["rest"][at] == digests[:, _PREFIX_BYTES:]).all(axis=1)
-        found = np.where(same, rows["ordinal"][at].astype(np.int64), -1)
-        others = np.flatnonzero(
-            like & ~same
-        )  # another key begins alike: it may stand behind, or in the block before
+        found, others = _look(self._array.gather(blocks), begin, begin + count - 1, prefixes, digests)
         if len(others):
             found[others] = self.find(digests[others])
             self._array.forget()
         return found
 
-    def _first_places(self, prefixes: Prefixes) -> Ordinals:
-        """Where the first key that begins so, or with more, stands or would stand."""
-        begin = np.maximum(np.searchsorted(self._firsts, prefixes) - 1, 0) * _ROWS_PER_BLOCK
-        self._array.load(begin)
-        last = np.minimum(begin + _ROWS_PER_BLOCK, len(self)) - 1
-        return _first_not_smaller(self._array.values["prefix"], begin, last, prefixes)
+    def _blocks_of(self, prefixes: Prefixes) -> Ordinals:
+        """The last block that a key with this prefix may stand in."""
+        return np.maximum(np.searchsorted(self._firsts, prefixes, side="right") - 1, 0)
 
-    def _find_behind(self, place: int, digest: Digests) -> int:
-        prefix = int(prefixes_of(digest.reshape(1, -1))[0])
+    def _find_alike(self, digest: Digests) -> int:
+        """The same for one key where another begins alike: it may stand behind that one, or in a block before."""
+        prefix = prefixes_of(digest)
+        place = max(int(np.searchsorted(self._firsts, prefix[0])) - 1, 0) * _ROWS_PER_BLOCK
         while place < len(self):
+            last = min(place + _ROWS_PER_BLOCK, len(self)) - 1
             self._array.load(np.array([place]))
-            row = self._array.values[place]
-            if int(row["prefix"]) != prefix:
+            rows = self._array.values[place : last + 1]
+            alike = rows[rows["prefix"] == prefix[0]]
+            same = alike[(alike["rest"] == digest[0, _PREFIX_BYTES:]).all(axis=1)]
+            if len(same):
+                return int(same["ordinal"][0])
+            if int(rows["prefix"][-1]) > int(prefix[0]):
                 return -1
-            if bytes(row["rest"]) == bytes(digest[_PREFIX_BYTES:]):
-                return int(row["ordinal"])
-            place += 1
+            place = last + 1
         return -1
 
     def rows(self) -> npt.NDArray[np.void]:
@@ -152,6 +140,20 @@ class StoredKeys:
         """
         self._array.load_all()
         return self._array.values
+
+
+def _look(
+    rows: npt.NDArray[np.void], begin: Ordinals, last: Ordinals, prefixes: Prefixes, digests: Digests
+) -> tuple[Ordinals, Ordinals]:
+    """Look for each key from ``begin`` to ``last`` of sorted rows.
+
+    Returns:
+        The ordinal of each, -1 where it is not there; and which of those -1 say nothing, for another key begins alike.
+    """
+    at = np.minimum(_first_not_smaller(rows["prefix"], begin, last, prefixes), last)
+    alike = rows["prefix"][at] == prefixes
+    same = alike & (rows["rest"][at] == digests[:, _PREFIX_BYTES:]).all(axis=1)
+    return np.where(same, rows["ordinal"][at].astype(np.int64), -1), np.flatnonzero(alike & ~same)
 
 
 def _first_not_smaller(stored: Prefixes, begin: Ordinals, last: Ordinals, wanted: Prefixes) -> Ordinals:
