@@ -46,6 +46,7 @@ META_OVERLAY_CREATED_AT = b"usr:overlay_created_at"
 META_CONTRACT_HASH = b"usr:namespace_contract_hash"
 META_TXID = b"usr:txid"
 
+_NO_MARKS = str.maketrans("", "", "-:.")
 _STAMP = re.compile(r"\d{8}T\d{12}Z", re.ASCII)
 _PART = re.compile(r"part-(\d{8}T\d{12}Z)-([0-9a-f]{32})\.parquet", re.ASCII)
 _SEGMENT = re.compile(r"events-(\d{8}T\d{12}Z)\.log", re.ASCII)
@@ -58,7 +59,8 @@ _ARTIFACT = re.compile(r"_artifacts/([a-z][a-z0-9_]*)/([0-9a-f]{64})\.npz", re.A
 
 def timestamp(moment: datetime) -> str:
     """``moment`` as it stands in file names: ``YYYYMMDDTHHMMSSffffffZ``, UTC."""
-    return moment.astimezone(UTC).strftime("%Y%m%dT%H%M%S%fZ")
+    time = moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="microseconds")
+    return time.translate(_NO_MARKS) + "Z"
 
 
 def parse_timestamp(stamp: str) -> datetime:

@@ -77,7 +77,8 @@ def key_column(table: pa.Table, *, key: Key, key_col: str | None, what: str) -> 
             f"{what}: key column {name!r} is missing; there are {', '.join(table.column_names) or 'no columns'}",
             mend=mend_key(name, table.column_names, asked=key_col is not None),
         )
-    values = cast_column(table.column(name), pa.string(), where=f"{what}, column {name!r}").combine_chunks()
+    column = cast_column(table.column(name), pa.string(), where=f"{what}, column {name!r}")
+    values = column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
     if values.null_count:
         row = pc.indices_nonzero(values.is_null())[0].as_py()
         raise SchemaError(

@@ -237,7 +237,9 @@ def run[Result](
             for step in steps:
                 step.prepare(registry, staging)
             batch_sha256 = content_sha256(steps) if batch_id is not None else None
-            with store.locked(tool=who.tool, must_exist=must_exist):
+            with store.locked(tool=who.tool):
+                if must_exist:
+                    store.check_writable()
                 known = store.batches().get(batch_id) if batch_id is not None else None
                 if known is not None:
                     return _replayed(known, steps, batch_sha256)

@@ -26,7 +26,9 @@ def write_groups(writer: pq.ParquetWriter, groups: Iterable[pa.Table]) -> int:
             if begun is not None:
                 begun.result()
             begun = None
-            if is_full(table.num_rows, table.nbytes):
+            if is_full(
+                table.num_rows, table.get_total_buffer_size()
+            ):  # quick; slices count as what they are of
                 begun = threads.begin(writer.write_table, table, row_group_size=ROW_GROUP_ROWS)
             else:
                 writer.write_table(table, row_group_size=ROW_GROUP_ROWS)

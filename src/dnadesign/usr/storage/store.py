@@ -150,20 +150,15 @@ class Store:
         return few
 
     @contextmanager
-    def locked(self, *, tool: str | None = None, must_exist: bool = True) -> Iterator[None]:
-        """Hold the dataset's lock to write to it, what a dead writer left behind being settled first.
+    def locked(self, *, tool: str | None = None) -> Iterator[None]:
+        """Hold the dataset's lock, what a dead writer left behind being settled first.
 
         Raises:
             LockTimeout: Another writer held the lock all the time.
-            DatasetNotFound: There is no dataset.
-            EventLogError: The log's last line is no event, or of an unknown version.
-            CorruptFileError: The base is gone or damaged.
-            SchemaError: The base is of an unknown schema version.
+            DatasetNotFound: There is no such folder.
         """
         with self.exclusive(tool=tool):
             recover(self.fs, self.dir, sound_log=self._sound_log)
-            if must_exist:
-                self._check_writable()
             yield
 
     @contextmanager
@@ -194,8 +189,15 @@ class Store:
             check_locks_exclude(self.dir)
             self._locks_checked = True
 
-    def _check_writable(self) -> None:
-        """Refuse to write to what is not there, is damaged at its end, or was written by a newer library."""
+    def check_writable(self) -> None:
+        """Refuse to write to what is not there, is damaged at its end, or was written by a newer library; the lock is held.
+
+        Raises:
+            DatasetNotFound: There is no dataset.
+            EventLogError: The log's last line is no event, or of an unknown version.
+            CorruptFileError: The base is gone or damaged.
+            SchemaError: The base is of an unknown schema version.
+        """
         log, base = self.fs.stat(self.dir / EVENTS), self.fs.stat(self.dir / RECORDS)
         if (log is None or base is None or not log.size) and not self.exists():
             raise lost_log(self.fs, self.dir) or not_found(self.dir)

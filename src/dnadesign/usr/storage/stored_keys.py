@@ -27,7 +27,8 @@ Prefixes = npt.NDArray[np.uint64]
 DIGEST_BYTES = 20
 MOST_KEYS = (1 << 32) - 1
 _PREFIX_BYTES = 8
-_ROW = np.dtype([("prefix", "<u8"), ("rest", "u1", (DIGEST_BYTES - _PREFIX_BYTES,)), ("ordinal", "<u4")])
+_REST = np.dtype((np.void, DIGEST_BYTES - _PREFIX_BYTES))
+_ROW = np.dtype([("prefix", "<u8"), ("rest", _REST), ("ordinal", "<u4")])
 _KEYS_AT_ONCE = 4096  # each may need a block of its own
 _ROWS_PER_BLOCK = 170  # just below 4 KiB
 _STEPS = [1 << bit for bit in reversed(range(_ROWS_PER_BLOCK.bit_length()))]
@@ -40,6 +41,11 @@ class KeyTwice(Exception):
 def prefixes_of(digests: Digests) -> Prefixes:
     """The first 64 bits of keys, which sort as the keys do; digests of shape (n, 20)."""
     return np.ascontiguousarray(digests[:, :_PREFIX_BYTES]).view(">u8").ravel().astype(np.uint64)
+
+
+def _rests_of(digests: Digests) -> npt.NDArray[np.void]:
+    """What keys have behind their first 64 bits."""
+    return np.ascontiguousarray(digests[:, _PREFIX_BYTES:]).view(_REST).ravel()
 
 
 class StoredKeys:
@@ -123,8 +129,7 @@ class StoredKeys:
             last = min(place + _ROWS_PER_BLOCK, len(self)) - 1
             self._array.load(np.array([place]))
             rows = self._array.values[place : last + 1]
-            alike = rows[rows["prefix"] == prefix[0]]
-            same = alike[(alike["rest"] == digest[0, _PREFIX_BYTES:]).all(axis=1)]
+            same = rows[(rows["prefix"] == prefix[0]) & (rows["rest"] == _rests_of(digest))]
             if len(same):
                 return int(same["ordinal"][0])
             if int(rows["prefix"][-1]) > int(prefix[0]):
@@ -152,7 +157,7 @@ def _look(
     """
     at = np.minimum(_first_not_smaller(rows["prefix"], begin, last, prefixes), last)
     alike = rows["prefix"][at] == prefixes
-    same = alike & (rows["rest"][at] == digests[:, _PREFIX_BYTES:]).all(axis=1)
+    same = alike & (rows["rest"][at] == _rests_of(digests))
     return np.where(same, rows["ordinal"][at].astype(np.int64), -1), np.flatnonzero(alike & ~same)
 
 
@@ -175,7 +180,7 @@ def key_rows(prefixes: Prefixes, ordinals: Ordinals, digests: Digests) -> npt.ND
     """Rows for :func:`write_keys`, sorted: prefixes and ordinals of shape (n,), digests in the same order, (n, 20)."""
     rows = np.empty(len(prefixes), dtype=_ROW)
     rows["prefix"], rows["ordinal"] = prefixes, ordinals
-    rows["rest"] = digests[:, _PREFIX_BYTES:]
+    rows["rest"] = _rests_of(digests)
     return rows
 
 

@@ -16,7 +16,8 @@ class Threads:
     """
 
     def __init__(self, count: int, name: str) -> None:
-        self._pool = ThreadPoolExecutor(count, thread_name_prefix=name)
+        self._count, self._name = count, name
+        self._pool: ThreadPoolExecutor | None = None  # most have nothing to do
 
     def begin[**P, R](self, work: Callable[P, R], *args: P.args, **options: P.kwargs) -> Future[R]:
         """Have a piece of work done, once; here and now if there may be no more threads or the interpreter ends."""
@@ -31,6 +32,8 @@ class Threads:
                     if not isinstance(error, Exception):  # Ctrl-C here and now, of which nobody need ask
                         raise
 
+        if self._pool is None:
+            self._pool = ThreadPoolExecutor(self._count, thread_name_prefix=self._name)
         try:
             self._pool.submit(run)
         except RuntimeError:  # it may be queued all the same, for a thread that a later call begins
@@ -39,7 +42,8 @@ class Threads:
 
     def close(self) -> None:
         """Let go of the threads; what was not begun is not done."""
-        self._pool.shutdown(wait=True, cancel_futures=True)
+        if self._pool is not None:
+            self._pool.shutdown(wait=True, cancel_futures=True)
 
     def __enter__(self) -> Threads:
         """Themselves."""
