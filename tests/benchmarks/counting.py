@@ -3,14 +3,7 @@
 from collections import Counter
 from pathlib import Path
 
-from dnadesign.usr.storage.filesystem import (
-    Entry,
-    FileStat,
-    Mode,
-    OpenFile,
-    RealFile,
-    RealFileSystem,
-)
+from dnadesign.usr.storage.filesystem import Entry, FileStat, Mode, Names, OpenFile, RealFile, RealFileSystem
 
 
 class CountingFile(RealFile):
@@ -81,6 +74,10 @@ class CountingFileSystem(RealFileSystem):
     def list(self, path: Path) -> list[Entry]:
         self.note("list", path)
         return super().list(path)
+
+    def names(self, path: Path) -> Names:
+        self.note("list", path)
+        return super().names(path)
 
     def rename(self, source: Path, target: Path) -> None:
         self.note("rename", source)

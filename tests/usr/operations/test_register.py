@@ -24,7 +24,7 @@ from dnadesign.usr.contract.errors import (
 )
 from dnadesign.usr.contract.registry import USR_STATE, Namespace, Registry, RegistryColumn
 from dnadesign.usr.operations.register import RegisterResult, register_namespace
-from dnadesign.usr.storage.filesystem import REAL, Entry, FileStat, Mode, OpenFile
+from dnadesign.usr.storage.filesystem import REAL, Entry, FileStat, Mode, Names, OpenFile
 from dnadesign.usr.storage.lock import exclusive_lock
 from dnadesign.usr.storage.registry_file import load_registry, registry_hash, registry_hash_of
 
@@ -293,6 +293,9 @@ class Breaking:
 
     def list(self, path: Path) -> list[Entry]:
         return REAL.list(path)
+
+    def names(self, path: Path) -> Names:
+        return REAL.names(path)
 
     def mkdir(self, path: Path) -> None:
         self.now(path)

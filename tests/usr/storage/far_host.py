@@ -11,7 +11,7 @@ import errno
 import os
 from pathlib import Path
 
-from dnadesign.usr.storage.filesystem import Entry, FileStat, Mode, RealFile, RealFileSystem
+from dnadesign.usr.storage.filesystem import Entry, FileStat, Mode, Names, RealFile, RealFileSystem
 
 
 class FarHost(RealFileSystem):
@@ -49,9 +49,17 @@ class FarHost(RealFileSystem):
 
     def list(self, path: Path) -> list[Entry]:
         """The names in a folder, which is opened for it: names known as absent are looked for anew from now on."""
+        self._open_folder(path)
+        return super().list(path)
+
+    def names(self, path: Path) -> Names:
+        """The same without whether they are folders."""
+        self._open_folder(path)
+        return super().names(path)
+
+    def _open_folder(self, path: Path) -> None:
         for name in [name for name, known in self._known.items() if name.parent == path and known is None]:
             del self._known[name]
-        return super().list(path)
 
     def rename(self, source: Path, target: Path) -> None:
         """Rename, which this host knows of."""

@@ -10,7 +10,7 @@ from typing import Literal
 
 from dnadesign.usr.contract.events import DatasetRef, make_event
 from dnadesign.usr.contract.layout import EVENTS, EVENTS_ARCHIVE, INTENT, INTENT_SYNCED, PRIVATE, archived_log
-from dnadesign.usr.storage.filesystem import REAL, Entry, FileStat, Mode, RealFile, RealFileSystem
+from dnadesign.usr.storage.filesystem import REAL, Entry, FileStat, Mode, Names, RealFile, RealFileSystem
 from dnadesign.usr.storage.intent import Intent, Move, Publish, read_intent
 
 Fate = Literal["done", "rolled back", "killed early", "killed half way", "killed written", "killed synced"]
@@ -177,3 +177,7 @@ class SteppedFileSystem(RealFileSystem):
     def list(self, path: Path) -> list[Entry]:
         self._before()
         return super().list(path)
+
+    def names(self, path: Path) -> Names:
+        self._before()
+        return super().names(path)

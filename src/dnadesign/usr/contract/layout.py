@@ -7,6 +7,7 @@ and intents record them.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from datetime import UTC, datetime
 
 from dnadesign.usr.contract.errors import RegistryError, ValidationError
@@ -163,6 +164,11 @@ def staging_owner(name: str) -> str | None:
     """The txid that the name of a staged file or a lease belongs to, or None for anything else."""
     match = _STAGED.fullmatch(name)
     return match.group(1) if match else None
+
+
+def parts_of(names: Iterable[str]) -> list[str]:
+    """The names of parts among those of a folder."""
+    return list(filter(_PART.fullmatch, names))
 
 
 def is_part(name: str) -> bool:

@@ -78,15 +78,15 @@ def check_registry(store: Store, version: Version, mode: RegistryMode, report: R
 
 
 def _check_snapshots(store: Store, report: Report) -> None:
-    for entry in store.fs.list(store.path("_registry")):
-        found = frozen_hash_in(entry.name)
+    for name in store.fs.names(store.path("_registry")):
+        found = frozen_hash_in(name)
         if found is None:
             continue
         try:
             load_snapshot(store.dir, found, fs=store.fs)
-            report.passed("registry.snapshot", f"_registry/{entry.name}")
+            report.passed("registry.snapshot", f"_registry/{name}")
         except RegistryError as error:
-            report.error("registry.snapshot", f"_registry/{entry.name}", error)
+            report.error("registry.snapshot", f"_registry/{name}", error)
 
 
 def _candidates(store: Store, version: Version, mode: RegistryMode, report: Report) -> list[_Candidate]:

@@ -155,9 +155,11 @@ class _Reader:
         wanted += [DELETED] if namespace == TOMBSTONE_NAMESPACE and DELETED not in wanted else []
         tables, source = [], np.full(len(ids), -1, dtype=np.int64)
         count = 0
+        new = set(self.few.new[namespace])
+        hit = self.few.with_any([file for file in files if file.path in new], ids) if len(ordinals) else set()
         for file in files if len(ordinals) else ():
             self._check_columns(file, namespace)
-            if file.path in self.few.new[namespace] and not self.few.has_any(file, ids):
+            if file.path in new and file.path not in hit:
                 continue
             table = _rows_with(file, ids, wanted)
             places = pc.index_in(table.column(KEY), value_set=ids).to_numpy()
@@ -165,9 +167,7 @@ class _Reader:
                 raise duplicate_keys(self.view)
             known = [i for i, name in enumerate(names) if name == file.path]
             unknown = set(places.tolist()) - set(known)
-            if not set(known) <= set(places.tolist()) or (
-                unknown and file.path not in self.few.new[namespace]
-            ):
+            if not set(known) <= set(places.tolist()) or (unknown and file.path not in new):
                 raise _NoShortWay
             source[places] = np.arange(count, count + len(places))
             tables.append(table)

@@ -112,7 +112,8 @@ def _is_stored_alike(view: View, column: Column) -> bool:
     files = [view.version.base] if column.in_base else []
     if column.namespace is not None and column.stored:
         files += view.version.overlays[column.namespace].files
-    kinds = [f.footer.schema.field(column.name).type for f in files if column.name in f.footer.schema.names]
+    schemas = {id(f.footer.form): f.footer.schema for f in files}.values()  # hundreds share one
+    kinds = [schema.field(column.name).type for schema in schemas if column.name in schema.names]
     return bool(kinds) and all(kind == column.type for kind in kinds) and _is_alike(column.type)
 
 

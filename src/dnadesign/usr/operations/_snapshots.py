@@ -89,7 +89,7 @@ def prune_snapshots(mutation: Mutation, *, keep: int, coming: int = 0) -> PruneR
     """
     count_of(keep, what="keep")
     store = mutation.store
-    names = [e.name for e in store.fs.list(store.path(SNAPSHOTS)) if is_automatic_snapshot(e.name)]
+    names = [name for name in store.fs.names(store.path(SNAPSHOTS)) if is_automatic_snapshot(name)]
     old = sorted(names)[: max(0, len(names) + coming - keep)]
     removed: list[dict[str, Any]] = []
     for name in old:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import pyarrow as pa
@@ -208,6 +208,8 @@ def _wanted(name: str, registry: Registry) -> pa.DataType | None:
 
 def can_be(stored: pa.DataType, wanted: pa.DataType, name: str) -> bool:
     """Whether a column of that name and stored type is handed out in the wanted one."""
+    if stored.equals(wanted):
+        return True
     if name in TOMBSTONE_TYPES and pa.types.is_timestamp(stored) and pa.types.is_timestamp(wanted):
         return True  # older tools wrote nanoseconds
     if name in CORE_SCHEMA.names or widens(stored, wanted):
@@ -223,7 +225,7 @@ def overlay_columns(version: Version, overlay: Overlay) -> dict[str, pa.DataType
         SchemaError: Two files disagree about a column's type.
     """
     found: dict[str, tuple[pa.DataType, PinnedFile]] = {}
-    for file in overlay.files:
+    for file in _stored_otherwise(overlay.files):
         key = file_key(file)
         for field in file.footer.schema:
             if field.name == key:
@@ -240,6 +242,17 @@ def overlay_columns(version: Version, overlay: Overlay) -> dict[str, pa.DataType
                     )
                 found[field.name] = (field.type, file)
     return {name: kind for name, (kind, _) in found.items()}
+
+
+def _stored_otherwise(files: Iterable[PinnedFile]) -> Iterator[PinnedFile]:
+    """Those of the files that tell something of their columns which none before has told: as a rule one of hundreds."""
+    seen: set[tuple[int, bytes | None, bool]] = set()
+    for file in files:
+        footer = file.footer
+        told = id(footer.form), footer.key_values.get(META_KEY), footer.has_arrow_schema
+        if told not in seen:
+            seen.add(told)
+            yield file
 
 
 def _is_vaguer(kind: pa.DataType, file: PinnedFile, other: pa.DataType) -> bool:

@@ -20,12 +20,12 @@ from dnadesign.usr.contract.event_fields import DAMAGED_LOG
 from dnadesign.usr.contract.events import Event, Fingerprint
 from dnadesign.usr.contract.layout import (
     META_OVERLAY_CREATED_AT,
-    is_part,
     overlay_dir,
     overlay_file,
     overlay_of,
     parse_isoformat,
     part_file,
+    parts_of,
 )
 from dnadesign.usr.contract.registry import Registry
 from dnadesign.usr.contract.restoring import anew_mend
@@ -282,8 +282,7 @@ class WritePart:
             m.source == overlay_file(self.namespace) for m in mutation.moves
         ):
             return []
-        parts = store.fs.list(store.path(overlay_dir(self.namespace)))
-        if any(is_part(entry.name) for entry in parts):
+        if parts_of(store.fs.names(store.path(overlay_dir(self.namespace)))):
             raise layout_conflict(store.dir, self.namespace)
         with opened(store.fs, single, "read") as file:
             footer = read_footer(file)

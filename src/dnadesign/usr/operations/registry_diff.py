@@ -153,7 +153,7 @@ def _named(root: Path, dataset: str | None, name: str, fs: FileSystem) -> Regist
 
 def _whole_hash(store: Store, prefix: str) -> str:
     known = [
-        found for e in store.fs.list(store.path(FROZEN)) if (found := frozen_hash_in(e.name)) is not None
+        found for name in store.fs.names(store.path(FROZEN)) if (found := frozen_hash_in(name)) is not None
     ]
     matching = [found for found in known if found.startswith(prefix) and len(prefix) >= 8]
     if len(matching) != 1:

@@ -120,6 +120,11 @@ class StoredArray:
         self.beside = table[4 * form.blocks :]
         self.forget()
 
+    @property
+    def file(self) -> OpenFile:
+        """The file."""
+        return self._file
+
     def close(self) -> None:
         """Let go of the file; what was loaded stays."""
         self._close()

@@ -9,8 +9,9 @@ cached keys tell in the same way which file has which row (see :mod:`placement`)
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +19,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from dnadesign.usr.contract.errors import ConcurrentChangeError, CorruptFileError, EventLogError
-from dnadesign.usr.contract.layout import META_KEY, RECORDS, overlay_file
+from dnadesign.usr.contract.layout import EVENTS, META_KEY, RECORDS, overlay_file
 from dnadesign.usr.contract.records import KEY
 from dnadesign.usr.storage.checked_blocks import DamagedCache
 from dnadesign.usr.storage.filesystem import FileSystem
@@ -96,18 +97,28 @@ class FewFiles:
             raise DamagedCache(f"{self.version.dataset}: a part was changed after its keys were cached")
         return names, files
 
-    def has_any(self, file: PinnedFile, ids: pa.ChunkedArray) -> bool:
-        """Whether an overlay file has a row for one of these ids.
+    def with_any(self, files: Sequence[PinnedFile], ids: pa.ChunkedArray) -> set[str]:
+        """The paths of those overlay files that have a row for one of these ids; all their keys are looked at together.
 
         Raises:
-            CorruptFileError: The file is damaged.
+            CorruptFileError: A file is damaged.
         """
-        keys = (
-            self.known.ids_of(file.file, file.footer)
-            if self.known
-            else read_ids(file.file, footer=file.footer)
-        )
-        return bool(pc.any(pc.is_in(keys, value_set=ids)).as_py())
+        found: set[str] = set()
+        by_type: dict[pa.DataType, list[tuple[PinnedFile, pa.ChunkedArray]]] = {}
+        for file in files:
+            keys = self._ids_of(file)
+            by_type.setdefault(keys.type, []).append((file, keys))
+        for kind, alike in by_type.items():
+            every = pa.chunked_array([chunk for _, keys in alike for chunk in keys.chunks], kind)
+            hits = pc.indices_nonzero(pc.is_in(every, value_set=ids)).to_numpy()
+            ends = np.cumsum([len(keys) for _, keys in alike])
+            found |= {alike[i][0].path for i in np.searchsorted(ends, hits, side="right").tolist()}
+        return found
+
+    def _ids_of(self, file: PinnedFile) -> pa.ChunkedArray:
+        if self.known is None:
+            return read_ids(file.file, footer=file.footer)
+        return self.known.ids_of(file.file, file.footer)
 
     def is_younger(self, file: PinnedFile) -> bool:
         """Whether a file was changed after the cached keys were written."""
@@ -153,12 +164,13 @@ def open_few_files(fs: FileSystem, dataset: Path, known: KnownFiles) -> FewFiles
         ConcurrentChangeError: The log was replaced each time that it was looked at.
     """
     log = committed_log_end(fs, dataset)
-    cache = open_key_cache(fs, dataset, end=log.end) if log.end and log.intent is None else None
+    usable = bool(log.end) and log.intent is None
+    cache = open_key_cache(fs, dataset, end=log.end, known=known) if usable else None
     if cache is None:
         return None
     few = None
     try:
-        tail = _tail_of(fs, dataset, cache, log)
+        tail = _tail_of(fs, dataset, cache, log, known)
         if tail is not None:
             base = PinnedFile(RECORDS, fs.open(dataset / RECORDS, "read"))
             few = FewFiles(Version(fs, dataset, log, base), cache, known)
@@ -184,7 +196,7 @@ def open_known_files(version: Version) -> FewFiles | None:
         return None
     few = FewFiles(version, cache, None, pinned=True)
     try:
-        tail = _tail_of(fs, dataset, cache, log)
+        tail = _tail_of(fs, dataset, cache, log, None)
         paths = {name: [file.path for file in overlay.files] for name, overlay in version.overlays.items()}
         if tail is not None and _is_base_of(few, tail) and _add_overlays(few, tail, paths):
             return few
@@ -204,11 +216,16 @@ def _close(few: FewFiles | None, cache: KeyCache) -> None:
         cache.close()
 
 
-def _tail_of(fs: FileSystem, dataset: Path, cache: KeyCache, log: CommittedLog) -> Tail | None:
-    if log.end - cache.log_end > _MOST_TAIL:
+def _tail_of(
+    fs: FileSystem, dataset: Path, cache: KeyCache, log: CommittedLog, known: KnownFiles | None
+) -> Tail | None:
+    start, end = cache.log_end, log.end
+    if end - start > _MOST_TAIL:
         return None
+    there = fs.stat(dataset / EVENTS) if known is not None else None
+    read = partial(read_tail, fs, dataset, start=start, end=end, log=log)
     try:
-        tail = read_tail(fs, dataset, start=cache.log_end, end=log.end, log=log)
+        tail = known.tail_of(there, start, end, read) if known is not None and there is not None else read()
     except (EventLogError, ConcurrentChangeError):  # told where events are read; the files are as they are
         return None
     return None if tail.everything else tail
@@ -253,7 +270,7 @@ def _known_files(few: FewFiles, namespace: str, paths: list[str]) -> frozenset[s
     entry = few.cache.namespaces.get(namespace)
     known = frozenset(few.cache.files(namespace) if entry is not None else ())
     single = overlay_file(namespace)
-    if entry is None or not known <= frozenset(paths):
+    if entry is None or sum(path in known for path in paths) < len(known):
         return frozenset()
     if single in known and not _is_still(few.opened(namespace, single), entry):
         return frozenset()

@@ -6,7 +6,7 @@ a rule, one up to 255 files.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -42,3 +42,19 @@ def length_in_use(numbers: Numbers) -> int:
             return max(0, end - step) + int(there[-1]) + 1
         end = max(0, end - step)
     return 0
+
+
+class LaterRows(NamedTuple):
+    """Base rows that came later, ascending, the numbers of their files, and the highest of these."""
+
+    ordinals: npt.NDArray[np.uint32]
+    numbers: npt.NDArray[np.uint32]
+    highest: int
+
+    @property
+    def nbytes(self) -> int:
+        """Their size in memory."""
+        return self.ordinals.nbytes + self.numbers.nbytes
+
+
+NONE_LATER = LaterRows(np.zeros(0, np.uint32), np.zeros(0, np.uint32), 0)

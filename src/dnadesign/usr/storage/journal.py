@@ -298,19 +298,19 @@ def recover(
     """
     done: list[str] = []
     # The folder first: on NFS a name once looked for in vain stays unknown for seconds, until its folder is opened.
-    private = fs.list(dataset / PRIVATE)
+    private = fs.names(dataset / PRIVATE)
     # Again and again: a power cut may bring back one that was done before.
     while (intent := read_intent(fs, dataset)) is not None:
         done.append(_settle(fs, dataset, intent))
-        private = fs.list(dataset / PRIVATE)
+        private = fs.names(dataset / PRIVATE)
     torn = _cut_torn_tail(fs, dataset, sound_log)
     if torn is not None:
         done.append(torn)
         if warn:
             _log.warning("%s: %s", dataset, torn)
-    for entry in private:
-        if entry.name.startswith(".intent-"):
-            fs.unlink(dataset / PRIVATE / entry.name)
+    for name in private:
+        if name.startswith(".intent-"):
+            fs.unlink(dataset / PRIVATE / name)
     dead = remove_dead_staging(fs, dataset, private)
     if dead:
         done.append(f"removed {counted(dead, 'file')} staged by writers that died before they committed")

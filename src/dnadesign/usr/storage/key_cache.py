@@ -17,9 +17,10 @@ import numpy.typing as npt
 
 from dnadesign.usr.contract.layout import EVENTS, KEYS
 from dnadesign.usr.storage.checked_blocks import DamagedCache, Form, StoredArray
-from dnadesign.usr.storage.file_numbers import Numbers, no_numbers
+from dnadesign.usr.storage.file_numbers import NONE_LATER, LaterRows, Numbers, no_numbers
 from dnadesign.usr.storage.filesystem import FileSystem, OpenFile, opened
 from dnadesign.usr.storage.key_manifest import Manifest, NamespaceEntry, StoredFile, log_has, read_manifest
+from dnadesign.usr.storage.known_files import KnownFiles
 from dnadesign.usr.storage.stored_keys import Digests, Ordinals, StoredKeys
 
 _TRIES = 5
@@ -46,14 +47,17 @@ class StoredCoverage:
     Args:
         array: The first file, which is this object's to close from now on.
         later: The second one, likewise.
+        known: Remembers what was read of the second one.
 
     Attributes:
         files: The files in the order of their numbers, relative to the dataset.
         first_files: How many of them the first file knows.
     """
 
-    def __init__(self, array: StoredArray, later: StoredArray | None) -> None:
-        self._array, self._later = array, later
+    def __init__(
+        self, array: StoredArray, later: StoredArray | None, known: KnownFiles | None = None
+    ) -> None:
+        self._array, self._later, self._known = array, later, known
         first, behind = _names(array), _names(later) if later is not None else ()
         self.files, self.first_files = (*first, *behind), len(first)
 
@@ -64,15 +68,21 @@ class StoredCoverage:
             self._later.close()
 
     @cached_property
-    def _behind(self) -> tuple[npt.NDArray[np.uint32], npt.NDArray[np.uint32]]:
-        """The base rows that came later, ascending, and the numbers of their files."""
+    def _behind(self) -> LaterRows:
+        """What came later."""
         if self._later is None:
-            return np.zeros(0, NUMBER), np.zeros(0, NUMBER)
-        self._later.load_all()
-        rows = self._later.values
-        if rows["number"].max(initial=0) > len(self.files):
+            return NONE_LATER
+        known = self._known.later.get(self._later.file) if self._known is not None else None
+        if known is None:
+            self._later.load_all()
+            rows = self._later.values
+            numbers = np.ascontiguousarray(rows["number"])
+            known = LaterRows(np.ascontiguousarray(rows["ordinal"]), numbers, int(numbers.max(initial=0)))
+            if self._known is not None:
+                self._known.later.keep(self._later.file, known)
+        if known.highest > len(self.files):
             raise _beyond(self.files)
-        return rows["ordinal"], rows["number"]
+        return known
 
     def numbers(self, ordinals: Ordinals) -> npt.NDArray[np.uint32]:
         """For each base row 1 and the index in ``files`` of the file that has its row, 0 if none has.
@@ -84,10 +94,11 @@ class StoredCoverage:
         inside = np.flatnonzero(ordinals < self._array.form.rows)
         self._array.load(ordinals[inside])
         found[inside] = self._array.values[ordinals[inside]]
-        behind, numbers = self._behind
+        behind, numbers, _ = self._behind
         if len(behind):
-            at = np.minimum(np.searchsorted(behind, ordinals), len(behind) - 1)
-            hits = behind[at] == ordinals
+            wanted = ordinals.astype(NUMBER)  # else all of them would be turned into what these are
+            at = np.minimum(np.searchsorted(behind, wanted), len(behind) - 1)
+            hits = behind[at] == wanted
             found[hits] = numbers[at[hits]]
         return found
 
@@ -97,7 +108,7 @@ class StoredCoverage:
         Raises:
             DamagedCache: A block is not what was written.
         """
-        behind, numbers = self._behind
+        behind, numbers, _ = self._behind
         rows = max(self._array.form.rows, int(behind.max(initial=0)) + 1 if len(behind) else 0)
         found, row = no_numbers(rows, len(self.files)), 0
         for piece in self._array.pieces():
@@ -124,8 +135,10 @@ class KeyCache:
         manifest: What they stand for.
     """
 
-    def __init__(self, fs: FileSystem, dataset: Path, manifest: Manifest) -> None:
-        self._fs, self._dataset, self.manifest = fs, dataset, manifest
+    def __init__(
+        self, fs: FileSystem, dataset: Path, manifest: Manifest, known: KnownFiles | None = None
+    ) -> None:
+        self._fs, self._dataset, self.manifest, self._known = fs, dataset, manifest, known
         self.keys = StoredKeys(self._open(manifest.keys), manifest.keys.rows, manifest.keys.table_sha256)
         self._coverage: dict[str, StoredCoverage] = {}
 
@@ -167,7 +180,7 @@ class KeyCache:
             if entry.later is not None:
                 form = later_form(entry.later.rows)
                 later = StoredArray(self._open(entry.later), form, entry.later.table_sha256)
-            self._coverage[namespace] = StoredCoverage(array, later)
+            self._coverage[namespace] = StoredCoverage(array, later, self._known)
         return self._coverage[namespace]
 
     def files(self, namespace: str) -> tuple[str, ...]:
@@ -209,13 +222,16 @@ class KeyCache:
         self.close()
 
 
-def open_key_cache(fs: FileSystem, dataset: Path, *, end: int) -> KeyCache | None:
+def open_key_cache(
+    fs: FileSystem, dataset: Path, *, end: int, known: KnownFiles | None = None
+) -> KeyCache | None:
     """The cached keys of a dataset; no lock is needed.
 
     Args:
         fs: The file system.
         dataset: The dataset's folder.
         end: A committed end of its log; the cache is as of that offset or an earlier one.
+        known: What was read before.
 
     Returns:
         The cache, or None where there is none that is true of this log and whole as far as was read.
@@ -228,7 +244,7 @@ def open_key_cache(fs: FileSystem, dataset: Path, *, end: int) -> KeyCache | Non
             with opened(fs, dataset / EVENTS, "read") as log:
                 if not log_has(log, manifest.log):
                     return None
-            return KeyCache(fs, dataset, manifest)
+            return KeyCache(fs, dataset, manifest, known)
         except (DamagedCache, OSError):
             if read_manifest(fs, dataset) == manifest:
                 return None

@@ -62,7 +62,7 @@ def save_keys(
         return None
     try:
         fs.mkdir(dataset / KEYS)
-        there = {entry.name for entry in fs.list(dataset / KEYS)}  # another writer may have removed some
+        there = set(fs.names(dataset / KEYS))  # another writer may have removed some
         keep = saved is not None and not rule.wants_keys(index, saved) and saved.keys.name in there
         keys = saved.keys if saved is not None and keep else _save_base(fs, dataset, index)
         saving = _Saving(fs, dataset, saved.namespaces if saved is not None else {}, there, rule)

@@ -5,22 +5,24 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dnadesign.usr import storage as _storage  # Arrow is loaded when a file is read
-from dnadesign.usr.storage.filesystem import OpenFile
+from dnadesign.usr.storage.filesystem import FileStat, OpenFile
 
 if TYPE_CHECKING:  # only names in signatures
     import pyarrow as pa
 
+    from dnadesign.usr.storage.file_numbers import LaterRows
+    from dnadesign.usr.storage.key_tail import Tail
     from dnadesign.usr.storage.parquet import Footer
     from dnadesign.usr.storage.stored_keys import Ordinals
 
 _MOST_BYTES = 1 << 23
 _CHECKED_BYTES = 1 << 9  # about what is kept of a file's pages
 
-_Identity = tuple[Path | int | str, ...]
+_Identity = tuple[int | str, ...]
+_LogIdentity = tuple[tuple[int, int, int, int], int, int]
 
 
 class _Memory[Read]:
@@ -40,7 +42,7 @@ class _Memory[Read]:
 
     def get(self, file: OpenFile, beside: _Identity = ()) -> Read | None:
         """What is known of an open file, beside what else it was worked out from; None if nothing is."""
-        identity = (file.path, *file.stat().identity, *beside)
+        identity = (str(file.path), *file.stat().identity, *beside)
         with self._guard:
             known = self._found.get(identity)
             if known is not None:
@@ -49,7 +51,7 @@ class _Memory[Read]:
 
     def keep(self, file: OpenFile, found: Read, beside: _Identity = ()) -> None:
         """Keep what was read of an open file, or worked out from it and ``beside``."""
-        identity = (file.path, *file.stat().identity, *beside)
+        identity = (str(file.path), *file.stat().identity, *beside)
         with self._guard:
             if identity not in self._found:
                 self._found[identity] = found
@@ -64,7 +66,7 @@ class _Memory[Read]:
 
 
 class KnownFiles:
-    """What was read before of files: footers, keys, and the base rows of these keys; safe to share by threads.
+    """What was read before of files: footers, keys, and the base rows of keys; safe to share by threads.
 
     A file counts as known if path, device, inode, size and time of change are those of then, so that a file that somebody
     changed in place is read anew.
@@ -78,6 +80,8 @@ class KnownFiles:
         self.ids: _Memory[pa.ChunkedArray] = _Memory(lambda ids: int(ids.nbytes), most_bytes)
         self._checked: _Memory[set[tuple[int, int]]] = _Memory(lambda _: _CHECKED_BYTES, most_bytes)
         self.ordinals: _Memory[Ordinals] = _Memory(lambda ordinals: ordinals.nbytes, most_bytes)
+        self.later: _Memory[LaterRows] = _Memory(lambda rows: rows.nbytes, most_bytes)
+        self._tail: tuple[_LogIdentity, Tail] | None = None
 
     def footer_of(self, file: OpenFile) -> Footer:
         """The footer of an open part.
@@ -90,6 +94,14 @@ class KnownFiles:
     def checked_of(self, file: OpenFile) -> set[tuple[int, int]]:
         """Which pages of an open file were held against their checksums, for whoever does that to add to."""
         return self._checked.of(file, lambda _: set())
+
+    def tail_of(self, log: FileStat, start: int, end: int, read: Callable[[], Tail]) -> Tail:
+        """What the events between two offsets of the log changed, of the log looked at last; not to be changed."""
+        identity = (log.identity, start, end)
+        known = self._tail
+        if known is None or known[0] != identity:
+            self._tail = known = (identity, read())
+        return known[1]
 
     def ids_of(self, file: OpenFile, footer: Footer) -> pa.ChunkedArray:
         """The id column of an open part that has one.

@@ -19,7 +19,7 @@ from uuid import uuid4
 
 from dnadesign.usr.contract.errors import StorageError
 from dnadesign.usr.contract.layout import LEASES, PRIVATE, lease_file, staged_file, staging_owner
-from dnadesign.usr.storage.filesystem import Entry, FileSystem, OpenFile, make_dirs, opened, write_all
+from dnadesign.usr.storage.filesystem import FileSystem, OpenFile, make_dirs, opened, write_all
 from dnadesign.usr.storage.intent import Publish
 from dnadesign.usr.storage.lock import hold_here, is_held_here, no_longer_hold
 
@@ -143,7 +143,7 @@ def _take_lease(fs: FileSystem, dataset: Path, txid: str) -> OpenFile:
         lease.close()  # a clean-up saw the file before it was locked and took it for a dead writer's
 
 
-def remove_dead_staging(fs: FileSystem, dataset: Path, private: Iterable[Entry]) -> int:
+def remove_dead_staging(fs: FileSystem, dataset: Path, private: Iterable[str]) -> int:
     """Drop the staged files of writers that died and say how many they were, leases included.
 
     The caller holds the dataset's lock, and no intent is pending.
@@ -154,11 +154,11 @@ def remove_dead_staging(fs: FileSystem, dataset: Path, private: Iterable[Entry])
         private: What there is in its private folder now.
     """
     owners: dict[str, list[Path]] = {}
-    for folder, entries in ((PRIVATE, private), (LEASES, fs.list(dataset / LEASES))):
-        for entry in entries:
-            owner = staging_owner(entry.name)
+    for folder, names in ((PRIVATE, private), (LEASES, fs.names(dataset / LEASES))):
+        for name in names:
+            owner = staging_owner(name)
             if owner is not None:
-                owners.setdefault(owner, []).append(dataset / folder / entry.name)
+                owners.setdefault(owner, []).append(dataset / folder / name)
     return sum(_remove_if_dead(fs, dataset, txid, paths) for txid, paths in owners.items())
 
 

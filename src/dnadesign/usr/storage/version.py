@@ -46,6 +46,7 @@ from dnadesign.usr.contract.layout import (
     overlay_dir,
     overlay_file,
     overlay_of,
+    parts_of,
 )
 from dnadesign.usr.contract.names import is_stored_namespace, nearest
 from dnadesign.usr.storage.filesystem import FileSystem, OpenFile
@@ -385,7 +386,7 @@ def stored_overlays(fs: FileSystem, dataset: Path, intent: Intent | None) -> dic
             paths.append(overlay_file(namespace))
         else:
             folder = overlay_dir(namespace)
-            paths += [f"{folder}/{e.name}" for e in fs.list(dataset / folder) if is_part(e.name)]
+            paths += [f"{folder}/{name}" for name in parts_of(fs.names(dataset / folder))]
     if intent is not None:
         _count_as_done(found, intent)
     return {namespace: sorted(paths) for namespace, paths in sorted(found.items()) if paths}

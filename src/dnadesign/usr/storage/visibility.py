@@ -186,7 +186,7 @@ def _staged_log(fs: FileSystem, dataset_dir: Path) -> Path | None:
 
 def segment_names(fs: FileSystem, dataset_dir: Path) -> list[str]:
     """The file names of a dataset's archived log segments, oldest first."""
-    return [entry.name for entry in fs.list(dataset_dir / EVENTS_ARCHIVE) if is_log_segment(entry.name)]
+    return [name for name in fs.names(dataset_dir / EVENTS_ARCHIVE) if is_log_segment(name)]
 
 
 @contextlib.contextmanager

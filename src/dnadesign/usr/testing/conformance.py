@@ -128,6 +128,10 @@ def listing_is_sorted_and_tells_folders(fs: FileSystem, folder: Path) -> None:
     fs.mkdir(folder / "c")
     _expect(fs.list(folder), [Entry(".a", False), Entry("b", False), Entry("c", True)], "entries")
     _expect(fs.list(folder / "missing"), [], "entries of a missing folder")
+    _expect(fs.names(folder), [".a", "b", "c"], "names")
+    _expect(fs.names(folder / "missing"), [], "names of a missing folder")
+    with _refused(errno.ENOTDIR, what="names of a file"):
+        fs.names(folder / "b")
     with _refused(errno.ENOTDIR, what="listing a file"):
         fs.list(folder / "b")
 

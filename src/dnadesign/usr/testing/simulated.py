@@ -10,7 +10,7 @@ from pathlib import Path
 from random import Random
 from typing import Literal
 
-from dnadesign.usr.storage.filesystem import Entry, FileStat, Mode, OpenFile
+from dnadesign.usr.storage.filesystem import Entry, FileStat, Mode, Names, OpenFile
 from dnadesign.usr.testing.disk import Disk, os_error
 from dnadesign.usr.testing.nodes import Cut, Node, Write
 
@@ -130,6 +130,10 @@ class SimulatedFileSystem:
             return []
         entries = self._disk.nodes[self._disk.folder(path)].entries
         return [Entry(name, self._disk.nodes[number].is_dir) for name, number in sorted(entries.items())]
+
+    def names(self, path: Path) -> Names:
+        """The same without whether they are folders."""
+        return [entry.name for entry in self.list(path)]
 
     def mkdir(self, path: Path) -> None:
         """Make one folder; one that is there already is fine."""
