@@ -18,7 +18,7 @@ if TYPE_CHECKING:  # only names in signatures
     from dnadesign.usr.storage.stored_keys import Ordinals
 
 _MOST_BYTES = 1 << 23
-_CHECKED_BYTES = 1 << 9  # about what is kept of a file's pages
+_BESIDE_BYTES = 1 << 10  # about what is kept of a file beside what was read of it: its path, say
 
 _Identity = tuple[Path | int | str, ...]
 
@@ -70,14 +70,15 @@ class KnownFiles:
     changed in place is read anew.
 
     Args:
-        most_bytes: How much is kept of footers, counted as they are stored, of keys, and of base rows.
+        most_bytes: How much is kept of footers, counted as they are stored, of keys, of base rows, and of which pages were
+            looked at.
     """
 
     def __init__(self, most_bytes: int = _MOST_BYTES) -> None:
         self.footers: _Memory[Footer] = _Memory(lambda footer: len(footer.thrift), most_bytes)
-        self.ids: _Memory[pa.ChunkedArray] = _Memory(lambda ids: int(ids.nbytes), most_bytes)
-        self._checked: _Memory[set[tuple[int, int]]] = _Memory(lambda _: _CHECKED_BYTES, most_bytes)
-        self.ordinals: _Memory[Ordinals] = _Memory(lambda ordinals: ordinals.nbytes, most_bytes)
+        self.ids: _Memory[pa.ChunkedArray] = _Memory(lambda ids: int(ids.nbytes) + _BESIDE_BYTES, most_bytes)
+        self._checked: _Memory[bytearray] = _Memory(lambda pages: len(pages) + _BESIDE_BYTES, most_bytes)
+        self.ordinals: _Memory[Ordinals] = _Memory(lambda found: found.nbytes + _BESIDE_BYTES, most_bytes)
 
     def footer_of(self, file: OpenFile) -> Footer:
         """The footer of an open part.
@@ -87,9 +88,9 @@ class KnownFiles:
         """
         return self.footers.of(file, _storage.parquet.read_footer)
 
-    def checked_of(self, file: OpenFile) -> set[tuple[int, int]]:
-        """Which pages of an open file were held against their checksums, for whoever does that to add to."""
-        return self._checked.of(file, lambda _: set())
+    def checked_of(self, file: OpenFile, columns: int) -> bytearray:
+        """Which of so many columns of row groups were held against their checksums, for whoever does that to note."""
+        return self._checked.of(file, lambda _: bytearray(columns))
 
     def ids_of(self, file: OpenFile, footer: Footer) -> pa.ChunkedArray:
         """The id column of an open part that has one.
