@@ -16,7 +16,7 @@ import numpy as np
 from dnadesign.usr.contract.errors import ConcurrentChangeError, CorruptFileError, EventLogError, SchemaError
 from dnadesign.usr.contract.layout import EVENTS, RECORDS, overlay_file
 from dnadesign.usr.storage.checked_blocks import DamagedCache
-from dnadesign.usr.storage.filesystem import FileSystem, opened
+from dnadesign.usr.storage.filesystem import FileSystem, Identity, opened
 from dnadesign.usr.storage.id_digests import digests_of
 from dnadesign.usr.storage.key_cache import KeyCache, StoredCoverage, open_key_cache
 from dnadesign.usr.storage.key_index import (
@@ -60,11 +60,11 @@ class KeyState:
     still that file; ``saved`` is what is known to be on the disk.
     """
 
-    log_identity: tuple[int, int, int, int]
+    log_identity: Identity
     last: RawLine | None = None
     index: KeyIndex = field(default_factory=KeyIndex)
     base: BaseMark | None = None
-    base_identity: tuple[int, int, int, int] | None = None
+    base_identity: Identity | None = None
     saved: Manifest | None = None
 
     @property
@@ -166,20 +166,18 @@ def _single_now(fs: FileSystem, path: Path) -> FileMark:
         return mark_single(file, read_footer(file))
 
 
-def _log_now(
-    fs: FileSystem, dataset: Path, state: KeyState | None
-) -> tuple[tuple[int, int, int, int], RawLine | None]:
+def _log_now(fs: FileSystem, dataset: Path, state: KeyState | None) -> tuple[Identity, RawLine | None]:
     """The log's identity and its last line, which is not read again where it is the log of ``state`` as it was."""
     found = fs.stat(dataset / EVENTS)
     if found is None:
-        return (0, 0, 0, 0), None
+        return (0, 0, 0, 0, 0), None
     if state is not None and state.log_identity == found.identity:
         return found.identity, state.last
     with opened(fs, dataset / EVENTS, "read") as log:
         return found.identity, next(read_lines_backward(log, found.size), None)
 
 
-def _is_still_log(fs: FileSystem, dataset: Path, state: KeyState, now: tuple[int, int, int, int]) -> bool:
+def _is_still_log(fs: FileSystem, dataset: Path, state: KeyState, now: Identity) -> bool:
     """Whether the log begins with the one that the keys are of; one put back from a backup may have its inode."""
     if state.log_identity == now or state.log_identity[:2] != now[:2] or state.end > now[2]:
         return state.log_identity == now

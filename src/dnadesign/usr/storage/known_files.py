@@ -66,7 +66,7 @@ class _Memory[Read]:
 class KnownFiles:
     """What was read before of files: footers, keys, and the base rows of these keys; safe to share by threads.
 
-    A file counts as known if path, device, inode, size and time of change are those of then, so that a file that somebody
+    A file counts as known if path, device, inode, size and times of change are those of then, so that a file that somebody
     changed in place is read anew.
 
     Args:
