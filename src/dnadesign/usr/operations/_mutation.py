@@ -318,7 +318,7 @@ def finish(
         removes=tuple(mutation.removes),
     )
     commit(store.fs, store.dir, staging, intent)
-    store.remember_log()
+    store.remember_log(event_bytes)
     return events
 
 

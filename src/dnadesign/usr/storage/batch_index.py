@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from dnadesign.usr.contract.events import Event
+from dnadesign.usr.contract.layout import EVENTS
 from dnadesign.usr.storage.event_log import event_in, outline_in, read_all_lines, read_new_lines
-from dnadesign.usr.storage.filesystem import FileSystem
-from dnadesign.usr.storage.visibility import committed_log_end
+from dnadesign.usr.storage.filesystem import FileSystem, opened
+from dnadesign.usr.storage.log_lines import RawLine, is_still_there
+from dnadesign.usr.storage.visibility import CommittedLog, committed_log_end
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +62,7 @@ class BatchIndex:
     device: int = 0
     inode: int = 0
     end: int = 0
+    _last: RawLine | None = None  # the line that ends there
     _events: dict[str, list[Event]] = field(default_factory=dict)
     _guard: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
@@ -67,7 +70,7 @@ class BatchIndex:
         """Read what was committed since the last look."""
         with self._guard:
             log = committed_log_end(fs, dataset)
-            known = (self.device, self.inode) == (log.device, log.inode) and self.end <= log.end
+            known = self._is_still(fs, dataset, log)
             if known and self.end == log.end:
                 return
             if known:
@@ -79,7 +82,16 @@ class BatchIndex:
                 batch_id = outline_in(line).batch_id
                 if batch_id is not None:
                     self._events.setdefault(batch_id, []).append(event_in(line))
-            self.device, self.inode, self.end = log.device, log.inode, log.end
+            self.device, self.inode, self.end, self._last = log.device, log.inode, log.end, log.last
+
+    def _is_still(self, fs: FileSystem, dataset: Path, log: CommittedLog) -> bool:
+        """Whether a log begins with what was read of one before; one put back from a backup may have its inode."""
+        if (self.device, self.inode) != (log.device, log.inode) or self.end > log.end:
+            return False
+        if self._last is None or self._last == log.last:
+            return self._last == log.last or self.end == 0
+        with opened(fs, dataset / EVENTS, "read") as file:
+            return is_still_there(file, self._last)
 
     def get(self, batch_id: str) -> BatchRecord | None:
         """The committed batch of that name, or None."""

@@ -30,6 +30,8 @@ _FLAGS: dict[Mode, int] = {
     "open_or_create": os.O_RDWR | os.O_CREAT,
     "feed": os.O_WRONLY,  # a pipe, which waits for its reader, or a device
 }
+Identity = tuple[int, int, int, int, int]
+
 _COPY_CHUNK = 1 << 30
 _PLAIN_CHUNK = 1 << 22
 _NO_COPY_RANGE = {errno.EXDEV, errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP, errno.EPERM}
@@ -46,11 +48,12 @@ class FileStat(NamedTuple):
     modified_ns: int
     is_dir: bool
     is_special: bool = False  # a pipe, a device or a socket
+    changed_ns: int = 0  # of contents or anything else of the file; unlike ``modified_ns`` nobody can set it
 
     @property
-    def identity(self) -> tuple[int, int, int, int]:
-        """What another file under the same name does not have: device, inode, size and time of change."""
-        return self.device, self.inode, self.size, self.modified_ns
+    def identity(self) -> Identity:
+        """What another file under the same name, or other contents, do not have: device, inode, size and times of change."""
+        return self.device, self.inode, self.size, self.modified_ns, self.changed_ns
 
 
 class Entry(NamedTuple):
@@ -108,6 +111,7 @@ def _file_stat(found: os.stat_result) -> FileStat:
         modified_ns=found.st_mtime_ns,
         is_dir=kind == stat_module.S_IFDIR,
         is_special=kind not in (stat_module.S_IFDIR, stat_module.S_IFREG),
+        changed_ns=found.st_ctime_ns,
     )
 
 

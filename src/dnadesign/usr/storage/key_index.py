@@ -22,7 +22,7 @@ from dnadesign.usr.contract.records import KEY
 from dnadesign.usr.contract.wording import counted
 from dnadesign.usr.storage.checked_blocks import DamagedCache
 from dnadesign.usr.storage.file_numbers import Numbers, no_numbers, of_rows, with_room_for
-from dnadesign.usr.storage.filesystem import OpenFile
+from dnadesign.usr.storage.filesystem import Identity, OpenFile
 from dnadesign.usr.storage.id_digests import digests_of
 from dnadesign.usr.storage.parquet import Footer, read_footer, reading
 from dnadesign.usr.storage.stored_keys import (
@@ -186,7 +186,7 @@ class FileMark(NamedTuple):
         footer_sha256: The hash of its footer, which tells when the identity does not.
     """
 
-    identity: tuple[int, int, int, int]
+    identity: Identity
     footer_sha256: str
 
 

@@ -16,7 +16,7 @@ import numpy as np
 from dnadesign.usr.contract.errors import ConcurrentChangeError, CorruptFileError, EventLogError, SchemaError
 from dnadesign.usr.contract.layout import EVENTS, RECORDS, overlay_file
 from dnadesign.usr.storage.checked_blocks import DamagedCache
-from dnadesign.usr.storage.filesystem import FileSystem, opened
+from dnadesign.usr.storage.filesystem import FileSystem, Identity, opened
 from dnadesign.usr.storage.id_digests import digests_of
 from dnadesign.usr.storage.key_cache import KeyCache, StoredCoverage, open_key_cache
 from dnadesign.usr.storage.key_index import (
@@ -39,6 +39,7 @@ from dnadesign.usr.storage.key_manifest import (
 )
 from dnadesign.usr.storage.key_save import save_keys
 from dnadesign.usr.storage.key_tail import Tail, read_tail
+from dnadesign.usr.storage.log_lines import RawLine, is_still_there, read_lines_backward
 from dnadesign.usr.storage.parquet import read_footer
 from dnadesign.usr.storage.save_rule import SaveRule
 from dnadesign.usr.storage.stored_keys import Digests
@@ -54,17 +55,22 @@ _KEYS_TOGETHER = (
 class KeyState:
     """A key index and the end of the log that it stands for.
 
-    ``base`` is the base as of that end, None where it has to be looked at, and ``base_identity`` tells whether it is
+    ``log_identity`` is the log's as of that end, and ``last`` the line that ends there, None where it has to be looked
+    at; ``base`` is the base as of that end, None where it has to be looked at, and ``base_identity`` tells whether it is
     still that file; ``saved`` is what is known to be on the disk.
     """
 
-    device: int
-    inode: int
-    end: int
+    log_identity: Identity
+    last: RawLine | None = None
     index: KeyIndex = field(default_factory=KeyIndex)
     base: BaseMark | None = None
-    base_identity: tuple[int, int, int, int] | None = None
+    base_identity: Identity | None = None
     saved: Manifest | None = None
+
+    @property
+    def end(self) -> int:
+        """The offset in the log that it stands for."""
+        return self.log_identity[2]
 
     def base_is_written(self, fs: FileSystem, dataset: Path) -> None:
         """Note that the base is another file now, by a change that the keys know of."""
@@ -84,20 +90,19 @@ def follow(fs: FileSystem, dataset: Path, state: KeyState | None) -> KeyState:
         CorruptFileError: A file of the dataset is damaged.
         SchemaError: A stored id is not one.
     """
-    end = _log_end(fs, dataset)
-    if state is not None and (state.device, state.inode) == end[:2] and state.end <= end[2]:
-        tail = read_tail(fs, dataset, start=state.end, end=end[2]) if state.end < end[2] else Tail()
+    log, last = _log_now(fs, dataset, state)
+    if state is not None and _is_still_log(fs, dataset, state, log):
+        tail = read_tail(fs, dataset, start=state.end, end=log[2]) if state.end < log[2] else Tail()
         if not tail.everything and _is_still_base(fs, dataset, state, tail):
             tail.refill.update(_replaced_under_their_names(fs, dataset, state.index))
             _apply(fs, dataset, state, tail)
-            state.end = end[2]
+            state.log_identity, state.last = log, last
             return state
-    return _adopt(fs, dataset, end) or _fill(fs, dataset, end)
+    return _adopt(fs, dataset, KeyState(log, last)) or _fill(fs, dataset, KeyState(log, last))
 
 
-def _fill(fs: FileSystem, dataset: Path, end: tuple[int, int, int]) -> KeyState:
+def _fill(fs: FileSystem, dataset: Path, fresh: KeyState) -> KeyState:
     """The keys as the files have them."""
-    fresh = KeyState(*end)
     _fill_base(fs, dataset, fresh)
     _fill_namespaces(fs, dataset, fresh.index)
     return fresh
@@ -159,21 +164,37 @@ def _single_now(fs: FileSystem, path: Path) -> FileMark:
         return mark_single(file, read_footer(file))
 
 
-def _log_end(fs: FileSystem, dataset: Path) -> tuple[int, int, int]:
+def _log_now(fs: FileSystem, dataset: Path, state: KeyState | None) -> tuple[Identity, RawLine | None]:
+    """The log's identity and its last line, which is not read again where it is the log of ``state`` as it was."""
     found = fs.stat(dataset / EVENTS)
-    return (found.device, found.inode, found.size) if found is not None else (0, 0, 0)
+    if found is None:
+        return (0, 0, 0, 0, 0), None
+    if state is not None and state.log_identity == found.identity:
+        return found.identity, state.last
+    with opened(fs, dataset / EVENTS, "read") as log:
+        return found.identity, next(read_lines_backward(log, found.size), None)
+
+
+def _is_still_log(fs: FileSystem, dataset: Path, state: KeyState, now: Identity) -> bool:
+    """Whether the log begins with the one that the keys are of; one put back from a backup may have its inode."""
+    if state.log_identity == now or state.log_identity[:2] != now[:2] or state.end > now[2]:
+        return state.log_identity == now
+    if state.last is None:
+        return state.end == 0
+    with opened(fs, dataset / EVENTS, "read") as log:
+        return is_still_there(log, state.last)
 
 
 # -- from the cache ----------------------------------------------------------------------------------------------------
 
 
-def _adopt(fs: FileSystem, dataset: Path, end: tuple[int, int, int]) -> KeyState | None:
+def _adopt(fs: FileSystem, dataset: Path, state: KeyState) -> KeyState | None:
     """The keys as the cache and the log's tail behind it have them; None where that cannot be."""
-    cache = open_key_cache(fs, dataset, end=end[2])
+    cache = open_key_cache(fs, dataset, end=state.end)
     if cache is None:
         return None
-    state = KeyState(*end, saved=cache.manifest)
-    tail = _tail_behind(fs, dataset, cache.log_end, end[2])
+    state.saved = cache.manifest
+    tail = _tail_behind(fs, dataset, cache.log_end, state.end)
     if tail is None or not _adopt_base(fs, dataset, state, cache, tail):
         cache.close()
         return None

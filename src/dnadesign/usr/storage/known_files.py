@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from dnadesign.usr import storage as _storage  # Arrow is loaded when a file is read
-from dnadesign.usr.storage.filesystem import FileStat, OpenFile
+from dnadesign.usr.storage.filesystem import FileStat, Identity, OpenFile
 
 if TYPE_CHECKING:  # only names in signatures
     import pyarrow as pa
@@ -19,10 +19,10 @@ if TYPE_CHECKING:  # only names in signatures
     from dnadesign.usr.storage.stored_keys import Ordinals
 
 _MOST_BYTES = 1 << 23
-_CHECKED_BYTES = 1 << 9  # about what is kept of a file's pages
+_BESIDE_BYTES = 1 << 10  # about what is kept of a file beside what was read of it: its path, say
 
 _Identity = tuple[int | str, ...]
-_LogIdentity = tuple[tuple[int, int, int, int], int, int]
+_LogIdentity = tuple[Identity, int, int]
 
 
 class _Memory[Read]:
@@ -68,19 +68,20 @@ class _Memory[Read]:
 class KnownFiles:
     """What was read before of files: footers, keys, and the base rows of keys; safe to share by threads.
 
-    A file counts as known if path, device, inode, size and time of change are those of then, so that a file that somebody
+    A file counts as known if path, device, inode, size and times of change are those of then, so that a file that somebody
     changed in place is read anew.
 
     Args:
-        most_bytes: How much is kept of footers, counted as they are stored, of keys, and of base rows.
+        most_bytes: How much is kept of footers, counted as they are stored, of keys, of base rows, and of which pages were
+            looked at.
     """
 
     def __init__(self, most_bytes: int = _MOST_BYTES) -> None:
         self.footers: _Memory[Footer] = _Memory(lambda footer: len(footer.thrift), most_bytes)
-        self.ids: _Memory[pa.ChunkedArray] = _Memory(lambda ids: int(ids.nbytes), most_bytes)
-        self._checked: _Memory[set[tuple[int, int]]] = _Memory(lambda _: _CHECKED_BYTES, most_bytes)
-        self.ordinals: _Memory[Ordinals] = _Memory(lambda ordinals: ordinals.nbytes, most_bytes)
-        self.later: _Memory[LaterRows] = _Memory(lambda rows: rows.nbytes, most_bytes)
+        self.ids: _Memory[pa.ChunkedArray] = _Memory(lambda ids: int(ids.nbytes) + _BESIDE_BYTES, most_bytes)
+        self._checked: _Memory[bytearray] = _Memory(lambda pages: len(pages) + _BESIDE_BYTES, most_bytes)
+        self.ordinals: _Memory[Ordinals] = _Memory(lambda found: found.nbytes + _BESIDE_BYTES, most_bytes)
+        self.later: _Memory[LaterRows] = _Memory(lambda rows: rows.nbytes + _BESIDE_BYTES, most_bytes)
         self._tail: tuple[_LogIdentity, Tail] | None = None
 
     def footer_of(self, file: OpenFile) -> Footer:
@@ -91,9 +92,9 @@ class KnownFiles:
         """
         return self.footers.of(file, _storage.parquet.read_footer)
 
-    def checked_of(self, file: OpenFile) -> set[tuple[int, int]]:
-        """Which pages of an open file were held against their checksums, for whoever does that to add to."""
-        return self._checked.of(file, lambda _: set())
+    def checked_of(self, file: OpenFile, columns: int) -> bytearray:
+        """Which of so many columns of row groups were held against their checksums, for whoever does that to note."""
+        return self._checked.of(file, lambda _: bytearray(columns))
 
     def tail_of(self, log: FileStat, start: int, end: int, read: Callable[[], Tail]) -> Tail:
         """What the events between two offsets of the log changed, of the log looked at last; not to be changed."""

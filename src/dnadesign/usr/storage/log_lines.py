@@ -31,6 +31,20 @@ class RawLine(NamedTuple):
     too_long: bool = False
 
 
+def is_still_there(file: OpenFile, line: RawLine) -> bool:
+    """Whether a log has a line where it had it before, as far as that was read.
+
+    A log that was put back from a backup may have the inode of the one before, and by now its length.
+    """
+    return file.read_at(line.offset, len(line.raw)) == line.raw
+
+
+def last_of(lines: bytes, end: int) -> RawLine:
+    """The last of some whole lines that end at offset ``end``."""
+    raw = lines[lines.rfind(b"\n", 0, -1) + 1 :]
+    return RawLine(raw, end - len(raw), end)
+
+
 def last_line_end(file: OpenFile, size: int) -> int:
     """The offset just behind the last newline within the first ``size`` bytes; 0 if there is none."""
     end = size

@@ -72,12 +72,13 @@ def check_pages(pinned: PinnedFile, columns: Collection[str], groups: Iterable[i
         StorageError: The operating system did not let it be read.
     """
     footer = pinned.footer
+    checked, width = pinned.checked, len(footer.form.stored)
     leaves = [(leaf, name) for name in columns for leaf in footer.form.leaves.get(name, ())]
     wanted = [
         (group, leaf, name)
         for group in (range(len(footer.group_rows)) if groups is None else groups)
         for leaf, name in sorted(leaves)
-        if (group, leaf) not in pinned.checked
+        if not checked[group * width + leaf]
     ]
     if not wanted:
         return
@@ -94,7 +95,7 @@ def check_pages(pinned: PinnedFile, columns: Collection[str], groups: Iterable[i
             raise corrupt(pinned.file.path, f"column {name!r}, row group {group}: {error}") from error
         except OSError as error:
             raise misread(pinned.file.path, error) from error
-        pinned.checked.add((group, leaf))
+        checked[group * width + leaf] = 1
 
 
 def _check_chunk(window: _Window, start: int, chunk: pq.ColumnChunkMetaData) -> None:

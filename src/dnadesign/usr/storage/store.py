@@ -23,6 +23,7 @@ from dnadesign.usr.storage.filesystem import REAL, FileStat, FileSystem, keep_ro
 from dnadesign.usr.storage.journal import recover
 from dnadesign.usr.storage.known_files import KnownFiles
 from dnadesign.usr.storage.lock import DEFAULT_TIMEOUT, check_locks_exclude, exclusive_lock
+from dnadesign.usr.storage.log_lines import RawLine, last_of
 from dnadesign.usr.storage.lost_log import lost_log
 from dnadesign.usr.storage.paths import FolderPath
 from dnadesign.usr.storage.save_rule import SaveRule
@@ -70,6 +71,7 @@ class Store:
     _registry_kept: str | None = None
     _base_checked: FileStat | None = None
     _sound_log: FileStat | None = None  # as it was when its last line was known to be a whole event
+    _last_line: RawLine | None = None  # the last that was written here
     _guard: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     def __post_init__(self) -> None:
@@ -240,18 +242,19 @@ class Store:
             raise
         return self._keys
 
-    def remember_log(self) -> None:
-        """Remember the log as it is after the commit just made; the dataset's lock is held."""
+    def remember_log(self, event_bytes: bytes) -> None:
+        """Remember the log as it is after the commit of these lines just made; the dataset's lock is held."""
         try:
-            self._sound_log = self.fs.stat(self.dir / EVENTS)
+            self._sound_log = found = self.fs.stat(self.dir / EVENTS)
         except OSError:  # no reason to call a change failed that is committed
-            self._sound_log = None
+            self._sound_log = found = None
+        self._last_line = last_of(event_bytes, found.size) if found is not None else None
 
     def keys_are_current(self, *, wrote_base: bool) -> None:
         """Say that the index has the keys of the commit just made; the dataset's lock is held."""
         keys, self._keys = self._keys, None
         if keys is not None and self._sound_log is not None:
-            keys.end = self._sound_log.size
+            keys.log_identity, keys.last = self._sound_log.identity, self._last_line
             with suppress(OSError):  # the change is committed: the keys are filled anew
                 if wrote_base:
                     keys.base_is_written(self.fs, self.dir)
@@ -261,7 +264,7 @@ class Store:
         """Put the index on the disk if processes that begin would gain by it; the dataset's lock is held."""
         if self._keys is not None:
             try:
-                followed = self._sound_log is not None and self._keys.end == self._sound_log.size
+                followed = self._sound_log is not None and self._keys.log_identity == self._sound_log.identity
                 keys = self._keys if followed else self.keys()
                 if self.save_rule.wants(keys.index, keys.saved, keys.end):
                     _storage.key_state.save(self.fs, self.dir, keys, self.save_rule)

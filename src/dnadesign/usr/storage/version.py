@@ -85,9 +85,10 @@ class PinnedFile:
         return _storage.parquet.read_footer(self.file)
 
     @cached_property
-    def checked(self) -> set[tuple[int, int]]:
-        """By row group and leaf, the pages that :mod:`page_checks` has looked at, for this version or an earlier one."""
-        return self.known.checked_of(self.file) if self.known is not None else set()
+    def checked(self) -> bytearray:
+        """The pages that :mod:`page_checks` has looked at, for this version or an earlier one: a 1 for each leaf of each row group."""
+        count = len(self.footer.group_rows) * len(self.footer.form.stored)
+        return self.known.checked_of(self.file, count) if self.known is not None else bytearray(count)
 
     @property
     def size(self) -> int:
