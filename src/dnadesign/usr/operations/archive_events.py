@@ -32,7 +32,7 @@ class ArchiveResult:
 class ArchiveEvents:
     """The step that archives the log: its event ends the old log and begins the new one, with the same id."""
 
-    def prepare(self, registry: Registry, staging: Staging) -> None:
+    def prepare(self, registry: Registry, staging: Staging | None) -> None:
         """Nothing can be done before the lock."""
 
     def content(self, digest: Digest) -> None:

@@ -86,7 +86,7 @@ class AddRows:
     digests: Digests = field(init=False)
     given_times: bool = field(init=False, default=False)
 
-    def prepare(self, registry: Registry, staging: Staging) -> None:
+    def prepare(self, registry: Registry, staging: Staging | None) -> None:
         """Bring the rows into their normal form.
 
         Raises:

@@ -115,7 +115,7 @@ class WritePart:
     staged: Staged | None = field(init=False, default=None)
     staged_artifacts: dict[str, Staged] = field(init=False, default_factory=dict)
 
-    def prepare(self, registry: Registry, staging: Staging) -> None:
+    def prepare(self, registry: Registry, staging: Staging | None) -> None:
         """Check the columns against the registry, and stage the part if nothing in it depends on the base.
 
         Raises:
@@ -123,12 +123,14 @@ class WritePart:
             SchemaError: A column is not registered, or a value does not fit its type.
         """
         self.contract = user_contract(registry, self.namespace)
-        self.registry_hash, self.txid = registry_hash_of(registry), staging.txid
         what = f"data for namespace {self.namespace!r}"
         table = unique_columns(arrow_table(self.data, what=what), what=what)
         name, self.keys = key_column(table, key=self.key, key_col=self.key_col, what=what)
         self.columns = registered_columns(table.drop_columns([name]), self.contract, what=what)
         check_all_used(self.artifacts, self.columns, namespace=self.namespace, what=what)
+        if staging is None:
+            return
+        self.registry_hash, self.txid = registry_hash_of(registry), staging.txid
         self.staged_artifacts = stage_artifacts(staging, self.artifacts)
         if self.key == "id" and not self.allow_missing:
             self.staged = self._stage(staging, self.keys, self.columns)

@@ -79,7 +79,7 @@ class RemoveOverlay:
     namespace: str
     mode: RemoveMode = "archive"
 
-    def prepare(self, registry: Registry, staging: Staging) -> None:
+    def prepare(self, registry: Registry, staging: Staging | None) -> None:
         """Check the name and the mode.
 
         Raises:
