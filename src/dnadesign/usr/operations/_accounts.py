@@ -148,8 +148,8 @@ class Accounts:
             return
         size = entry.get("bytes")
         ranges = _ranges(entry, self.files.get(path), event.event_id)
-        if before is not None:
-            size, ranges = before.bytes if size is None else size, ranges or before.ranges
+        if before is not None:  # moved: it is to be what was written, not what it may have become before that
+            size, ranges = before.bytes if size is None else size, before.ranges or ranges
         self.files[path] = Account(path, size if isinstance(size, int) else None, ranges, event.event_id)
 
     def _take_along(
@@ -216,6 +216,10 @@ def _ranges(entry: Mapping[str, Any], before: Account | None, event_id: str | No
     kept = entry.get("prefix_bytes", 0)
     if not isinstance(size, int) or not isinstance(kept, int):
         return ()
+    if isinstance(
+        prefix := entry.get("prefix_sha256"), str
+    ):  # a log set aside: all before the event's own line
+        return (Range(0, kept, prefix, event_id),)
     pieces = _pieces(entry, kept, size)
     if isinstance(footer, str) and pieces is not None:
         ranges = [r for r in before.ranges if r.end <= kept] if before is not None else []

@@ -120,6 +120,9 @@ class Mutation:
     registry_hash: str
     moment: datetime
     reason: str | None = None
+    actor: Actor | None = None
+    batch_id: str | None = None
+    batch_sha256: str | None = None
     moves: list[Move] = field(default_factory=list)
     publishes: list[Publish] = field(default_factory=list)
     removes: list[Remove] = field(default_factory=list)
@@ -197,6 +200,24 @@ class Mutation:
         """Add an event to the commit."""
         self.drafts.append(draft)
 
+    def event_of(self, draft: Draft, base: Fingerprint | None = None) -> Event:
+        """The event that a draft becomes; ``base`` is the size of the base that this commit writes."""
+        return make_event(
+            draft.action,
+            dataset=self.store.reference,
+            registry_hash=self.registry_hash,
+            args=draft.args,
+            metrics=draft.metrics,
+            artifacts=artifact_lists(added=draft.added, removed=draft.removed),
+            reason=self.reason,
+            fingerprint=draft.fingerprint or base or _base_as_it_is(self),
+            txid=self.staging.txid,
+            batch_id=self.batch_id,
+            batch_sha256=self.batch_sha256,
+            actor=self.actor,
+            now=self.moment,
+        )
+
 
 @with_callers_errors
 def run[Result](
@@ -253,40 +274,24 @@ def run[Result](
                     registry_hash=registry_hash_of(registry),
                     moment=datetime.now(UTC),
                     reason=reason,
+                    actor=who,
+                    batch_id=batch_id,
+                    batch_sha256=batch_sha256,
                 )
                 with _index_kept_true(mutation), mutation.held:
                     results = [step.apply(mutation) for step in steps]
                     if mutation.drafts:
-                        finish(mutation, actor=who, batch_id=batch_id, batch_sha256=batch_sha256)
+                        finish(mutation)
                 return staging.txid, False, results
     except OSError as error:
         raise storage_error(error, store.dir) from error
 
 
-def finish(
-    mutation: Mutation, *, actor: Actor | None, batch_id: str | None, batch_sha256: str | None
-) -> list[Event]:
+def finish(mutation: Mutation) -> list[Event]:
     """Write the new base if rows or metadata are new, make the events, and commit."""
     store, staging = mutation.store, mutation.staging
     base = _write_base(mutation)
-    events = [
-        make_event(
-            draft.action,
-            dataset=store.reference,
-            registry_hash=mutation.registry_hash,
-            args=draft.args,
-            metrics=draft.metrics,
-            artifacts=artifact_lists(added=draft.added, removed=draft.removed),
-            reason=mutation.reason,
-            fingerprint=draft.fingerprint or base or _base_as_it_is(mutation),
-            txid=staging.txid,
-            batch_id=batch_id,
-            batch_sha256=batch_sha256,
-            actor=actor,
-            now=mutation.moment,
-        )
-        for draft in mutation.drafts
-    ]
+    events = [mutation.event_of(draft, base) for draft in mutation.drafts]
     event_bytes = events_of(event.to_json_line() for event in events)
     for follow in mutation.with_events:
         follow(event_bytes)
