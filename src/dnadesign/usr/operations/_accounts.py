@@ -12,6 +12,7 @@ from dnadesign.usr.contract.event_outline import EventOutline
 from dnadesign.usr.contract.events import LIBRARY_ACTIONS, Event
 from dnadesign.usr.contract.layout import ARTIFACTS, RECORDS
 from dnadesign.usr.operations._base_history import BaseHistory, tells_nothing_of_base
+from dnadesign.usr.operations._log_order import LogOrder
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +77,7 @@ class Accounts:
         older: How many events are of older tools, which do not say what they wrote.
         events: How many events there are.
         base: What they say of the base, one after the other.
+        order: Whether each of them stands there once, and in its place.
     """
 
     files: dict[str, Account] = field(default_factory=dict)
@@ -84,11 +86,12 @@ class Accounts:
     older: int = 0
     events: int = 0
     base: BaseHistory = field(default_factory=BaseHistory)
+    order: LogOrder = field(default_factory=LogOrder)
 
     def add(self, event: Event | EventOutline) -> None:
         """Fold one event in."""
         self.events += 1
-        if event.action not in LIBRARY_ACTIONS:
+        if not self.order.add(event, self.events) or event.action not in LIBRARY_ACTIONS:
             return
         artifacts = event.artifacts
         added, removed = artifacts.get("added"), artifacts.get("removed")
