@@ -7,7 +7,8 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from dnadesign.usr import BatchConflict, Dataset, compute_id, register_namespace
+from dnadesign.usr import BatchConflict, Dataset, ValidationError, compute_id, register_namespace
+from dnadesign.usr.operations import _mutation
 
 SEQUENCES = ("AAAA", "CCCC")
 IDS = [compute_id("dna", sequence) for sequence in SEQUENCES]
@@ -161,3 +162,27 @@ def test_a_batch_answers_where_nothing_can_be_written(
         "dnadesign.usr.storage.staging._take_lease", lambda *_: pytest.fail("staged something")
     )
     assert rows(Dataset.open(dataset.root, "d")) == first
+
+
+SECRETS = ["run7?token=abcdef123", "ghp_" + "a1" * 18, "https://user:p4ss@example.org/7"]
+
+
+@pytest.mark.parametrize("batch_id", SECRETS, ids=range(len(SECRETS)))
+def test_a_batch_id_with_a_secret_in_it_is_refused_without_being_shown(
+    dataset: Dataset, batch_id: str
+) -> None:
+    with pytest.raises(ValidationError, match="looks like a secret") as caught:
+        dataset.add_sequences(["ACGT"], bio_type="dna", alphabet="dna_4", batch_id=batch_id)
+    assert not any(part in str(caught.value) for part in ("abcdef123", "a1a1a1", "p4ss"))
+    assert len(list(dataset.events())) == 1
+
+
+def test_a_batch_that_was_committed_under_such_an_id_answers(
+    dataset: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as before:
+        before.setattr(_mutation, "check_new_batch_id", lambda _: None)
+        first = dataset.add_sequences(["ACGT"], bio_type="dna", alphabet="dna_4", batch_id=SECRETS[0])
+    assert dataset.batch(SECRETS[0]) is not None
+    again = dataset.add_sequences(["ACGT"], bio_type="dna", alphabet="dna_4", batch_id=SECRETS[0])
+    assert again == first

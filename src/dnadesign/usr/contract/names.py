@@ -113,6 +113,8 @@ def check_action(action: str) -> str:
 def check_batch_id(batch_id: str) -> str:
     """Return ``batch_id`` if it can name a batch: 1 to 512 printable characters.
 
+    Whether it may name a new one is for :func:`~dnadesign.usr.contract.events.check_new_batch_id` to say.
+
     Raises:
         ValidationError: The id is empty, too long or has control characters.
     """

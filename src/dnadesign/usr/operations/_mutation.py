@@ -19,7 +19,7 @@ import pyarrow as pa
 from dnadesign.usr.contract.actor import Actor, resolve_actor
 from dnadesign.usr.contract.artifacts import artifact_lists
 from dnadesign.usr.contract.content import Digest
-from dnadesign.usr.contract.events import Event, Fingerprint, make_event
+from dnadesign.usr.contract.events import Event, Fingerprint, check_new_batch_id, make_event
 from dnadesign.usr.contract.layout import (
     META_FROZEN_HASH,
     META_REGISTRY_HASH,
@@ -254,6 +254,8 @@ def run[Result](
     try:
         if batch_id is not None and (known := store.batches().get(batch_id)) is not None:
             return replay(store, known, steps)
+        if batch_id is not None:
+            check_new_batch_id(batch_id)
         registry = load_registry(store.root, fs=store.fs)
         store.check_locks()
         store.keep_registry(registry_hash_of(registry))
