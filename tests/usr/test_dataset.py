@@ -255,7 +255,14 @@ def test_a_namespace_stored_as_file_and_as_parts_is_an_error_everywhere(dataset:
     ids = add(dataset, "AAAA", "CCCC")
     result = dataset.write_overlay_part("score", scores(ids[:1], [1.0]))
     (dataset.dir / "_derived" / "score.parquet").write_bytes((dataset.dir / str(result.path)).read_bytes())
-    for read in (dataset.to_arrow, dataset.head, dataset.list_overlays, dataset.schema):
+    for read in (
+        dataset.to_arrow,
+        dataset.head,
+        dataset.list_overlays,
+        dataset.schema,
+        dataset.info,
+        dataset.manifest,
+    ):
         with pytest.raises(OverlayLayoutError, match="both as"):
             read()
     with pytest.raises(OverlayLayoutError):

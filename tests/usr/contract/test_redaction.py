@@ -105,6 +105,21 @@ def test_a_harmless_name_shows_its_value(name: str) -> None:
         ("AccountKey=abc==;EndpointSuffix=x", f"AccountKey={REDACTED};EndpointSuffix=x"),
         ("password=a,b,c, rows=3", f"password={REDACTED}, rows=3"),
         ('{"token": "with \\" quote", "n": 3}', f'{{"token": "{REDACTED}", "n": 3}}'),
+        ("https%3A%2F%2Fhooks.slack.com%2Fservices%2FT0%2FB0%2Fabc", f"https://hooks.slack.com/{REDACTED}"),
+        ("https%253A%252F%252Fhooks.slack.com%252Fservices%252FT0%252Fabc", f"https://hooks.slack.com/{REDACTED}"),
+        ("to hooks.slack.com%2fservices%2fT0%2fabc now", f"to hooks.slack.com/{REDACTED} now"),
+        ("https://x.org/?next=https%3A%2F%2Fdiscord.com%2Fapi%2Fwebhooks%2F1%2Fabc",
+         f"https://x.org/?next=https://discord.com/api/webhooks/{REDACTED}"),
+        ("https%3A%2F%2Fuser%3Ap4ss%40example.org%2Fx", f"https://{REDACTED}@example.org/x"),
+        ("https://x.org/%3Ftoken%3Dabc", f"https://x.org/?token={REDACTED}"),
+        ("https%3A%2F%2Fhooks.example.org%2Fabc", f"https://hooks.example.org/{REDACTED}"),
+        ("mysql -uroot -pS3cret lab", f"mysql -uroot -p{REDACTED} lab"),
+        ("run /usr/bin/mysqldump -pS3cret lab > x\nls -pX", f"run /usr/bin/mysqldump -p{REDACTED} lab > x\nls -pX"),
+        ("mariadb -p'a b' -P3306", f"mariadb -p{REDACTED} -P3306"),
+        ('mysql "-h" db -p"a;b" lab', f'mysql "-h" db -p{REDACTED} lab'),
+        ("mysql -p lab", "mysql -p lab"),
+        ("sshpass -p S3cret ssh host -p22", f"sshpass -p {REDACTED} ssh host -p {REDACTED}"),
+        ("sshpass -pS3cret ssh host", f"sshpass -p {REDACTED} ssh host"),
         ("-----BEGIN RSA PRIVATE KEY-----\nMIIE\n-----END RSA PRIVATE KEY-----\nrest", f"{REDACTED}\nrest"),
         ("-----BEGIN PRIVATE KEY-----\nMIIE cut", REDACTED),
     ],
@@ -185,11 +200,31 @@ def test_tokens_of_well_known_services_are_found_anywhere(token: str) -> None:
         "a: b, c = d, e",
         "TTGACA-N17-TATAAT",
         "lacI|-35|O1:25",
+        "mkdir -p data/run; docker -p80:80; ssh -p22 host",
+        "100%25 of C%3A%5Cdata, https://example.org/a%20b?x=%2Fy",
     ],
 )
 def test_sequences_hashes_ids_paths_and_plain_words_stay_as_they_are(text: str) -> None:
     assert redact_text(text) == text
     assert redact({"value": [text], "text": text}) == {"value": [text], "text": text}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "shown"),
+    [
+        (["mysql", "-uroot", "-pS3cret", "lab"], ["mysql", "-uroot", f"-p{REDACTED}", "lab"]),
+        (["/usr/bin/mysqldump", "-pS3cret"], ["/usr/bin/mysqldump", f"-p{REDACTED}"]),
+        (["nice", "mariadb-dump", "-pS3cret"], ["nice", "mariadb-dump", f"-p{REDACTED}"]),
+        (["mysql", "-p", "lab"], ["mysql", "-p", "lab"]),
+        (["sshpass", "-p", "S3cret", "ssh"], ["sshpass", "-p", REDACTED, "ssh"]),
+        (["sshpass", "-p"], ["sshpass", "-p"]),
+        (["mkdir", "-parents"], ["mkdir", "-parents"]),
+    ],
+)
+def test_a_password_behind_a_short_option_is_found_in_a_list_of_arguments(
+    arguments: list[str], shown: list[str]
+) -> None:
+    assert redact({"command": arguments}) == {"command": shown}
 
 
 def test_a_key_that_is_a_path_or_a_sequence_is_no_name() -> None:
@@ -232,7 +267,7 @@ def test_what_is_no_text_comes_back_as_it_is() -> None:
 FRAGMENTS = st.sampled_from(
     ["token", "=", ":", " ", '"', "'", "\\", "://", "@", "?", "&", "/", ",", ";", "--", "Bearer ", "Basic ", "\n",
      "hooks/", "https", "slack", "password", "Authorization", "-----BEGIN PRIVATE KEY-----", "ghp_", "abc", "1",
-     REDACTED, "hooks.slack.com/", "é", "x" * 70]
+     REDACTED, "hooks.slack.com/", "é", "mysql ", "sshpass ", " -p", "%3A", "%2F", "%25", "%", "x" * 70]
 )  # fmt: skip
 
 

@@ -6,6 +6,8 @@ import re
 import subprocess
 import sys
 
+import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -19,6 +21,7 @@ from dnadesign.usr.contract.type_grammar import (
     logical_type,
     parse_type,
     parse_typed_names,
+    time_zones,
 )
 from tests.usr.contract.type_examples import type_trees
 
@@ -79,6 +82,7 @@ def test_what_is_accepted_has_one_spelling(text: str, canonical: str) -> None:
         ("timestamp[us, +01:00]", 15),
         ("timestamp[us, tz=UTC]", 17),
         ("timestamp[us, localtime]", 15),
+        ("timestamp[us, Factory]", 15),
         ("timestamp[us, ../UTC]", 15),
         ("list<>", 6),
         ("list", 5),
@@ -227,3 +231,9 @@ def test_a_type_that_is_like_none_is_answered_with_all_there_are(text: str) -> N
     with pytest.raises(SchemaError) as caught:
         parse_type(text)
     assert str(caught.value.mend).startswith("use one of bool, int8, ")
+
+
+def test_arrow_reckons_in_every_zone_that_a_type_may_name() -> None:
+    epoch = pa.array([0], pa.timestamp("s", "UTC"))
+    for zone in sorted(time_zones()):
+        pc.strftime(epoch.cast(pa.timestamp("s", zone)), "%Z")

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dnadesign.usr import SchemaError, parse_type_str
+from dnadesign.usr.contract.type_values import cast_column
 from dnadesign.usr.formats.text_values import column_from_json, column_from_text
 
 SCALARS: dict[str, st.SearchStrategy[Any]] = {
@@ -158,3 +159,68 @@ def _can_be_read(cell: str, kind: str) -> bool:
     except SchemaError:
         return False
     return True
+
+
+NUMBERS = {
+    "float16": ["0.1", "2048", "2050", "2050.0", "65504", "1e4", "65519.5", "-2048", "00002048", "0000000"],
+    "float32": ["0.1", "16777216", "-16777218", "16777217.0", "3.4028235e38", "1e15", "1.5e-45", "+16777216"],
+    "float64": ["0.1", "9007199254740992", "9007199254740993.0", "1e23", "-9007199254740994", "1e308"],
+}
+ROUNDED = {
+    "float16": ["2049", "-2049", "+2049", "00002049", "65519", "10001"],
+    "float32": ["16777217", "-16777217", "123456789", "340282346638528859811704183484516925439"],
+    "float64": ["9007199254740993", "-9007199254740993", "100000000000000000000001"],
+}
+TOO_LARGE = {"float16": ["65520", "1e5"], "float32": ["3.5e38", "-1e39"], "float64": ["1" + "0" * 309]}
+
+
+def _pairs(cases: dict[str, list[str]]) -> list[Any]:
+    return [
+        pytest.param(kind, text, id=f"{kind} {text:.25}") for kind, texts in cases.items() for text in texts
+    ]
+
+
+def as_json(text: str) -> Any:
+    return json.loads(re.sub(r"^([+-]?)0+(?=[0-9])", r"\1", text).removeprefix("+"))
+
+
+@pytest.mark.parametrize(("name", "text"), _pairs(NUMBERS))
+def test_a_number_in_text_and_in_json_is_the_same_value(name: str, text: str) -> None:
+    kind = parse_type_str(name)
+    found = column_from_text([text], kind, where=where)
+    assert found.equals(column_from_json([as_json(text)], kind, where=where))
+    nested = column_from_text([f"[{json.dumps(as_json(text))}]"], pa.list_(kind), where=where)
+    assert nested.flatten().equals(found)
+    assert found[0].as_py() == pytest.approx(float(text), rel=1e-3, abs=1e-44)
+
+
+@pytest.mark.parametrize(("name", "text"), _pairs(ROUNDED) + _pairs(TOO_LARGE))
+def test_a_whole_number_that_would_be_rounded_is_refused_in_text_in_json_and_in_arrow(
+    name: str, text: str
+) -> None:
+    kind = parse_type_str(name)
+    with pytest.raises(SchemaError, match=r"line 3, column 'c': "):
+        column_from_text([None, text], kind, where=where)
+    with pytest.raises(SchemaError, match=r"line 3, column 'c': "):
+        column_from_json([None, as_json(text)], kind, where=where)
+    with pytest.raises(SchemaError, match=r"line 3, column 'c': "):
+        column_from_text([None, f"[{json.dumps(as_json(text))}]"], pa.list_(kind), where=where)
+    if abs(float(text)) < 2**63 and text.lstrip("+-").isdigit():
+        with pytest.raises(SchemaError, match="row 0"):
+            cast_column(pa.array([int(text)]), kind, where="column 'c'")
+
+
+@given(st.sampled_from(["float16", "float32", "float64"]), st.integers(-(2**63), 2**63 - 1))
+def test_text_takes_a_whole_number_if_and_only_if_arrow_does(name: str, number: int) -> None:
+    kind = parse_type_str(name)
+    outcomes: set[Any] = set()
+    for read in (
+        lambda: column_from_text([str(number)], kind, where=where),
+        lambda: column_from_json([number], kind, where=where),
+        lambda: cast_column(pa.array([number]), kind, where="c").combine_chunks(),
+    ):
+        try:
+            outcomes.add(read()[0].as_py())
+        except SchemaError:
+            outcomes.add("refused")
+    assert len(outcomes) == 1

@@ -68,7 +68,7 @@ def breaks(dataset: Dataset, lines: Lines, *, compact: bool = True) -> list[Find
     """What does not follow from what came before, in a log with these lines."""
     text = "".join(json.dumps(line, separators=(",", ":") if compact else None) + "\n" for line in lines)
     dataset.events_path.write_text(text, encoding="utf-8")
-    return [p for p in dataset.verify_events().problems if p.check == "events.base"]
+    return [p for p in dataset.verify_events().problems if p.check in ("events.base", "events.order")]
 
 
 def base_lines(lines: Lines) -> list[int]:

@@ -45,7 +45,7 @@ def _form() -> re.Pattern[bytes]:
     return re.compile(
         b"".join(
             (
-                rb'\{"event_version":1,"event_id":%b,"txid":%b,' % (_KEPT_OR_NULL, _TEXT_OR_NULL),
+                rb'\{"event_version":1,"event_id":%b,"txid":%b,' % (_KEPT_OR_NULL, _KEPT_OR_NULL),
                 rb'"batch_id":%b,"batch_sha256":%b,' % (_KEPT_OR_NULL, _TEXT_OR_NULL),
                 rb'"timestamp_utc":%b,"action":"(%b++)",' % (_TIME, _PLAIN),
                 rb'"dataset":\{"name":%b,"root":%b\},' % (_TEXT_OR_NULL, _TEXT_OR_NULL),
@@ -79,29 +79,34 @@ class EventOutline:
         return self._text(1)
 
     @property
-    def batch_id(self) -> str | None:
+    def txid(self) -> str | None:
         """As in the event."""
         return self._text(2)
 
     @property
-    def timestamp_utc(self) -> str:
+    def batch_id(self) -> str | None:
         """As in the event."""
-        return self._match[3].decode("ascii")
+        return self._text(3)
 
     @property
-    def action(self) -> str:
+    def timestamp_utc(self) -> str:
         """As in the event."""
         return self._match[4].decode("ascii")
 
     @property
+    def action(self) -> str:
+        """As in the event."""
+        return self._match[5].decode("ascii")
+
+    @property
     def metrics(self) -> dict[str, Json]:
         """As in the event; parsed at each call."""
-        return self._object(5)
+        return self._object(6)
 
     @property
     def artifacts(self) -> dict[str, Json]:
         """As in the event; parsed at each call."""
-        return self._object(6)
+        return self._object(7)
 
     def _object(self, group: int) -> dict[str, Json]:
         found: dict[str, Json] = json.loads(self._match[group])

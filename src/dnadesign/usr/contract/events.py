@@ -226,6 +226,20 @@ def event_from_json_line(line: bytes) -> Event:
     )
 
 
+def check_new_batch_id(batch_id: str) -> None:
+    """Refuse a batch id that has a secret in it: it stands in the log as it is, so that the batch can be found.
+
+    Raises:
+        ValidationError: It has.
+    """
+    shown = redact_text(batch_id)
+    if shown != batch_id:
+        raise ValidationError(
+            f"batch id {shown!r:.80}: has what looks like a secret in it, and would stand in the event log",
+            mend="build it from run, shard and number, such as 'run7:0/4:000012'",
+        )
+
+
 def make_event(
     action: str,
     *,

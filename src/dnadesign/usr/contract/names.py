@@ -14,7 +14,10 @@ _NAMESPACE = re.compile(r"[a-z][a-z0-9_]*", re.ASCII)
 _SEGMENT = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*", re.ASCII)
 _FIELD = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 _ACTION = re.compile(r"[a-z][a-z0-9_]*", re.ASCII)
-_MAX_NAME = 200
+_MAX_SEGMENT = 255  # what file systems take for one name
+_MAX_NAMESPACE = _MAX_SEGMENT - len(".parquet")  # it is the name of a file too
+_MAX_COLUMN = 1024
+_MAX_ACTION = 200
 _RESERVED_SEGMENTS = frozenset({"archived"})
 
 
@@ -28,11 +31,17 @@ def check_namespace(name: str, *, allow_builtin: bool = False) -> str:
     Raises:
         NamespaceError: The name is outside the grammar or reserved.
     """
-    if not isinstance(name, str) or not _NAMESPACE.fullmatch(name) or "__" in name or len(name) > _MAX_NAME:
+    if not isinstance(name, str) or not _NAMESPACE.fullmatch(name) or "__" in name:
         raise NamespaceError(
             f"{name!r} is not a namespace: expected a lower-case letter, then lower-case letters, digits and "
             "single underscores",
             mend="choose a name such as 'densegen' or 'my_scores'",
+        )
+    if len(name) > _MAX_NAMESPACE:
+        raise NamespaceError(
+            f"{name!r:.80} is not a namespace: it has {len(name)} characters, and the name of its file takes "
+            f"{_MAX_NAMESPACE}",
+            mend="choose a shorter name",
         )
     if name.endswith("_"):
         raise NamespaceError(
@@ -54,14 +63,17 @@ def check_dataset_id(name: str) -> str:
         NamespaceError: The id is outside the grammar (``..``, empty, absolute, ``archived/...``).
     """
     segments = name.split("/") if isinstance(name, str) else []
-    fits = 1 <= len(segments) <= 2 and all(
-        _SEGMENT.fullmatch(s) and len(s) <= _MAX_NAME and not s.endswith(".") for s in segments
-    )
+    fits = 1 <= len(segments) <= 2 and all(map(_SEGMENT.fullmatch, segments))
     if not fits or segments[0].lower() in _RESERVED_SEGMENTS:
         raise NamespaceError(
             f"{name!r} is not a dataset id: expected 'name' or 'group/name', each a letter or digit, then letters, "
             "digits and . _ - ('archived' is reserved)",
             mend="choose a name such as 'promoters' or 'lab/promoters'",
+        )
+    if (longest := max(map(len, segments))) > _MAX_SEGMENT:
+        raise NamespaceError(
+            f"{name!r:.80} is not a dataset id: a folder's name takes {_MAX_SEGMENT} characters, and this has {longest}",
+            mend="choose a shorter name",
         )
     return name
 
@@ -73,7 +85,7 @@ def split_column(column: str) -> tuple[str, str]:
         NamespaceError: The name has no namespace, or either part is outside the grammar.
     """
     namespace, separator, field = column.partition("__")
-    if not separator or not _FIELD.fullmatch(field) or len(column) > _MAX_NAME:
+    if not separator or not _FIELD.fullmatch(field) or len(column) > _MAX_COLUMN:
         raise NamespaceError(
             f"{column!r} is not a derived column: expected '<namespace>__<field>'",
             mend="name it like 'densegen__plan'",
@@ -102,7 +114,7 @@ def check_action(action: str) -> str:
     Raises:
         ValidationError: The name is outside the grammar.
     """
-    if not isinstance(action, str) or not _ACTION.fullmatch(action) or len(action) > _MAX_NAME:
+    if not isinstance(action, str) or not _ACTION.fullmatch(action) or len(action) > _MAX_ACTION:
         raise ValidationError(
             f"{action!r} is not an action name: expected a lower-case letter, then lower-case letters, digits and _",
             mend="name it like 'densegen_health'",
@@ -112,6 +124,8 @@ def check_action(action: str) -> str:
 
 def check_batch_id(batch_id: str) -> str:
     """Return ``batch_id`` if it can name a batch: 1 to 512 printable characters.
+
+    Whether it may name a new one is for :func:`~dnadesign.usr.contract.events.check_new_batch_id` to say.
 
     Raises:
         ValidationError: The id is empty, too long or has control characters.

@@ -3,7 +3,8 @@
 By name: the value under a mapping's key, in a ``NAME=value`` or ``name: value`` pair, behind an option ``--name``, or
 of a URL's parameter, where :mod:`dnadesign.usr.contract.secret_names` says that the name is a secret's. By shape,
 anywhere in any string, keys included: user and password of a URL, webhook addresses, Bearer and Basic credentials,
-private keys, and the tokens of well-known services. Sequences, hashes, ids and file paths have none of these
+private keys, and the tokens of well-known services; also behind percent signs (``https%3A%2F%2F``). Passwords behind a
+short option are known of a few commands. Sequences, hashes, ids and file paths have none of these
 shapes. What an arbitrary name hides cannot be known: do not put secrets into arguments at all.
 
 All patterns take linear time: each starts at a boundary, and what repeats is bounded or possessive.
@@ -16,7 +17,9 @@ import binascii
 import re
 from collections.abc import Mapping
 from functools import lru_cache
+from urllib.parse import unquote
 
+from dnadesign.usr.contract.command_secrets import password_items, without_passwords
 from dnadesign.usr.contract.secret_names import is_secret_name, is_secret_parameter
 
 REDACTED = "[REDACTED]"
@@ -59,6 +62,9 @@ _TOKEN = re.compile(
 )
 _ACCESS_KEY_ID = re.compile(r"(?<![A-Za-z0-9])A(?:KIA|SIA|ROA|IDA)[A-Z0-9]{16}(?![A-Za-z0-9])")
 _RESIDUES = frozenset("ACDEFGHIKLMNPQRSTVWYX")
+
+_ESCAPED = re.compile(r"[^\s\"'<>]++")
+_ESCAPED_TIMES = 3  # a URL in a URL in a URL
 
 _NAME = re.compile(
     r"(?<![A-Za-z0-9_])(?P<option>--)?+(?P<name>[A-Za-z][A-Za-z0-9_.-]{0,127}+)"
@@ -132,8 +138,13 @@ def _redact_list(items: list[object], keep_numbers: bool) -> list[object]:
     pairs = bool(items) and all(isinstance(i, (list, tuple)) and len(i) == 2 for i in items)
     found: list[object] = []
     previous: object = None
-    for item in items:
-        if pairs and isinstance(item, (list, tuple)) and isinstance(item[0], str) and is_secret_name(item[0]):
+    passwords = password_items(items)
+    for number, item in enumerate(items):
+        if number in passwords:
+            found.append(passwords[number] + REDACTED)
+        elif (
+            pairs and isinstance(item, (list, tuple)) and isinstance(item[0], str) and is_secret_name(item[0])
+        ):
             found.append([item[0], _hidden(item[1], keep_numbers)])
         elif _is_secret_option(previous) and isinstance(item, str) and not item.startswith("-"):
             found.append(_hidden(item, keep_numbers))
@@ -186,11 +197,27 @@ def _redacted(text: str) -> str:
         text = _HTTP_URL.sub(_without_hook, text)
     if "/" in text:
         text = _WEBHOOK_HOST.sub(rf"\1{REDACTED}", text)
+    if "%" in text:
+        text = _ESCAPED.sub(_without_escaped, text)
+    text = without_passwords(text, REDACTED)
     text = _redact_pairs(text)
     text = _BEARER.sub(rf"\1{REDACTED}", text)
     text = _BASIC.sub(_without_basic, text)
     text = _TOKEN.sub(REDACTED, text)
     return _ACCESS_KEY_ID.sub(_without_access_key, text)
+
+
+def _without_escaped(found: re.Match[str]) -> str:
+    """A word that hides a secret behind percent signs is shown without them, and without the secret."""
+    plain = word = found[0]
+    for _ in range(_ESCAPED_TIMES):
+        if "%" not in plain:
+            break
+        plain = unquote(plain)
+    if plain == word:
+        return word
+    shown = redact_text(plain)
+    return word if shown == plain else shown
 
 
 def _without_hook(url: re.Match[str]) -> str:

@@ -111,8 +111,11 @@ type TypeTree = Scalar | Timestamp | ListOf | FixedSizeListOf | Struct
 
 @functools.cache
 def time_zones() -> frozenset[str]:
-    """The IANA names known here, and UTC."""
-    return frozenset(zoneinfo.available_timezones() - {"localtime"} | {"UTC"})
+    """The IANA names of time zones known here, and UTC.
+
+    ``Factory`` says that no zone was set, and ``localtime`` and ``posixrules`` are what the machine at hand takes them for.
+    """
+    return frozenset(zoneinfo.available_timezones() - {"Factory", "localtime", "posixrules"} | {"UTC"})
 
 
 def is_field_name(name: str) -> bool:

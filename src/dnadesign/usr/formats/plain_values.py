@@ -6,10 +6,13 @@ import base64
 import json
 import math
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
+
+from dnadesign.usr.formats.far_times import is_near, text_of
 
 type Convert = Callable[[Any], Any]
 
@@ -31,9 +34,11 @@ def plain_rows(table: pa.Table | pa.RecordBatch) -> Iterator[dict[str, Any]]:
 
 
 def _plain_column(column: pa.Array) -> list[Any]:
-    convert = _converter(column.type, finite=_is_finite(column))
-    # Arrow spells out times itself: Python has no nanoseconds, and no years after 9999.
-    values = column.cast(_leaves(column.type, _in_utc)).cast(_leaves(column.type, _time_as_text)).to_pylist()
+    near = _is_near(column)
+    convert = _converter(column.type, finite=_is_finite(column), near=near)
+    # Arrow spells out times itself, as Python has no nanoseconds; neither has years of five digits.
+    times = _time_as_text if near else _time_as_number
+    values = column.cast(_leaves(column.type, _in_utc)).cast(_leaves(column.type, times)).to_pylist()
     return values if convert is None else [None if v is None else convert(v) for v in values]
 
 
@@ -44,6 +49,23 @@ def _in_utc(kind: pa.DataType) -> pa.DataType:
 
 def _time_as_text(kind: pa.DataType) -> pa.DataType:
     return pa.string() if pa.types.is_timestamp(kind) or pa.types.is_date(kind) else kind
+
+
+def _time_as_number(kind: pa.DataType) -> pa.DataType:
+    return pa.int64() if pa.types.is_timestamp(kind) else pa.int32() if pa.types.is_date(kind) else kind
+
+
+def _is_near(column: pa.Array) -> bool:
+    """Whether all times and days anywhere in a column are of years with four digits."""
+    kind = column.type
+    if pa.types.is_struct(kind):
+        return all(_is_near(child) for child in column.flatten())
+    if pa.types.is_nested(kind):
+        return _is_near(column.flatten())
+    if _time_as_number(kind) is kind:
+        return True
+    ends = pc.min_max(column.cast(_time_as_number(kind))).as_py().values()
+    return all(value is None or is_near(kind, value) for value in ends)
 
 
 def _leaves(kind: pa.DataType, change: Callable[[pa.DataType], pa.DataType]) -> pa.DataType:
@@ -69,8 +91,10 @@ def _is_finite(column: pa.Array) -> bool:
     return pc.all(pc.is_finite(column.cast(pa.float64()))).as_py() is not False
 
 
-def _converter(kind: pa.DataType, *, finite: bool) -> Convert | None:
+def _converter(kind: pa.DataType, *, finite: bool, near: bool) -> Convert | None:
     """What makes a plain value of one of this type; None where it is plain already."""
+    if not near and (pa.types.is_timestamp(kind) or pa.types.is_date(kind)):
+        return partial(text_of, kind)
     if pa.types.is_timestamp(kind):
         return _iso_time
     if pa.types.is_binary(kind) or pa.types.is_large_binary(kind):
@@ -78,12 +102,12 @@ def _converter(kind: pa.DataType, *, finite: bool) -> Convert | None:
     if pa.types.is_floating(kind):
         return None if finite else plain_float
     if pa.types.is_struct(kind):
-        fields = {field.name: _converter(field.type, finite=finite) for field in kind.fields}
+        fields = {field.name: _converter(field.type, finite=finite, near=near) for field in kind.fields}
         if not any(fields.values()):
             return None
         return lambda value: {name: _apply(fields[name], item) for name, item in value.items()}
     if pa.types.is_nested(kind):
-        inner = _converter(kind.value_type, finite=finite)
+        inner = _converter(kind.value_type, finite=finite, near=near)
         return None if inner is None else lambda value: [_apply(inner, item) for item in value]
     return None
 

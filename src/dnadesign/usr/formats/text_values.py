@@ -7,23 +7,25 @@ import binascii
 import json
 import math
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NoReturn
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from dnadesign.usr.contract.errors import SchemaError
 from dnadesign.usr.contract.types import describe_type, is_list
 from dnadesign.usr.contract.wording import counted
+from dnadesign.usr.formats.far_times import may_be_far, value_of
 
 Where = Callable[[int], str]
 
 _WHOLE = re.compile(r"[+-]?\d+(\.0*)?", re.ASCII)
 _TRUTH = {"true": True, "1": True, "false": False, "0": False}
 _INFINITE = re.compile(r"[+-]?inf(inity)?", re.ASCII | re.IGNORECASE)
-_FLOAT_MAX = {pa.float16(): 65504.0, pa.float32(): 3.4028234663852886e38, pa.float64(): math.inf}
 _EXACT = 1 << 53
+_EXACT_DIGITS = {pa.float16(): 3, pa.float32(): 7, pa.float64(): 15}  # whole numbers that all fit
 _NO_NUMBERS = ("NaN", "Infinity", "-Infinity")  # which JSON has no other words for
 
 
@@ -57,14 +59,35 @@ def column_from_text(
     values = _each(filled, convert, kind, where)
     if not (pa.types.is_temporal(kind) or pa.types.is_floating(kind) or pa.types.is_integer(kind)):
         return pa.array(values, kind)
-    text = pa.array(values, pa.string())
+    far = _far_times(values, kind, where) if pa.types.is_temporal(kind) else {}
+    text = pa.array([None if i in far else v for i, v in enumerate(values)] if far else values, pa.string())
     try:
         found = pc.cast(text, kind)
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
         _find_misfit(filled, text, kind, where)
     if pa.types.is_floating(kind):
         _refuse_overflow(filled, found, kind, where)
+        _refuse_rounded(text, found, kind, where)
+    return _with(far, found) if far else found
+
+
+def _far_times(cells: Sequence[str | None], kind: pa.DataType, where: Where) -> dict[int, int]:
+    """Times with a sign before the year, which Arrow cannot read: by row, as the numbers that they are stored as."""
+    signed = {row: cell for row, cell in enumerate(cells) if cell is not None and may_be_far(cell)}
+    found: dict[int, int] = {}
+    for row, cell in signed.items():
+        try:
+            found[row] = value_of(cell, kind)
+        except ValueError as error:
+            _refuse(where(row), cell, kind, str(error))
     return found
+
+
+def _with(far: Mapping[int, int], near: pa.Array) -> pa.Array:
+    """The times with others put in where they are null."""
+    numbers = near.view(pa.int32() if pa.types.is_date(near.type) else pa.int64())
+    values = pa.array([far.get(row) for row in range(len(near))], numbers.type)
+    return pc.coalesce(numbers, values).view(near.type)
 
 
 def _converter(kind: pa.DataType) -> Callable[[str], Any]:
@@ -160,6 +183,15 @@ def _refuse_overflow(cells: Sequence[str | None], found: pa.Array, kind: pa.Data
     for row in pc.indices_nonzero(pc.fill_null(infinite, fill_value=False)).to_pylist():
         if not _INFINITE.fullmatch((cells[row] or "").strip()):
             _refuse(where(row), cells[row], kind, "it is too large")
+
+
+def _refuse_rounded(text: pa.Array, found: pa.Array, kind: pa.DataType, where: Where) -> None:
+    """A whole number has to be exact; one with a point or an exponent, such as 0.1, takes the nearest value."""
+    long = pc.match_substring_regex(text, f"^[+-]?[0-9]{{{_EXACT_DIGITS[kind] + 1},}}$")
+    for row in pc.indices_nonzero(pc.fill_null(long, fill_value=False)).to_pylist():
+        cell, nearest = text[row].as_py(), found[row].as_py()
+        if int(cell.lstrip("+-").lstrip("0") or "0") != abs(nearest):  # Python reads at most 4,300 digits
+            _refuse(where(row), cell, kind, _rounded(nearest))
 
 
 def column_from_json(
@@ -258,9 +290,11 @@ def _plain_text(text: str, kind: pa.DataType, path: str) -> Any:
         return _bytes(text)
     if pa.types.is_temporal(kind):
         try:
-            return pa.scalar(text.strip()).cast(kind).value
+            return value_of(text, kind) if may_be_far(text) else pa.scalar(text.strip()).cast(kind).value
         except pa.ArrowInvalid:
             raise _unfit(text, kind, path) from None
+        except ValueError as error:
+            raise _unfit(text, kind, path, str(error)) from None
     return text
 
 
@@ -318,15 +352,28 @@ def _signed(bits: int) -> tuple[int, int]:
 def _plain_float(value: Any, kind: pa.DataType, path: str) -> float:
     if isinstance(value, str) and value in _NO_NUMBERS:
         return float(value)
-    if type(value) is int:
-        try:
-            number = float(value)
-        except OverflowError:
-            raise _unfit(value, kind, path, "it is too large") from None
-        if number != value:
-            raise _unfit(value, kind, path, "it is not exact")
-        value = number
-    number = _of(float, value, kind, path)
-    if math.isfinite(number) and abs(number) > _FLOAT_MAX[kind]:
-        raise _unfit(value, kind, path, "it is too large")
+    whole = type(value) is int
+    try:
+        number = _nearest(float(value) if whole else _of(float, value, kind, path), kind)
+    except OverflowError:
+        raise _unfit(value, kind, path, "it is too large") from None
+    if whole and number != value:
+        raise _unfit(value, kind, path, _rounded(number))
     return number
+
+
+def _nearest(number: float, kind: pa.DataType) -> float:
+    """The value of the type that is nearest to a number.
+
+    Raises:
+        OverflowError: It is infinite, and the number is not.
+    """
+    with np.errstate(over="ignore"):
+        found = float(kind.to_pandas_dtype()(number))
+    if math.isinf(found) and not math.isinf(number):
+        raise OverflowError
+    return found
+
+
+def _rounded(nearest: float) -> str:
+    return f"a whole number must be exact there, and the nearest is {int(nearest)}"

@@ -12,6 +12,7 @@ from dnadesign.usr.contract.event_outline import EventOutline
 from dnadesign.usr.contract.events import LIBRARY_ACTIONS, Event
 from dnadesign.usr.contract.layout import ARTIFACTS, RECORDS
 from dnadesign.usr.operations._base_history import BaseHistory, tells_nothing_of_base
+from dnadesign.usr.operations._log_order import LogOrder
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +77,7 @@ class Accounts:
         older: How many events are of older tools, which do not say what they wrote.
         events: How many events there are.
         base: What they say of the base, one after the other.
+        order: Whether each of them stands there once, and in its place.
     """
 
     files: dict[str, Account] = field(default_factory=dict)
@@ -84,11 +86,12 @@ class Accounts:
     older: int = 0
     events: int = 0
     base: BaseHistory = field(default_factory=BaseHistory)
+    order: LogOrder = field(default_factory=LogOrder)
 
     def add(self, event: Event | EventOutline) -> None:
         """Fold one event in."""
         self.events += 1
-        if event.action not in LIBRARY_ACTIONS:
+        if not self.order.add(event, self.events) or event.action not in LIBRARY_ACTIONS:
             return
         artifacts = event.artifacts
         added, removed = artifacts.get("added"), artifacts.get("removed")
@@ -148,8 +151,8 @@ class Accounts:
             return
         size = entry.get("bytes")
         ranges = _ranges(entry, self.files.get(path), event.event_id)
-        if before is not None:
-            size, ranges = before.bytes if size is None else size, ranges or before.ranges
+        if before is not None:  # moved: it is to be what was written, not what it may have become before that
+            size, ranges = before.bytes if size is None else size, before.ranges or ranges
         self.files[path] = Account(path, size if isinstance(size, int) else None, ranges, event.event_id)
 
     def _take_along(
@@ -216,6 +219,10 @@ def _ranges(entry: Mapping[str, Any], before: Account | None, event_id: str | No
     kept = entry.get("prefix_bytes", 0)
     if not isinstance(size, int) or not isinstance(kept, int):
         return ()
+    if isinstance(
+        prefix := entry.get("prefix_sha256"), str
+    ):  # a log set aside: all before the event's own line
+        return (Range(0, kept, prefix, event_id),)
     pieces = _pieces(entry, kept, size)
     if isinstance(footer, str) and pieces is not None:
         ranges = [r for r in before.ranges if r.end <= kept] if before is not None else []

@@ -100,9 +100,6 @@ class BaseHistory:
             number: Which event of the whole log it is.
         """
         last = self._last
-        if last is not None and event.event_id is not None and event.event_id in last.event_ids:
-            self._breaks.append(Break(number, event.event_id, "stands in the log twice"))
-            return
         if last is None or last.entry != entry:
             self._breaks += _rows_missing(last)
             before = last.after() if last is not None else None

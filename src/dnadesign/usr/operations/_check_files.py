@@ -53,6 +53,7 @@ def check_accounts(
 ) -> None:
     """Check that every file is accounted for and every account has its file, with its size (and hash if deep)."""
     problems, found = len(report.problems), files.sizes
+    _check_order(accounts, report, audit=audit)
     _check_base_history(accounts, report, audit=audit)
     for account in accounts.files.values():
         _check_file(store, account, files, report, deep=deep)
@@ -82,6 +83,26 @@ def check_accounts(
             "events.files",
             EVENTS,
             f"{counted(accounts.events, 'event')}, {counted(len(accounts.files), 'file')}: {checked}",
+        )
+
+
+def _check_order(accounts: Accounts, report: Report, *, audit: bool) -> None:
+    """Check that each line of the log stands there once, and where it was written."""
+    tell = report.failed if audit else report.note
+    for found in accounts.order.misplaced[:_SHOWN]:
+        tell(
+            "events.order",
+            f"{EVENTS}, event {found.number}",
+            f"event {found.event_id} {found.message}",
+            "lines of the log were copied or put in another order outside usr: restore .events.log and _events/ from a backup",
+        )
+    if back := accounts.order.back:
+        report.note(
+            "events.order",
+            f"{EVENTS}, event {back[0].number}",
+            f"event {back[0].event_id} {back[0].message}"
+            f"{f', and so {counted(len(back) - 1, "other")}' if len(back) > 1 else ''}: a clock was set back, two hosts "
+            "differ, or lines of the log are in another order",
         )
 
 

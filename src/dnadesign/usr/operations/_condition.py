@@ -32,6 +32,10 @@ _SEVERAL = {
         "looks at several records (OVER)",
         "decide about each record by its own columns, or compare records after reading them",
     ),
+    "SUBQUERY": (
+        "has a query of its own (SELECT, EXISTS or ANY), which can read other files",
+        "name what to look for, as in length IN (4, 5) or list_contains(...), or join what you read in Dataset.connect()",
+    ),
 }
 _KIND = re.compile(r"^[A-Z][A-Za-z ]*Error: ")
 _NO_COLUMN = re.compile(r'Referenced column "(.*)" not found')
@@ -43,7 +47,8 @@ def check_condition(connection: duckdb.DuckDBPyConnection, condition: str) -> st
 
     It must parse where a bare condition stands and in parentheses as well: the first refuses a parenthesis that closes
     more than the condition opened, the second whatever could follow a condition, such as LIMIT or a second statement.
-    What stands for several columns or rows would be put in the place of one value, and is refused too.
+    What stands for several columns or rows would be put in the place of one value, and is refused too; so is a query in it,
+    which could read any file, or see what the merged rows are made of.
 
     Raises:
         ValidationError: It is empty, no text, or more or less than an expression of one value.
@@ -80,12 +85,10 @@ def parsed_condition(connection: duckdb.DuckDBPyConnection, condition: str) -> l
 
 
 def named_in(view: View, connection: duckdb.DuckDBPyConnection, condition: str | None) -> tuple[Column, ...]:
-    """The columns of a view that a condition may name, all of them where that cannot be told, as of a subquery."""
+    """The columns of a view that a condition may name."""
     if condition is None:
         return ()
-    nodes = list(nodes_of(parsed_condition(connection, condition)))
-    if any(node.get("class") == "SUBQUERY" for node in nodes):
-        return view.columns
+    nodes = nodes_of(parsed_condition(connection, condition))
     named = [node["column_names"] for node in nodes if node.get("class") == "COLUMN_REF"]
     parts = {str(part).lower() for parts in named for part in parts}  # a table or fields stand beside it
     return tuple(column for column in view.columns if column.name.lower() in parts)
@@ -102,7 +105,7 @@ def _check_single(connection: duckdb.DuckDBPyConnection, condition: str) -> None
 
 
 def nodes_of(tree: Any) -> Iterator[dict[str, Any]]:
-    """The parts of a parsed expression; of a subquery not what stands in it."""
+    """The parts of a parsed expression."""
     left = [tree]
     while left:
         part = left.pop()
@@ -110,7 +113,7 @@ def nodes_of(tree: Any) -> Iterator[dict[str, Any]]:
             left += part
         elif isinstance(part, dict):
             yield part
-            left += part.values() if part.get("class") != "SUBQUERY" else ()
+            left += part.values()
 
 
 @contextmanager

@@ -7,7 +7,6 @@ commits them together.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
@@ -20,8 +19,7 @@ import pyarrow as pa
 from dnadesign.usr.contract.actor import Actor, resolve_actor
 from dnadesign.usr.contract.artifacts import artifact_lists
 from dnadesign.usr.contract.content import Digest
-from dnadesign.usr.contract.errors import BatchConflict
-from dnadesign.usr.contract.events import Event, Fingerprint, make_event
+from dnadesign.usr.contract.events import Event, Fingerprint, check_new_batch_id, make_event
 from dnadesign.usr.contract.layout import (
     META_FROZEN_HASH,
     META_REGISTRY_HASH,
@@ -31,9 +29,9 @@ from dnadesign.usr.contract.layout import (
 )
 from dnadesign.usr.contract.names import check_batch_id
 from dnadesign.usr.contract.registry import Registry
+from dnadesign.usr.operations._batches import content_sha256, replay, replayed
 from dnadesign.usr.operations._rows import with_callers_errors
 from dnadesign.usr.storage.base_pieces import hash_pieces
-from dnadesign.usr.storage.batch_index import BatchRecord
 from dnadesign.usr.storage.filesystem import opened
 from dnadesign.usr.storage.intent import Intent, Move, Publish, Remove
 from dnadesign.usr.storage.journal import check_space, commit, events_of, log_length, storage_error
@@ -93,8 +91,11 @@ class NewBase:
 class Step[Result](Protocol):
     """One verb of a transaction."""
 
-    def prepare(self, registry: Registry, staging: Staging) -> None:
-        """Check what can be checked without the dataset, and stage what can be staged."""
+    def prepare(self, registry: Registry, staging: Staging | None) -> None:
+        """Check what can be checked without the dataset, and stage what can be staged; nothing where ``staging`` is None.
+
+        It is called once.
+        """
 
     def content(self, digest: Digest) -> None:
         """Feed the normalised input to a batch's hash."""
@@ -119,6 +120,9 @@ class Mutation:
     registry_hash: str
     moment: datetime
     reason: str | None = None
+    actor: Actor | None = None
+    batch_id: str | None = None
+    batch_sha256: str | None = None
     moves: list[Move] = field(default_factory=list)
     publishes: list[Publish] = field(default_factory=list)
     removes: list[Remove] = field(default_factory=list)
@@ -196,6 +200,24 @@ class Mutation:
         """Add an event to the commit."""
         self.drafts.append(draft)
 
+    def event_of(self, draft: Draft, base: Fingerprint | None = None) -> Event:
+        """The event that a draft becomes; ``base`` is the size of the base that this commit writes."""
+        return make_event(
+            draft.action,
+            dataset=self.store.reference,
+            registry_hash=self.registry_hash,
+            args=draft.args,
+            metrics=draft.metrics,
+            artifacts=artifact_lists(added=draft.added, removed=draft.removed),
+            reason=self.reason,
+            fingerprint=draft.fingerprint or base or _base_as_it_is(self),
+            txid=self.staging.txid,
+            batch_id=self.batch_id,
+            batch_sha256=self.batch_sha256,
+            actor=self.actor,
+            now=self.moment,
+        )
+
 
 @with_callers_errors
 def run[Result](
@@ -227,11 +249,15 @@ def run[Result](
     if batch_id is not None:
         check_batch_id(batch_id)
     who = resolve_actor(actor)
-    registry = load_registry(store.root, fs=store.fs)
     if must_exist and not store.exists():
         raise lost_log(store.fs, store.dir) or not_found(store.dir)
-    store.check_locks()
     try:
+        if batch_id is not None and (known := store.batches().get(batch_id)) is not None:
+            return replay(store, known, steps)
+        if batch_id is not None:
+            check_new_batch_id(batch_id)
+        registry = load_registry(store.root, fs=store.fs)
+        store.check_locks()
         store.keep_registry(registry_hash_of(registry))
         with open_staging(store.fs, store.dir) as staging:
             for step in steps:
@@ -240,9 +266,9 @@ def run[Result](
             with store.locked(tool=who.tool):
                 if must_exist:
                     store.check_writable()
-                known = store.batches().get(batch_id) if batch_id is not None else None
+                known = store.batches().get(batch_id) if batch_id is not None else None  # committed meanwhile
                 if known is not None:
-                    return _replayed(known, steps, batch_sha256)
+                    return replayed(known, steps, batch_sha256)
                 mutation = Mutation(
                     store=store,
                     staging=staging,
@@ -250,62 +276,24 @@ def run[Result](
                     registry_hash=registry_hash_of(registry),
                     moment=datetime.now(UTC),
                     reason=reason,
+                    actor=who,
+                    batch_id=batch_id,
+                    batch_sha256=batch_sha256,
                 )
                 with _index_kept_true(mutation), mutation.held:
                     results = [step.apply(mutation) for step in steps]
                     if mutation.drafts:
-                        finish(mutation, actor=who, batch_id=batch_id, batch_sha256=batch_sha256)
+                        finish(mutation)
                 return staging.txid, False, results
     except OSError as error:
         raise storage_error(error, store.dir) from error
 
 
-def content_sha256(steps: Sequence[Step[Any]]) -> str:
-    """The hash of what the steps were given."""
-    digest = hashlib.sha256()
-    for step in steps:
-        digest.update(type(step).__name__.encode() + b"\0")
-        step.content(digest)
-    return digest.hexdigest()
-
-
-def _replayed[Result](
-    known: BatchRecord, steps: Sequence[Step[Result]], batch_sha256: str | None
-) -> tuple[str, bool, list[Result]]:
-    if known.batch_sha256 != batch_sha256 or len(known.events) != len(steps):
-        raise BatchConflict(
-            f"batch {known.batch_id!r} was committed at {known.timestamp_utc} with other content "
-            f"({', '.join(known.actions)})",
-            mend="give new content a new batch_id; Dataset.batch() tells what is committed under this one",
-        )
-    results = [step.replay(event) for step, event in zip(steps, known.events, strict=True)]
-    return known.txid or "", True, results
-
-
-def finish(
-    mutation: Mutation, *, actor: Actor | None, batch_id: str | None, batch_sha256: str | None
-) -> list[Event]:
+def finish(mutation: Mutation) -> list[Event]:
     """Write the new base if rows or metadata are new, make the events, and commit."""
     store, staging = mutation.store, mutation.staging
     base = _write_base(mutation)
-    events = [
-        make_event(
-            draft.action,
-            dataset=store.reference,
-            registry_hash=mutation.registry_hash,
-            args=draft.args,
-            metrics=draft.metrics,
-            artifacts=artifact_lists(added=draft.added, removed=draft.removed),
-            reason=mutation.reason,
-            fingerprint=draft.fingerprint or base or _base_as_it_is(mutation),
-            txid=staging.txid,
-            batch_id=batch_id,
-            batch_sha256=batch_sha256,
-            actor=actor,
-            now=mutation.moment,
-        )
-        for draft in mutation.drafts
-    ]
+    events = [mutation.event_of(draft, base) for draft in mutation.drafts]
     event_bytes = events_of(event.to_json_line() for event in events)
     for follow in mutation.with_events:
         follow(event_bytes)

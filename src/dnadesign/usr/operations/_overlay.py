@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -190,11 +190,16 @@ class Archived:
     added: list[dict[str, Any]]
 
 
-def set_aside(mutation: Mutation, overlay: Overlay) -> Archived:
+def set_aside(mutation: Mutation, overlay: Overlay, *, known: Mapping[str, str] | None = None) -> Archived:
     """Have the files of an overlay moved into a folder of the archive.
 
     The folder is not there yet: its existence proves the move. Many files are listed as one folder, so that the new
     file beside them in the event keeps a line of its own.
+
+    Args:
+        mutation: The change.
+        overlay: What is set aside.
+        known: The hashes of files that were read whole, by path; the others are read where they are listed one by one.
     """
     store, namespace, moment = mutation.store, overlay.namespace, mutation.moment
     while store.fs.stat(store.path(archive_dir(namespace, moment=moment))) is not None:
@@ -207,9 +212,12 @@ def set_aside(mutation: Mutation, overlay: Overlay) -> Archived:
     removed: list[dict[str, Any]] = []
     added: list[dict[str, Any]] = []
     for file in overlay.files:
-        size, name = file.size, file.path.rsplit("/", 1)[-1]
-        removed.append({"path": file.path, "bytes": size})
-        added.append({"path": f"{archive}/{name}", "bytes": size, "moved_from": file.path})
+        entry: dict[str, Any] = {"path": file.path, "bytes": file.size}
+        if len(overlay.files) < MAX_LISTED:
+            entry["sha256"] = (known or {}).get(file.path) or hash_range(file.file, 0, file.size)
+        removed.append(entry)
+        moved = {"path": f"{archive}/{file.path.rsplit('/', 1)[-1]}", "moved_from": file.path}
+        added.append(entry | moved)
     return Archived(archive, removed, folded(added))
 
 

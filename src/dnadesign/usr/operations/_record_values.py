@@ -85,7 +85,7 @@ class SetValues:
     wanted: list[str] = field(init=False)
     contract: OverlayContract = field(init=False)
 
-    def prepare(self, registry: Registry, staging: Staging) -> None:
+    def prepare(self, registry: Registry, staging: Staging | None) -> None:
         """Check the ids."""
         self.wanted = unique_ids(self.ids)
         self.contract = overlay_contract(registry, self.namespace)

@@ -25,7 +25,7 @@ _ONE_ROW_AT_A_TIME = frozenset(
     {"BETWEEN", "CASE", "CAST", "COLLATE", "COLUMN_REF", "COMPARISON", "CONJUNCTION", "CONSTANT", "FUNCTION",
      "LAMBDA", "OPERATOR", "TYPE"}
 )  # fmt: skip
-"""Classes of expressions that look at one row; others, such as subqueries, may look at more."""
+"""Classes of expressions that look at one row; others may look at more."""
 
 
 class RowCondition:

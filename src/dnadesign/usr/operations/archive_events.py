@@ -10,15 +10,16 @@ from dnadesign.usr.contract.events import Event
 from dnadesign.usr.contract.layout import EVENTS, archived_log, parse_timestamp
 from dnadesign.usr.contract.registry import Registry
 from dnadesign.usr.operations._mutation import Draft, Mutation
+from dnadesign.usr.storage.filesystem import opened
 from dnadesign.usr.storage.intent import Move
-from dnadesign.usr.storage.journal import log_length
-from dnadesign.usr.storage.staging import Staging
+from dnadesign.usr.storage.journal import events_of, log_length
+from dnadesign.usr.storage.staging import Staging, hash_range
 from dnadesign.usr.storage.visibility import segment_names
 
 
 @dataclass(frozen=True, slots=True)
 class ArchiveResult:
-    """What archiving did: the segment, relative to the dataset, and its bytes without the archiving event."""
+    """What archiving did: the segment, relative to the dataset, and its bytes, the archiving event's included."""
 
     path: str
     bytes: int
@@ -32,7 +33,7 @@ class ArchiveResult:
 class ArchiveEvents:
     """The step that archives the log: its event ends the old log and begins the new one, with the same id."""
 
-    def prepare(self, registry: Registry, staging: Staging) -> None:
+    def prepare(self, registry: Registry, staging: Staging | None) -> None:
         """Nothing can be done before the lock."""
 
     def content(self, digest: Digest) -> None:
@@ -41,22 +42,23 @@ class ArchiveEvents:
 
     def apply(self, mutation: Mutation) -> ArchiveResult:
         """Move the log once the event is in it, and publish a log that has this event alone."""
-        store = mutation.store
-        result = ArchiveResult(archived_log(_moment(mutation)), log_length(store.fs, store.dir))
-        mutation.moves.append(Move(source=EVENTS, target=result.path))
+        store, path = mutation.store, archived_log(_moment(mutation))
+        before = log_length(store.fs, store.dir)
+        with opened(store.fs, store.path(EVENTS), "read") as log:
+            prefix = {"prefix_bytes": before, "prefix_sha256": hash_range(log, 0, before)}
+        mutation.moves.append(Move(source=EVENTS, target=path))
         mutation.with_events.append(
             lambda data: mutation.publishes.append(
                 mutation.staging.write(data, like=store.path(EVENTS)).publish(EVENTS)
             )
         )
-        mutation.note(
-            Draft(
-                action="events_archive",
-                metrics={"rows": 0, "bytes": result.bytes},
-                added=[{"path": result.path, "moved_from": EVENTS}],
-            )
-        )
-        return result
+        draft, size = Draft("events_archive"), before
+        while draft.metrics.get("bytes") != size:  # the event ends the segment, so its own line counts
+            draft.metrics = {"rows": 0, "bytes": size}
+            draft.added = [{"path": path, "bytes": size, **prefix, "moved_from": EVENTS}]
+            size = before + len(events_of([mutation.event_of(draft).to_json_line()]))
+        mutation.note(draft)
+        return ArchiveResult(path, size)
 
     def replay(self, event: Event) -> ArchiveResult:
         """The result of the archiving committed before."""

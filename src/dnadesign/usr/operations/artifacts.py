@@ -165,7 +165,7 @@ def _parquet_files(store: Store, folder: str) -> Iterator[str]:
 class PruneArtifacts:
     """The step that removes artifacts that nothing refers to, archived overlays and snapshots included."""
 
-    def prepare(self, registry: Registry, staging: Staging) -> None:
+    def prepare(self, registry: Registry, staging: Staging | None) -> None:
         """Nothing can be known before the lock."""
 
     def content(self, digest: Digest) -> None:

@@ -121,7 +121,7 @@ class Compact:
     on_duplicate: OnDuplicate = "error"
     contract: OverlayContract = field(init=False)
 
-    def prepare(self, registry: Registry, staging: Staging) -> None:
+    def prepare(self, registry: Registry, staging: Staging | None) -> None:
         """Check the options.
 
         Raises:

@@ -82,9 +82,11 @@ def info(store: Store) -> DatasetInfo:
     Raises:
         DatasetNotFound: There is no dataset.
         CorruptFileError: A file is damaged.
+        OverlayLayoutError: An overlay is both a file and parts.
     """
     with store.pin(known_only=False) as version:
         check_log_is_known(store.dir, version.log)
+        version.check_layouts()
         base = read_outline(version.base.file)
         check_schema_version(store.dir / version.base.path, base.key_values)
         said = {key: value.decode("utf-8", "replace") for key, value in base.key_values.items()}

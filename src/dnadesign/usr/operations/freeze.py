@@ -48,7 +48,7 @@ class Freeze:
 
     data: bytes = field(init=False)
 
-    def prepare(self, registry: Registry, staging: Staging) -> None:
+    def prepare(self, registry: Registry, staging: Staging | None) -> None:
         """Bring the registry into its normal form."""
         self.data = registry_bytes(registry)
 

@@ -200,7 +200,7 @@ class ImportFile:
             digest_table(digest, table.select(names))
 
     def apply(self, mutation: Mutation) -> ImportReport:
-        """Append the rows that are new.
+        """Append the rows that are new; where there is none, only a batch is worth an event: that it was committed.
 
         Raises:
             DuplicateIDError: A row is there already, or twice in the file, and conflicts are errors.
@@ -208,6 +208,8 @@ class ImportFile:
         new, report = self.weigh(mutation.index.base, lambda: deleted_now(mutation.store, mutation.registry))
         if not report.ok:
             self._refuse_duplicates(report)
+        if not report.accepted and mutation.batch_id is None:
+            return report
         if report.accepted:
             digests = self.digests
             stream = RowStream(report.accepted, self.rows.total_bytes, self._new_tables(new))

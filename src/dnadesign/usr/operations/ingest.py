@@ -86,7 +86,7 @@ class AddRows:
     digests: Digests = field(init=False)
     given_times: bool = field(init=False, default=False)
 
-    def prepare(self, registry: Registry, staging: Staging) -> None:
+    def prepare(self, registry: Registry, staging: Staging | None) -> None:
         """Bring the rows into their normal form.
 
         Raises:
@@ -114,7 +114,7 @@ class AddRows:
         digest_table(digest, self.records.select(names))
 
     def apply(self, mutation: Mutation) -> AddSequencesResult:
-        """Append the rows that are new.
+        """Append the rows that are new; where there is none, only a batch is worth an event: that it was committed.
 
         Raises:
             DuplicateIDError: A row is there already, and conflicts are errors.
@@ -138,6 +138,8 @@ class AddRows:
         if rows.num_rows:
             mutation.add_base_rows(rows, self.digests[new])
         result = AddSequencesResult(rows.num_rows, self.records.num_rows - rows.num_rows, self._ids())
+        if not rows.num_rows and mutation.batch_id is None:
+            return result
         mutation.note(
             Draft(
                 action="import_rows",

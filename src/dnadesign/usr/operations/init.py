@@ -45,7 +45,7 @@ class Init:
     source: str = ""
     notes: str = ""
 
-    def prepare(self, registry: Registry, staging: Staging) -> None:
+    def prepare(self, registry: Registry, staging: Staging | None) -> None:
         """Nothing can be done before the lock: the files carry the time of the commit."""
 
     def content(self, digest: Digest) -> None:

@@ -90,9 +90,11 @@ def manifest(store: Store) -> Manifest:
         DatasetNotFound: There is no dataset.
         ConcurrentChangeError: Files were removed each time while they were read.
         CorruptFileError: A table is damaged.
+        OverlayLayoutError: An overlay is both a file and parts.
     """
     for _ in range(_ATTEMPTS):
         with store.pin() as version:
+            version.check_layouts()
             others = _other_files(store)
             now = committed_log_end(store.fs, store.dir)
             if (now.device, now.inode, now.end) != (version.log.device, version.log.inode, version.log.end):

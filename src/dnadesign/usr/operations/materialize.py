@@ -103,7 +103,7 @@ class Materialize:
     namespaces: Sequence[str] | None = None
     drop_deleted: bool = False
 
-    def prepare(self, registry: Registry, staging: Staging) -> None:
+    def prepare(self, registry: Registry, staging: Staging | None) -> None:
         """Check the options.
 
         Raises:

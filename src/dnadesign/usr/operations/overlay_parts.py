@@ -55,7 +55,7 @@ from dnadesign.usr.storage.intent import Move
 from dnadesign.usr.storage.key_index import Digests, Ordinals, keyed_by_id
 from dnadesign.usr.storage.parquet import encode, read_footer
 from dnadesign.usr.storage.registry_file import registry_hash_of
-from dnadesign.usr.storage.staging import Staged, Staging
+from dnadesign.usr.storage.staging import Staged, Staging, hash_range
 from dnadesign.usr.storage.version import layout_conflict
 
 
@@ -115,7 +115,7 @@ class WritePart:
     staged: Staged | None = field(init=False, default=None)
     staged_artifacts: dict[str, Staged] = field(init=False, default_factory=dict)
 
-    def prepare(self, registry: Registry, staging: Staging) -> None:
+    def prepare(self, registry: Registry, staging: Staging | None) -> None:
         """Check the columns against the registry, and stage the part if nothing in it depends on the base.
 
         Raises:
@@ -123,12 +123,14 @@ class WritePart:
             SchemaError: A column is not registered, or a value does not fit its type.
         """
         self.contract = user_contract(registry, self.namespace)
-        self.registry_hash, self.txid = registry_hash_of(registry), staging.txid
         what = f"data for namespace {self.namespace!r}"
         table = unique_columns(arrow_table(self.data, what=what), what=what)
         name, self.keys = key_column(table, key=self.key, key_col=self.key_col, what=what)
         self.columns = registered_columns(table.drop_columns([name]), self.contract, what=what)
         check_all_used(self.artifacts, self.columns, namespace=self.namespace, what=what)
+        if staging is None:
+            return
+        self.registry_hash, self.txid = registry_hash_of(registry), staging.txid
         self.staged_artifacts = stage_artifacts(staging, self.artifacts)
         if self.key == "id" and not self.allow_missing:
             self.staged = self._stage(staging, self.keys, self.columns)
@@ -228,7 +230,9 @@ class WritePart:
                     "artifacts": len(self.staged_artifacts),
                 },
                 added=promoted + written,
-                removed=[{"path": overlay_file(self.namespace)}] if promoted else [],
+                removed=[
+                    {"path": p["moved_from"], "bytes": p["bytes"], "sha256": p["sha256"]} for p in promoted
+                ],
                 fingerprint=fingerprint,
             )
         )
@@ -288,13 +292,15 @@ class WritePart:
             footer = read_footer(file)
             if not keyed_by_id(footer, str(single)):
                 raise self._keyed_by_sequence(mutation)
+            sha256 = hash_range(file, 0, footer.size)
         created = parse_isoformat(
             footer.key_values.get(META_OVERLAY_CREATED_AT, b"").decode("utf-8", "replace"),
             fallback=mutation.moment,
         )
         target = part_file(self.namespace, moment=created, uuid=uuid4().hex)
         mutation.rename_overlay_file(self.namespace, Move(source=overlay_file(self.namespace), target=target))
-        return [{"path": target, "bytes": footer.size, "moved_from": overlay_file(self.namespace)}]
+        moved_from = overlay_file(self.namespace)
+        return [{"path": target, "bytes": footer.size, "sha256": sha256, "moved_from": moved_from}]
 
     def _stage(self, staging: Staging, ids: pa.Array, columns: pa.Table) -> Staged:
         table = columns.add_column(0, pa.field("id", pa.string(), nullable=False), ids)

@@ -79,7 +79,7 @@ class RemoveOverlay:
     namespace: str
     mode: RemoveMode = "archive"
 
-    def prepare(self, registry: Registry, staging: Staging) -> None:
+    def prepare(self, registry: Registry, staging: Staging | None) -> None:
         """Check the name and the mode.
 
         Raises:
@@ -113,8 +113,8 @@ class RemoveOverlay:
             if self.mode == "delete":
                 mutation.removes += [Remove(file.path) for file in overlay.files]
             elif overlay.files:
-                archived = set_aside(mutation, overlay)
-            removed = [{"path": file.path, "bytes": file.size} for file in overlay.files]
+                archived = set_aside(mutation, overlay, known=harm.hashes)
+            removed = [_removed(file, harm) for file in overlay.files]
             removed += [{"path": lost.path, "bytes": lost.bytes} for lost in harm.lost]
             # Not folded with parts: the folder that both lie in has all overlays.
             single = overlay_file(self.namespace)
@@ -160,10 +160,12 @@ class _Harm:
 
     Attributes:
         damaged: The files that are not as they were written, by path: their size and hash as they are now.
+        hashes: The hashes of all files that were read whole for that, by path.
         lost: The files that there should be, and are not.
     """
 
     damaged: dict[str, tuple[int, str]]
+    hashes: dict[str, str]
     lost: list[Account]
 
     def entries(self, archive: str) -> list[dict[str, Any]]:
@@ -182,22 +184,29 @@ def _harm_of(store: Store, overlay: Overlay) -> _Harm:
     try:
         accounts, files = consistent_files(store)
     except EventLogError:
-        return _Harm({}, [])
+        return _Harm({}, {}, [])
     known = accounts.files
-    damaged = {
-        file.path: (file.size, hash_range(file.file, 0, file.size))
-        for file in overlay.files
-        if file.path in known and not _is_as_written(file, known[file.path])
-    }
+    damaged: dict[str, tuple[int, str]] = {}
+    hashes: dict[str, str] = {}
+    for file in overlay.files:
+        if file.path in known:
+            found = hash_range(file.file, 0, file.size)
+            hashes[file.path] = found
+            if not _is_as_written(file, known[file.path], found):
+                damaged[file.path] = (file.size, found)
     namespace = overlay.namespace
     lost = [known[path] for path in known if overlay_of(path) == namespace and path not in files.sizes]
-    return _Harm(damaged, lost)
+    return _Harm(damaged, hashes, lost)
 
 
-def _is_as_written(file: PinnedFile, account: Account) -> bool:
-    return account.bytes in (None, file.size) and all(
-        hash_range(file.file, part.start, part.end) == part.sha256 for part in account.ranges
-    )
+def _removed(file: PinnedFile, harm: _Harm) -> dict[str, Any]:
+    found = {"path": file.path, "bytes": file.size}
+    return found | ({"sha256": harm.hashes[file.path]} if file.path in harm.hashes else {})
+
+
+def _is_as_written(file: PinnedFile, account: Account, sha256: str) -> bool:
+    """Whether a file with that hash is what the events say; an overlay's file is written as a whole."""
+    return account.bytes in (None, file.size) and all(part.sha256 == sha256 for part in account.ranges)
 
 
 def _rows_of(file: PinnedFile) -> int:

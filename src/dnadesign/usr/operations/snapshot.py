@@ -19,7 +19,7 @@ class Snapshot:
 
     automatic: bool = False
 
-    def prepare(self, registry: Registry, staging: Staging) -> None:
+    def prepare(self, registry: Registry, staging: Staging | None) -> None:
         """Nothing can be done before the lock."""
 
     def content(self, digest: Digest) -> None:
@@ -43,7 +43,7 @@ class PruneSnapshots:
 
     keep: int
 
-    def prepare(self, registry: Registry, staging: Staging) -> None:
+    def prepare(self, registry: Registry, staging: Staging | None) -> None:
         """Nothing can be done before the lock."""
 
     def content(self, digest: Digest) -> None:

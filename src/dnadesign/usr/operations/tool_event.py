@@ -31,7 +31,7 @@ class ToolEvent:
     metrics: Mapping[str, Any]
     artifacts: tuple[Mapping[str, Any], ...]
 
-    def prepare(self, registry: Registry, staging: Staging) -> None:
+    def prepare(self, registry: Registry, staging: Staging | None) -> None:
         """Check the name.
 
         Raises:

@@ -59,7 +59,8 @@ class DatasetModel:
                 "source": source,
             }
         self.records |= added
-        self.actions.append("import_rows")
+        if added:  # what changes nothing is no event
+            self.actions.append("import_rows")
         return len(added)
 
     def write_overlay_part(self, namespace: str, rows: Mapping[str, Values]) -> int:
