@@ -14,7 +14,7 @@ import pytest
 from dnadesign.usr import CorruptFileError, Dataset, register_namespace
 from dnadesign.usr.contract.layout import RECORDS
 from dnadesign.usr.storage.filesystem import REAL, opened
-from dnadesign.usr.storage.page_checks import check_pages
+from dnadesign.usr.storage.page_checks import _page, _Window, check_pages
 from dnadesign.usr.storage.parquet import read_footer
 from dnadesign.usr.storage.version import PinnedFile
 from tests.usr.operations.keyed_datasets import COLUMNS, IDS, SEQUENCES, values
@@ -81,6 +81,36 @@ def test_a_bit_that_flipped_is_found(name: str, of_base: bool, cached: bool, tmp
         else:
             assert given == right
     assert found >= FLIPS // 3  # the others changed statistics in the header of a page, and nothing else
+
+
+HEADERS = {"id": True, "lab__x": False}
+
+
+def header_of(path: Path, column: str) -> range:
+    """Where the header of the first data page of a column stands, in which its statistics are."""
+    with opened(REAL, path, "read") as file:
+        footer = read_footer(file)
+        chunk = footer.metadata.row_group(0).column(footer.form.leaves[column][0])
+        page = _page(_Window(file), chunk.data_page_offset, footer.data_end)
+    return range(chunk.data_page_offset, chunk.data_page_offset + page.header_bytes)
+
+
+@pytest.mark.parametrize("column", HEADERS)
+@pytest.mark.parametrize("name", ["a shard", "few rows of a condition"])
+def test_no_row_is_left_out_because_of_damaged_statistics(column: str, name: str, tmp_path: Path) -> None:
+    dataset = made(tmp_path / "root", cached=False)
+    path = dataset.dir / RECORDS if HEADERS[column] else min((dataset.dir / "_derived/lab").iterdir())
+    whole, right = path.read_bytes(), READS[name](Dataset(dataset.root, "set"))
+    for place in header_of(path, column)[::4]:
+        data = bytearray(whole)
+        data[place] ^= 0x40  # a digit becomes less than any, and a number far from what it was
+        path.write_bytes(data)
+        try:
+            given = READS[name](Dataset(dataset.root, "set"))
+        except CorruptFileError as error:
+            assert path.name in str(error)
+        else:
+            assert given == right
 
 
 @pytest.mark.parametrize(

@@ -24,16 +24,23 @@ MEMORY_VARIABLE = "USR_MEMORY_LIMIT"
 DEFAULT_MEMORY = "1GB"
 
 _NOT_OURS = "'usr validate' says whether a file is damaged; if none is, please report it"
-_KEEPS_ORDER = "join_order,build_side_probe_side,statistics_propagation"
+_KEEPS_ORDER = ("join_order", "build_side_probe_side", "statistics_propagation")
+_BY_STATISTICS = (
+    "filter_pushdown", "join_filter_pushdown", "partial_aggregate_pushdown", "row_group_pruner", "statistics_propagation",
+)  # fmt: skip
 
 
-def connect(*, keep_order: bool, threads: int | None = None) -> duckdb.DuckDBPyConnection:
+def connect(
+    *, keep_order: bool, threads: int | None = None, statistics: bool = False
+) -> duckdb.DuckDBPyConnection:
     """A connection of its own, in memory.
 
     Args:
         keep_order: Whether the left side of a join must be the one whose rows come as they are read: in their order if
             one thread reads them, piece by piece if there are more.
         threads: How many threads it may use; as many as there are processors when None.
+        statistics: Whether rows may be left out unread where the statistics in a file say that none is wanted. Nothing
+            tells whether these are damaged: they stand in headers of pages, of which no checksum is kept.
 
     Raises:
         ValidationError: ``USR_MEMORY_LIMIT`` is no size such as ``2GB``.
@@ -58,8 +65,9 @@ def connect(*, keep_order: bool, threads: int | None = None) -> duckdb.DuckDBPyC
     connection.execute("SET TimeZone = 'UTC'; SET enable_progress_bar = false")
     if threads is not None:
         connection.execute(f"SET threads = {threads}")
-    if keep_order:
-        connection.execute(f"SET disabled_optimizers = '{_KEEPS_ORDER}'")
+    without = {*(_KEEPS_ORDER if keep_order else ()), *(() if statistics else _BY_STATISTICS)}
+    if without:
+        connection.execute(f"SET disabled_optimizers = '{','.join(sorted(without))}'")
     return connection
 
 

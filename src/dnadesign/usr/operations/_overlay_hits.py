@@ -22,6 +22,7 @@ from dnadesign.usr.operations._condition import told_with_condition
 from dnadesign.usr.operations._duck import identifier
 from dnadesign.usr.operations._join import stored_sql
 from dnadesign.usr.operations._placed_rows import Places, as_batch, cast_to, one_array
+from dnadesign.usr.operations._reads import reads_of
 from dnadesign.usr.operations._row_condition import RowCondition
 from dnadesign.usr.operations._view import DELETED, Column, Query, View
 from dnadesign.usr.storage.checked_blocks import DamagedCache
@@ -60,7 +61,9 @@ def batches_of_hits(view: View, query: Query, *, batch_size: int) -> Iterator[pa
     condition = RowCondition(view, query.where, threads=None)
     try:
         namespace = _namespace_of(condition, query)
-        hits = _in_base_order(view, namespace, _found(view, query, namespace, condition))
+        with reads_of(view, query, condition.columns).told():
+            found = _found(view, query, namespace, condition)
+        hits = _in_base_order(view, namespace, found)
         step = max(1, min(batch_size, _MOST_BYTES // _row_bytes(view.version.base.footer)))
         for start in range(0, len(hits.ordinals), step):
             ordinals = hits.ordinals[start : start + step]
@@ -124,6 +127,7 @@ def _found(view: View, query: Query, namespace: str, condition: RowCondition) ->
     connection = condition.connection
     with told_with_condition(view, query.where):
         # Statistics in Parquet say nothing of NaN, which DuckDB has as the largest number: it would leave such rows out.
+        # Nor does anything tell whether they are damaged.
         connection.execute("SET disabled_optimizers = 'statistics_propagation,filter_pushdown'")
         reader = connection.sql(sql).to_arrow_reader(_BATCH_ROWS)
         for batch in reader:

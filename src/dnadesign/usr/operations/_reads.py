@@ -15,10 +15,13 @@ import numpy as np
 from dnadesign.usr.contract.errors import CorruptFileError, SequencesError
 from dnadesign.usr.contract.names import TOMBSTONE_NAMESPACE
 from dnadesign.usr.contract.records import KEY
+from dnadesign.usr.operations._base_source import paths_sql
+from dnadesign.usr.operations._duck import connect, first_line, identifier
 from dnadesign.usr.operations._view import DELETED, JOIN_KEYS, Column, Query, View, file_key, key_kind
 from dnadesign.usr.storage.key_index import Ordinals
 from dnadesign.usr.storage.page_checks import check_pages
 from dnadesign.usr.storage.parquet import groups_together, reading
+from dnadesign.usr.storage.parquet_footer import corrupt
 from dnadesign.usr.storage.version import PinnedFile, Version
 
 _DECODED_ROWS = 1 << 16
@@ -92,6 +95,7 @@ class Reads:
         except SequencesError as error:
             try:
                 self._decode_all()
+                self._read_each()
             except CorruptFileError as damage:
                 raise damage from error
             raise
@@ -104,6 +108,22 @@ class Reads:
             with reading(file.file, footer=footer) as parquet:
                 for groups in groups_together(sizes, _DECODED_ROWS):
                     parquet.read_row_groups(groups, sorted(columns))
+
+    def _read_each(self) -> None:
+        """Have DuckDB read one file after the other: what it alone takes for damage names no file."""
+        import duckdb  # loaded by whoever met the error
+
+        for file, columns in [(self.version.base, self.deciding | self.shown), *self._overlay_files()]:
+            stored = sorted(columns & set(file.footer.schema.names))
+            sql = f"SELECT {', '.join(map(identifier, stored)) or 'NULL'} FROM read_parquet({paths_sql([file])})"  # noqa: S608
+            with connect(keep_order=False) as connection:
+                try:
+                    for _ in connection.sql(sql).to_arrow_reader(_DECODED_ROWS):
+                        pass
+                except duckdb.OutOfMemoryException:
+                    continue
+                except duckdb.Error as error:
+                    raise corrupt(file.file.path, first_line(error)) from error
 
     def _overlay_files(self) -> Iterator[tuple[PinnedFile, frozenset[str]]]:
         for namespace, columns in self.overlays.items():

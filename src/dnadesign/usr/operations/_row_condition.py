@@ -47,7 +47,7 @@ class RowCondition:
 
     def __init__(self, view: View, condition: str, *, threads: int | None = 1) -> None:
         self._view, self._condition = view, condition
-        self.connection = connect(keep_order=False, threads=threads)
+        self.connection = connect(keep_order=False, threads=threads, statistics=True)  # rows are in memory
         try:
             check_condition(self.connection, condition)
             self.columns = tuple(self._named())

@@ -132,7 +132,7 @@ def connect(store: Store, *, include_deleted: bool) -> duckdb.DuckDBPyConnection
     version, view, _ = open_view(store)
     try:
         check_fits(view, view.columns)
-        connection = duck_connect(keep_order=False)
+        connection = duck_connect(keep_order=False, statistics=True)
         query = Query(columns=tuple(view.columns), include_deleted=include_deleted)
         reads = reads_of(view, query)
         reads.check_all()

@@ -25,8 +25,8 @@ class FilesInTurn:
     def __init__(self, fs: FileSystem) -> None:
         soft = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
         self.most = _MOST if soft == resource.RLIM_INFINITY else max(_SHARE, min(_MOST, soft // _SHARE))
-        self._fs, self._open = fs, OrderedDict[Path, OpenFile]()
-        self._used = Counter[Path]()
+        self._fs, self._open = fs, OrderedDict[str, OpenFile]()  # by path, whose text is hashed sooner
+        self._used = Counter[str]()
         self._lock = threading.Lock()  # parts are decoded ahead by other threads
 
     def file(self, path: Path) -> OpenFile:
@@ -35,27 +35,28 @@ class FilesInTurn:
 
     def opened(self, path: Path) -> OpenFile:
         """The file, open now; it stays open until others have been used."""
+        name = str(path)
         with self._lock:
-            if path not in self._open:
+            if name not in self._open:
                 while len(self._open) >= self.most and (oldest := self._oldest()) is not None:
                     self._open.pop(oldest).close()
-                self._open[path] = self._fs.open(path, "read")
-            self._open.move_to_end(path)
-            return self._open[path]
+                self._open[name] = self._fs.open(path, "read")
+            self._open.move_to_end(name)
+            return self._open[name]
 
-    def _oldest(self) -> Path | None:
-        return next((path for path in self._open if not self._used[path]), None)
+    def _oldest(self) -> str | None:
+        return next((name for name in self._open if not self._used[name]), None)
 
     @contextmanager
-    def in_use(self, path: Path) -> Iterator[None]:
-        """Have a file stay open for the length of the block, whatever other threads open."""
+    def in_use(self, path: Path) -> Iterator[OpenFile]:
+        """The file, open for the length of the block, whatever other threads open."""
         with self._lock:
-            self._used[path] += 1
+            self._used[str(path)] += 1
         try:
-            yield
+            yield self.opened(path)
         finally:
             with self._lock:
-                self._used[path] -= 1
+                self._used[str(path)] -= 1
 
     def close(self) -> None:
         """Let go of all files."""
@@ -85,17 +86,16 @@ class FileInTurn:
 
     def stat(self) -> FileStat:
         """Size, identity and mode now."""
-        with self.in_use():
-            file = self._files.opened(self.path)
+        with self.in_use() as file:
             return file.stat()
 
     def read_at(self, offset: int, count: int) -> bytes:
         """Up to ``count`` bytes from ``offset``; fewer only at the end of the file."""
-        with self.in_use():
-            return self._files.opened(self.path).read_at(offset, count)
+        with self.in_use() as file:
+            return file.read_at(offset, count)
 
-    def in_use(self) -> AbstractContextManager[None]:
-        """Have it stay open for the length of a block."""
+    def in_use(self) -> AbstractContextManager[OpenFile]:
+        """The file itself, open for the length of a block."""
         return self._files.in_use(self.path)
 
     def close(self) -> None:

@@ -158,8 +158,8 @@ def read_footer(file: OpenFile) -> Footer:
         StorageError: The operating system did not let it be read.
     """
     try:
-        with _in_use(file):
-            thrift, size = read_footer_bytes(file)
+        with _in_use(file) as opened:
+            thrift, size = read_footer_bytes(opened)
         return Footer.parse(thrift, size)
     except _READ_ERRORS as error:
         raise misread(file.path, error) from error
@@ -241,9 +241,9 @@ def _metadata_of(footer: Footer | None) -> pq.FileMetaData | None:
     return footer.metadata if len(footer.group_rows) > 1 else footer.parsed()
 
 
-def _in_use(file: OpenFile) -> AbstractContextManager[None]:
-    """Have a file that is open in turn with others stay open: its descriptor would soon be another file's."""
-    return file.in_use() if isinstance(file, FileInTurn) else nullcontext()
+def _in_use(file: OpenFile) -> AbstractContextManager[OpenFile]:
+    """The file; one that is open in turn with others stays open, as its descriptor would soon be another file's."""
+    return file.in_use() if isinstance(file, FileInTurn) else nullcontext(file)
 
 
 def read_columns(file: OpenFile, columns: Sequence[str] | None = None) -> pa.Table:

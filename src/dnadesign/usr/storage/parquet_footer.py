@@ -18,6 +18,7 @@ from dnadesign.usr.storage.filesystem import OpenFile, unreadable
 MAGIC = b"PAR1"
 ARROW_SCHEMA = b"ARROW:schema"
 LONGEST_FOOTER = 1 << 28
+_NEAR = 1 << 13  # bytes that are read with the end: the footer of a part is in there as a rule
 
 _SCHEMA, _NUM_ROWS, _ROW_GROUPS, _KEY_VALUES = 2, 3, 4, 5  # fields of FileMetaData (parquet.thrift)
 _NAME, _NUM_CHILDREN = 4, 5  # fields of SchemaElement
@@ -159,7 +160,8 @@ def read_footer_bytes(file: OpenFile, *, longest: int = LONGEST_FOOTER) -> tuple
         CorruptFileError: The file is truncated, empty or not Parquet, or its footer longer than any that is written.
     """
     size = file.stat().size
-    tail = file.read_at(max(0, size - 8), 8)
+    near = file.read_at(max(0, size - _NEAR), min(size, _NEAR))
+    tail = near[-8:]
     if size < 12 or tail[4:] != MAGIC or file.read_at(0, 4) != MAGIC:
         raise corrupt(file.path, f"{size} bytes, without the marks at its start and end")
     length = int.from_bytes(tail[:4], "little")
@@ -167,6 +169,8 @@ def read_footer_bytes(file: OpenFile, *, longest: int = LONGEST_FOOTER) -> tuple
         raise corrupt(file.path, "its footer is longer than the file")
     if length > longest:
         raise corrupt(file.path, f"its footer claims {length:,} bytes, the most that is read is {longest:,}")
+    if length + 8 <= len(near):
+        return near[-8 - length : -8], size
     return file.read_at(size - 8 - length, length), size
 
 
