@@ -235,7 +235,7 @@ IN_ORDER: dict[str, tuple[Mutation, tuple[str, ...]]] = {
         code(
             journal.recover,
             "    done: list[str] = []\n",
-            "    done: list[str] = []\n    remove_dead_staging(fs, dataset, fs.list(dataset / PRIVATE))\n",
+            "    done: list[str] = []\n    remove_dead_staging(fs, dataset, fs.names(dataset / PRIVATE))\n",
         ),
         ("append",),
     ),
@@ -311,7 +311,7 @@ IN_RECOVERY: dict[str, tuple[Mutation, tuple[str, ...]]] = {
         ("archive_log",),
     ),
     "removing half an intent": (
-        code(journal.recover, 'entry.name.startswith(".intent-")', "False"),
+        code(journal.recover, 'name.startswith(".intent-")', "False"),
         ("append",),
     ),
     "removing what dead writers staged": (

@@ -194,7 +194,7 @@ def test_validation_shows_every_check_and_says_each_problem_once_with_all_its_fi
 @pytest.mark.parametrize(
     ("kind", "value", "shown"),
     [
-        (pa.timestamp("s"), 253_402_300_800, "10000-01-01T00:00:00"),
+        (pa.timestamp("s"), 253_402_300_800, "+10000-01-01T00:00:00"),
         (pa.timestamp("us", "Europe/Berlin"), 0, "1970-01-01T00:00:00.000000Z"),
         (pa.timestamp("ns", "UTC"), 1, "1970-01-01T00:00:00.000000001Z"),
         (pa.date32(), date(2026, 11, 22), "2026-11-22"),

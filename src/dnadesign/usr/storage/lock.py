@@ -50,12 +50,6 @@ def no_longer_hold(file: OpenFile) -> None:
     _held.discard(file)
 
 
-def is_held_here(path: Path) -> bool:
-    """Whether this process holds a lock of the file that it opened under that path."""
-    wanted = str(path)
-    return any(str(file.path) == wanted for file in tuple(_held))
-
-
 @contextlib.contextmanager
 def exclusive_lock(
     fs: FileSystem, folder: Path, *, timeout: float = DEFAULT_TIMEOUT, tool: str | None = None

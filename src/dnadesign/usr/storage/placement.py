@@ -95,7 +95,8 @@ def _looked_up(known: FewFiles, files: Sequence[PinnedFile]) -> list[Ordinals]:
     except SchemaError as error:  # a key that is no id is told where that is promised
         raise NotPlaced from error
     ordinals = known.ordinals(np.concatenate(digests))
-    return np.split(ordinals, np.cumsum([len(found) for found in digests[1:-1]]))[: len(files)]
+    each = np.split(ordinals, np.cumsum([len(found) for found in digests[1:-1]]))[: len(files)]
+    return [found.copy() for found in each]  # one that is remembered shall not keep all of them
 
 
 def placed_whole(numbers: Numbers, files: Sequence[PinnedFile], rows: int) -> Placement:

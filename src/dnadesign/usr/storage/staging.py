@@ -21,7 +21,7 @@ from dnadesign.usr.contract.errors import StorageError
 from dnadesign.usr.contract.layout import LEASES, PRIVATE, lease_file, staged_file, staging_owner
 from dnadesign.usr.storage.filesystem import FileSystem, OpenFile, make_dirs, opened, write_all
 from dnadesign.usr.storage.intent import Publish
-from dnadesign.usr.storage.lock import hold_here, is_held_here, no_longer_hold
+from dnadesign.usr.storage.lock import hold_here, no_longer_hold
 
 _HASH_CHUNK = 1 << 22
 
@@ -164,8 +164,6 @@ def remove_dead_staging(fs: FileSystem, dataset: Path, private: Iterable[str]) -
 
 def _remove_if_dead(fs: FileSystem, dataset: Path, txid: str, paths: list[Path]) -> int:
     lease_path = dataset / lease_file(txid)
-    if is_held_here(lease_path):  # as that of the change for which recovery is done
-        return 0
     try:
         lease = fs.open(lease_path, "write")
     except FileNotFoundError:
