@@ -25,6 +25,7 @@ class Sizes:
         fasta_records: Of the file to import.
         events: Of the log to tail.
         rounds: How often things are repeated.
+        peaks: How often the most memory of an operation is looked at, as threads come by it in another way each time.
         part_rounds: How often a part is written beside the peers, one after the other onto the same dataset.
     """
 
@@ -40,6 +41,7 @@ class Sizes:
     flushes: int = 500
     fasta_records: int = 1_000_000
     events: int = 1_000_000
+    peaks: int = 3
     rounds: Rounds = field(default_factory=Rounds)
     part_rounds: Rounds = field(default_factory=lambda: Rounds(most=101))
 
@@ -72,6 +74,7 @@ TINY = Sizes(
     flushes=4,
     fasta_records=300,
     events=300,
+    peaks=1,
     rounds=Rounds(most=1, fewest=1, seconds=5.0),
     part_rounds=Rounds(most=1, fewest=1, seconds=5.0),
 )

@@ -45,6 +45,10 @@ def measure(bench: Bench) -> list[Line]:
 
 
 def _peak(bench: Bench, name: str, rows: int, parts: int) -> Figure:
+    return Figure("usr", tuple(_once(bench, name, rows, parts) for _ in range(bench.sizes.peaks)), "B")
+
+
+def _once(bench: Bench, name: str, rows: int, parts: int) -> float:
     dataset = bench.dataset(rows, parts)
     program = _PROGRAM.format(operation=_OPERATIONS[name])
     ended = subprocess.run(
@@ -53,4 +57,4 @@ def _peak(bench: Bench, name: str, rows: int, parts: int) -> Figure:
         stdout=subprocess.PIPE,
         env={"PATH": "", "PYTHONPATH": str(Path(__file__).resolve().parents[2] / "src")},
     )
-    return Figure("usr", (float(ended.stdout.split()[-1]),), "B")
+    return float(ended.stdout.split()[-1])

@@ -324,3 +324,14 @@ def test_the_time_taken_grows_with_the_length_only(piece: str) -> None:
 
     # Ten times the length may take ten times as long; quadratic patterns would take a hundred times.
     assert seconds(100_000) < 40 * max(seconds(10_000), 0.001)
+
+
+@pytest.mark.parametrize("times", [1, 3, 50, 100_000])
+def test_a_secret_that_is_escaped_many_times_is_hidden_and_what_hides_none_stays(times: int) -> None:
+    sign = "%" + "25" * times
+    slash = f"{sign}2F"
+    hidden = redact_text(f"https{sign}3A{slash}{slash}hooks.slack.com{slash}services{slash}T0{slash}abc")
+    assert hidden == f"https://hooks.slack.com/{REDACTED}"
+    assert redact_text(hidden) == hidden
+    harmless = "%" + "25" * times + "41"
+    assert redact_text(harmless) == harmless

@@ -65,6 +65,7 @@ _RESIDUES = frozenset("ACDEFGHIKLMNPQRSTVWYX")
 
 _ESCAPED = re.compile(r"[^\s\"'<>]++")
 _ESCAPED_TIMES = 3  # a URL in a URL in a URL
+_ESCAPED_AGAIN = re.compile(r"%(?:25)+(?=[0-9A-Fa-f]{2})")  # the sign itself, however often
 
 _NAME = re.compile(
     r"(?<![A-Za-z0-9_])(?P<option>--)?+(?P<name>[A-Za-z][A-Za-z0-9_.-]{0,127}+)"
@@ -189,6 +190,14 @@ _redact_short = lru_cache(maxsize=1024)(_redact_any)  # all events have the same
 def _redacted(text: str) -> str:
     if _HEX.fullmatch(text):
         return text  # a hash or an id: no secret can be told by its digits alone
+    text = _without_addresses(text)
+    if "%" in text:
+        text = _ESCAPED.sub(_without_escaped, text)
+    return _without_tokens(text)
+
+
+def _without_addresses(text: str) -> str:
+    """Without private keys, and without the secrets of URLs and webhooks."""
     if "-----BEGIN" in text:
         text = _PRIVATE_KEY.sub(REDACTED, text)
     if "://" in text:
@@ -197,8 +206,11 @@ def _redacted(text: str) -> str:
         text = _HTTP_URL.sub(_without_hook, text)
     if "/" in text:
         text = _WEBHOOK_HOST.sub(rf"\1{REDACTED}", text)
-    if "%" in text:
-        text = _ESCAPED.sub(_without_escaped, text)
+    return text
+
+
+def _without_tokens(text: str) -> str:
+    """Without passwords, named secrets, credentials and the tokens of services."""
     text = without_passwords(text, REDACTED)
     text = _redact_pairs(text)
     text = _BEARER.sub(rf"\1{REDACTED}", text)
@@ -211,13 +223,13 @@ def _without_escaped(found: re.Match[str]) -> str:
     """A word that hides a secret behind percent signs is shown without them, and without the secret."""
     plain = word = found[0]
     for _ in range(_ESCAPED_TIMES):
-        if "%" not in plain:
+        escaped, plain = plain, unquote(_ESCAPED_AGAIN.sub("%", plain))
+        if plain == escaped:
             break
-        plain = unquote(plain)
-    if plain == word:
-        return word
-    shown = redact_text(plain)
-    return word if shown == plain else shown
+        shown = _without_tokens(_without_addresses(plain))
+        if shown != plain:
+            return shown
+    return word
 
 
 def _without_hook(url: re.Match[str]) -> str:

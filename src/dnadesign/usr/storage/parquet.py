@@ -35,9 +35,9 @@ from dnadesign.usr.storage.row_groups import fold_from, in_groups, write_groups
 from dnadesign.usr.storage.staging import hash_range
 
 _PLAIN_COLUMNS = frozenset({"id", "sequence"})  # all values differ, so a dictionary would only cost
-_PLAIN_TYPES = frozenset(
+_FLOATS = frozenset(
     {"FLOAT", "DOUBLE"}
-)  # a dictionary is tried, found too large, and written for nothing
+)  # of these a dictionary is tried, found too large, and written for nothing
 _SMALL_BYTES = 1 << 19  # a file up to that is read at once: a call for each column costs as much as its bytes
 _TOGETHER_BYTES = 1 << 25  # of row groups that are read together, decompressed
 _READ_ERRORS = (pa.ArrowInvalid, pa.ArrowNotImplementedError, pa.ArrowKeyError, OSError, UnicodeDecodeError)
@@ -253,26 +253,38 @@ def read_columns(file: OpenFile, columns: Sequence[str] | None = None) -> pa.Tab
 
 
 def _options(schema: pa.Schema) -> dict[str, Any]:
+    with_dictionary, with_statistics = _leaves_with(schema)
     return {
         "compression": "zstd",
         "write_page_checksum": True,
-        "use_dictionary": list(_leaves_with_dictionary(schema)),
+        "use_dictionary": list(with_dictionary),
+        "write_statistics": list(with_statistics),
     }
 
 
 @lru_cache(maxsize=64)  # a writer writes the same few schemas again and again
-def _leaves_with_dictionary(schema: pa.Schema) -> tuple[str, ...]:
-    """The paths of the leaves whose values may well come again: not the keys, nor measured or computed numbers."""
+def _leaves_with(schema: pa.Schema) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The paths of the leaves that get a dictionary, and of those that get statistics.
+
+    A dictionary is for values that may well come again: not the keys, nor measured or computed numbers. Statistics are for
+    all but floats: they leave NaN out, and DuckDB takes them for all values, so that a query would miss those rows.
+    """
     empty = pa.BufferOutputStream()
     with pq.ParquetWriter(empty, schema):
         pass
     parquet = pq.read_metadata(pa.BufferReader(empty.getvalue())).schema
     leaves = [parquet.column(i) for i in range(len(parquet.names))]
-    return tuple(
+    with_dictionary = (
         leaf.path
         for leaf in leaves
-        if leaf.path.split(".", 1)[0] not in _PLAIN_COLUMNS and leaf.physical_type not in _PLAIN_TYPES
+        if leaf.path.split(".", 1)[0] not in _PLAIN_COLUMNS and leaf.physical_type not in _FLOATS
     )
+    with_statistics = (
+        leaf.path
+        for leaf in leaves
+        if leaf.physical_type not in _FLOATS and leaf.logical_type.type != "FLOAT16"
+    )
+    return tuple(with_dictionary), tuple(with_statistics)
 
 
 def encode(table: pa.Table, key_values: Mapping[bytes, bytes]) -> bytes:

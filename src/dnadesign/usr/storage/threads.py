@@ -18,6 +18,7 @@ class Threads:
     def __init__(self, count: int, name: str) -> None:
         self._count, self._name = count, name
         self._pool: ThreadPoolExecutor | None = None  # most have nothing to do
+        self._closed, self._guard = False, threading.Lock()
 
     def begin[**P, R](self, work: Callable[P, R], *args: P.args, **options: P.kwargs) -> Future[R]:
         """Have a piece of work done, once; here and now if there may be no more threads or the interpreter ends."""
@@ -32,8 +33,12 @@ class Threads:
                     if not isinstance(error, Exception):  # Ctrl-C here and now, of which nobody need ask
                         raise
 
+        with self._guard:
+            if self._pool is None and not self._closed:
+                self._pool = ThreadPoolExecutor(self._count, thread_name_prefix=self._name)
         if self._pool is None:
-            self._pool = ThreadPoolExecutor(self._count, thread_name_prefix=self._name)
+            run()
+            return done
         try:
             self._pool.submit(run)
         except RuntimeError:  # it may be queued all the same, for a thread that a later call begins
@@ -42,6 +47,8 @@ class Threads:
 
     def close(self) -> None:
         """Let go of the threads; what was not begun is not done."""
+        with self._guard:
+            self._closed = True
         if self._pool is not None:
             self._pool.shutdown(wait=True, cancel_futures=True)
 
