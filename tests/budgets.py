@@ -31,7 +31,7 @@ BUDGETS: dict[str, int] = {
     "tests/notify": 100,
     "tests/usr": 150,
     "tests/usr/cli": 90,
-    "tests/usr/operations": 340,
+    "tests/usr/operations": 430,
     "tests/usr/storage": 100,
 }
 """Seconds, by file or folder."""
