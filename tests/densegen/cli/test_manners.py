@@ -144,13 +144,18 @@ output: {root: datasets, dataset: designs}
 """
 
 
+def faults_told(text: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> tuple[Path, list[str]]:
+    """A config of that text, and the lines that validating it says."""
+    config = write_workspace(tmp_path)
+    config.write_text(text, encoding="utf-8")
+    assert run_line(["validate", "-c", str(config)]) == 1
+    return config, capsys.readouterr().err.removeprefix("error: ").splitlines()
+
+
 def test_faults_of_values_names_and_inputs_are_told_together_in_the_order_of_the_file(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    config = write_workspace(tmp_path)
-    config.write_text(FOUR_FAULTS, encoding="utf-8")
-    assert run_line(["validate", "-c", str(config)]) == 1
-    told = capsys.readouterr().err.removeprefix("error: ").splitlines()
+    config, told = faults_told(FOUR_FAULTS, tmp_path, capsys)
     parts = [line.removeprefix(f"{config}:").split(":", 2) for line in told[:-1]]
     numbers = [int(line) for line, *_ in parts]
     assert numbers == sorted(numbers) == [5, 7, 9, 11, 14, 15, 17, 17]
@@ -188,13 +193,8 @@ output: {root: datasets, dataset: designs}
 def test_what_values_break_together_is_told_beside_values_that_are_wrong_alone(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    config = write_workspace(tmp_path)
-    config.write_text(HIDDEN, encoding="utf-8")
-    assert run_line(["validate", "-c", str(config)]) == 1
-    told = [
-        line.removeprefix("error: ").removeprefix(f"{config}:")
-        for line in capsys.readouterr().err.splitlines()
-    ]
+    config, lines = faults_told(HIDDEN, tmp_path, capsys)
+    told = [line.removeprefix(f"{config}:") for line in lines]
     assert [line.split(":", 2)[2].strip().removesuffix("; did you mean 'mode'?") for line in told[:-1]] == [
         "inputs.1.name: the name 'sites' is there twice",
         "target.length: expected at least 1, found -40",

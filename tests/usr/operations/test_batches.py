@@ -8,20 +8,14 @@ import pyarrow as pa
 import pytest
 
 from dnadesign.usr import BatchConflict, Dataset, ValidationError, compute_id, register_namespace
+from dnadesign.usr.contract.registry import USR_STATE, Registry
 from dnadesign.usr.operations import _mutation
+from dnadesign.usr.storage.registry_file import registry_bytes
 
 SEQUENCES = ("AAAA", "CCCC")
 IDS = [compute_id("dna", sequence) for sequence in SEQUENCES]
 COLUMNS = "score__n:int16,score__x:float32,score__at:timestamp[s],score__name:large_string"
-STATE = """namespaces:
-  usr_state:
-    columns:
-    - {name: usr_state__masked, type: bool}
-    - {name: usr_state__qc_status, type: string}
-    - {name: usr_state__split, type: string}
-    - {name: usr_state__supersedes, type: string}
-    - {name: usr_state__lineage, type: list<string>}
-"""
+STATE = registry_bytes(Registry((USR_STATE,))).decode()
 
 
 def registry_with(*columns: str) -> str:

@@ -396,10 +396,9 @@ def _check_ends(path: Path, source: pa.NativeFile) -> None:
     """Refuse what begins as something else, and a footer that claims more than any has, which Arrow would read first."""
     kind = kind_of_any(source.read(MOST_BYTES))
     if kind not in {None, PARQUET}:
-        packed = kind.told.startswith("compressed")
         raise CorruptFileError(
             f"{path}: not a whole Parquet file: it is {kind.told}",
-            mend="decompress the file first" if packed else kind.mend_of(path),
+            mend="decompress the file first" if kind.packed else kind.mend_of(path),
         )
     source.seek(max(0, source.size() - 8))
     length = int.from_bytes(source.read(8)[:4], "little")

@@ -15,11 +15,10 @@ from typing import TextIO
 import pyarrow as pa
 
 from dnadesign.usr.contract.errors import CorruptFileError, InputFileNotFound, SchemaError, StorageError
-from dnadesign.usr.formats.file_kinds import MOST_BYTES, TEXT, kind_of, kind_of_any
+from dnadesign.usr.formats.file_kinds import BY_ENDING, MOST_BYTES, TEXT, kind_of, kind_of_any
 
-COMPRESSIONS = (".gz", ".zst")
+COMPRESSIONS = tuple(BY_ENDING)
 
-_STARTS = {".gz": b"\x1f\x8b", ".zst": b"\x28\xb5\x2f\xfd"}
 _AT_ONCE = 1 << 16
 _BLOCK_START = bytes.fromhex(
     "1f8b0804"
@@ -179,7 +178,7 @@ def _check_whole(path: Path, raw: io.BufferedReader) -> None:
     if size == 0:
         raise _damaged(path, "the file is empty")
     kind = kind_of_any(start)
-    if kind is not None and not start.startswith(_STARTS[path.suffix.lower()]):
+    if kind is not None and kind is not BY_ENDING[path.suffix.lower()]:
         plain = path.with_suffix("")
         raise CorruptFileError(
             f"{path}: cannot be decompressed: it is {kind.told}",

@@ -27,16 +27,19 @@ _MEND = "give new content a new batch_id; Dataset.batch() tells what is committe
 
 
 class Repeatable[Result](Protocol):
-    """What a batch asks of its steps; see ``Step``."""
+    """What a batch asks of its steps."""
 
     def prepare(self, registry: Registry, staging: Staging | None) -> None:
-        """Bring the input into its normal form, and stage nothing where ``staging`` is None."""
+        """Check what can be checked without the dataset, and stage what can be staged; nothing where ``staging`` is None.
+
+        It is called once.
+        """
 
     def content(self, digest: Digest) -> None:
-        """Feed the normalised input."""
+        """Feed the normalised input to a batch's hash."""
 
     def replay(self, event: Event) -> Result:
-        """The result that the committed event stands for."""
+        """The result that the committed event of the same input stands for."""
 
 
 def content_sha256(steps: Sequence[Repeatable[Any]]) -> str:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import errno
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -24,9 +24,10 @@ MEMORY_VARIABLE = "USR_MEMORY_LIMIT"
 DEFAULT_MEMORY = "1GB"
 
 _NOT_OURS = "'usr validate' says whether a file is damaged; if none is, please report it"
-_KEEPS_ORDER = ("join_order", "build_side_probe_side", "statistics_propagation")
-_BY_STATISTICS = (
-    "filter_pushdown", "join_filter_pushdown", "partial_aggregate_pushdown", "row_group_pruner", "statistics_propagation",
+_KEEPS_ORDER = frozenset({"join_order", "build_side_probe_side", "statistics_propagation"})
+_BY_STATISTICS = frozenset(
+    {"filter_pushdown", "join_filter_pushdown", "partial_aggregate_pushdown", "row_group_pruner",
+     "statistics_propagation"}
 )  # fmt: skip
 
 
@@ -65,10 +66,23 @@ def connect(
     connection.execute("SET TimeZone = 'UTC'; SET enable_progress_bar = false")
     if threads is not None:
         connection.execute(f"SET threads = {threads}")
-    without = {*(_KEEPS_ORDER if keep_order else ()), *(() if statistics else _BY_STATISTICS)}
-    if without:
-        connection.execute(f"SET disabled_optimizers = '{','.join(sorted(without))}'")
+    _do_without(
+        connection, (_KEEPS_ORDER if keep_order else set()) | (set() if statistics else _BY_STATISTICS)
+    )
     return connection
+
+
+def _do_without(connection: duckdb.DuckDBPyConnection, optimizers: Set[str]) -> None:
+    if optimizers:
+        connection.execute(f"SET disabled_optimizers = '{','.join(sorted(optimizers))}'")
+
+
+@contextmanager
+def without_statistics(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
+    """Have a connection that may leave rows out by statistics read all of them in this block."""
+    _do_without(connection, _BY_STATISTICS)
+    yield  # where it fails, the connection is done with
+    connection.execute("RESET disabled_optimizers")
 
 
 def first_line(error: BaseException) -> str:

@@ -156,8 +156,9 @@ class _Reader:
         tables, source = [], np.full(len(ids), -1, dtype=np.int64)
         count = 0
         new = set(self.few.new[namespace])
-        hit = self.few.with_any([file for file in files if file.path in new], ids) if len(ordinals) else set()
-        for file in files if len(ordinals) else ():
+        files = files if len(ordinals) else []
+        hit = self.few.with_any([file for file in files if file.path in new], ids)
+        for file in files:
             self._check_columns(file, namespace)
             if file.path in new and file.path not in hit:
                 continue

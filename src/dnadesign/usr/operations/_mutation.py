@@ -18,7 +18,6 @@ import pyarrow as pa
 
 from dnadesign.usr.contract.actor import Actor, resolve_actor
 from dnadesign.usr.contract.artifacts import artifact_lists
-from dnadesign.usr.contract.content import Digest
 from dnadesign.usr.contract.events import Event, Fingerprint, check_new_batch_id, make_event
 from dnadesign.usr.contract.layout import (
     META_FROZEN_HASH,
@@ -29,7 +28,7 @@ from dnadesign.usr.contract.layout import (
 )
 from dnadesign.usr.contract.names import check_batch_id
 from dnadesign.usr.contract.registry import Registry
-from dnadesign.usr.operations._batches import content_sha256, replay, replayed
+from dnadesign.usr.operations._batches import Repeatable, content_sha256, replay, replayed
 from dnadesign.usr.operations._rows import with_callers_errors
 from dnadesign.usr.storage.base_pieces import hash_pieces
 from dnadesign.usr.storage.filesystem import opened
@@ -88,23 +87,11 @@ class NewBase:
     cols: int
 
 
-class Step[Result](Protocol):
-    """One verb of a transaction."""
-
-    def prepare(self, registry: Registry, staging: Staging | None) -> None:
-        """Check what can be checked without the dataset, and stage what can be staged; nothing where ``staging`` is None.
-
-        It is called once.
-        """
-
-    def content(self, digest: Digest) -> None:
-        """Feed the normalised input to a batch's hash."""
+class Step[Result](Repeatable[Result], Protocol):
+    """One verb of a transaction: what a batch asks of it, and doing it."""
 
     def apply(self, mutation: Mutation) -> Result:
         """Check against the state now, and add rows, files and the event."""
-
-    def replay(self, event: Event) -> Result:
-        """The result that the committed event of the same input stands for."""
 
 
 @dataclass
@@ -252,9 +239,10 @@ def run[Result](
     if must_exist and not store.exists():
         raise lost_log(store.fs, store.dir) or not_found(store.dir)
     try:
-        if batch_id is not None and (known := store.batches().get(batch_id)) is not None:
-            return replay(store, known, steps)
         if batch_id is not None:
+            known = store.batches().get(batch_id)
+            if known is not None:
+                return replay(store, known, steps)
             check_new_batch_id(batch_id)
         registry = load_registry(store.root, fs=store.fs)
         store.check_locks()

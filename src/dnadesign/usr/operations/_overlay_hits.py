@@ -19,7 +19,7 @@ from dnadesign.usr.contract.names import TOMBSTONE_NAMESPACE
 from dnadesign.usr.contract.records import KEY
 from dnadesign.usr.operations._base_source import paths_sql
 from dnadesign.usr.operations._condition import told_with_condition
-from dnadesign.usr.operations._duck import identifier
+from dnadesign.usr.operations._duck import identifier, without_statistics
 from dnadesign.usr.operations._join import stored_sql
 from dnadesign.usr.operations._placed_rows import Places, as_batch, cast_to, one_array
 from dnadesign.usr.operations._reads import reads_of
@@ -125,17 +125,15 @@ def _found(view: View, query: Query, namespace: str, condition: RowCondition) ->
     for file in overlay.files:
         check_pages(file, {KEY, *wanted, *(column.name for column in condition.columns)})
     connection = condition.connection
-    with told_with_condition(view, query.where):
-        # Statistics in Parquet say nothing of NaN, which DuckDB has as the largest number: it would leave such rows out.
-        # Nor does anything tell whether they are damaged.
-        connection.execute("SET disabled_optimizers = 'statistics_propagation,filter_pushdown'")
+    # Statistics in Parquet say nothing of NaN, which DuckDB has as the largest number: it would leave such rows out. Nor does
+    # anything tell whether they are damaged.
+    with told_with_condition(view, query.where), without_statistics(connection):
         reader = connection.sql(sql).to_arrow_reader(_BATCH_ROWS)
         for batch in reader:
             found.append(batch)
             rows, size = rows + batch.num_rows, size + batch.nbytes
             if rows > _MOST_HITS or size > _MOST_BYTES:
                 raise NotPlaced
-        connection.execute("RESET disabled_optimizers")
     return pa.Table.from_batches(found, reader.schema)
 
 

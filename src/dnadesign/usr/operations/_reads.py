@@ -101,7 +101,7 @@ class Reads:
             raise
 
     def _decode_all(self) -> None:
-        for file, columns in [(self.version.base, self.deciding | self.shown), *self._overlay_files()]:
+        for file, columns in self._files():
             check_pages(file, columns)
             footer = file.footer
             sizes = zip(footer.group_rows, footer.group_bytes, strict=True)
@@ -113,7 +113,7 @@ class Reads:
         """Have DuckDB read one file after the other: what it alone takes for damage names no file."""
         import duckdb  # loaded by whoever met the error
 
-        for file, columns in [(self.version.base, self.deciding | self.shown), *self._overlay_files()]:
+        for file, columns in self._files():
             stored = sorted(columns & set(file.footer.schema.names))
             sql = f"SELECT {', '.join(map(identifier, stored)) or 'NULL'} FROM read_parquet({paths_sql([file])})"  # noqa: S608
             with connect(keep_order=False) as connection:
@@ -124,6 +124,10 @@ class Reads:
                     continue
                 except duckdb.Error as error:
                     raise corrupt(file.file.path, first_line(error)) from error
+
+    def _files(self) -> Iterator[tuple[PinnedFile, frozenset[str]]]:
+        yield self.version.base, self.deciding | self.shown
+        yield from self._overlay_files()
 
     def _overlay_files(self) -> Iterator[tuple[PinnedFile, frozenset[str]]]:
         for namespace, columns in self.overlays.items():

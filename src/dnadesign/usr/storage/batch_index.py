@@ -10,7 +10,7 @@ from typing import Any
 from dnadesign.usr.contract.events import Event
 from dnadesign.usr.contract.layout import EVENTS
 from dnadesign.usr.storage.event_log import event_in, outline_in, read_all_lines, read_new_lines
-from dnadesign.usr.storage.filesystem import FileSystem, opened
+from dnadesign.usr.storage.filesystem import FileSystem
 from dnadesign.usr.storage.log_lines import RawLine, is_still_there
 from dnadesign.usr.storage.visibility import CommittedLog, committed_log_end
 
@@ -90,8 +90,7 @@ class BatchIndex:
             return False
         if self._last is None or self._last == log.last:
             return self._last == log.last or self.end == 0
-        with opened(fs, dataset / EVENTS, "read") as file:
-            return is_still_there(file, self._last)
+        return is_still_there(fs, dataset / EVENTS, self._last)
 
     def get(self, batch_id: str) -> BatchRecord | None:
         """The committed batch of that name, or None."""

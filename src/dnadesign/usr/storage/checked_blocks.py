@@ -108,7 +108,7 @@ class StoredArray:
 
     def __init__(self, file: OpenFile, form: Form, table_sha256: str) -> None:
         self._close = weakref.finalize(self, file.close)
-        self._file, self.form = file, form
+        self.file, self.form = file, form
         try:
             size = file.stat().size
             table = file.read_at(form.bytes, max(0, size - form.bytes))
@@ -119,11 +119,6 @@ class StoredArray:
         self.checksums = np.frombuffer(table, dtype="<u4", count=form.blocks)
         self.beside = table[4 * form.blocks :]
         self.forget()
-
-    @property
-    def file(self) -> OpenFile:
-        """The file."""
-        return self._file
 
     def close(self) -> None:
         """Let go of the file; what was loaded stays."""
@@ -220,13 +215,13 @@ class StoredArray:
         size = self.form.block_bytes
         start, end = first * size, min(stop * size, self.form.bytes)
         try:
-            data = self._file.read_at(start, end - start)
+            data = self.file.read_at(start, end - start)
         except OSError as error:
-            raise DamagedCache(f"{self._file.path}: cannot be read: {error}") from error
+            raise DamagedCache(f"{self.file.path}: cannot be read: {error}") from error
         if stop == first + 1:  # as it is for most look-ups
             sound = zlib.crc32(data) == self.checksums[first]
         else:
             sound = list(_checksums(data, size)) == self.checksums[first:stop].tolist()
         if len(data) != end - start or not sound:
-            raise DamagedCache(f"{self._file.path}: bytes {start} to {end} are not what was written")
+            raise DamagedCache(f"{self.file.path}: bytes {start} to {end} are not what was written")
         return data

@@ -70,19 +70,16 @@ class StoredCoverage:
     @cached_property
     def _behind(self) -> LaterRows:
         """What came later."""
-        if self._later is None:
+        later = self._later
+        if later is None:
             return NONE_LATER
-        known = self._known.later.get(self._later.file) if self._known is not None else None
-        if known is None:
-            self._later.load_all()
-            rows = self._later.values
-            numbers = np.ascontiguousarray(rows["number"])
-            known = LaterRows(np.ascontiguousarray(rows["ordinal"]), numbers, int(numbers.max(initial=0)))
-            if self._known is not None:
-                self._known.later.keep(self._later.file, known)
-        if known.highest > len(self.files):
+        if self._known is None:
+            found = _rows_of(later)
+        else:
+            found = self._known.later.of(later.file, lambda _: _rows_of(later))
+        if found.highest > len(self.files):
             raise _beyond(self.files)
-        return known
+        return found
 
     def numbers(self, ordinals: Ordinals) -> npt.NDArray[np.uint32]:
         """For each base row 1 and the index in ``files`` of the file that has its row, 0 if none has.
@@ -118,6 +115,12 @@ class StoredCoverage:
             row += len(piece)
         found[behind] = numbers
         return found
+
+
+def _rows_of(later: StoredArray) -> LaterRows:
+    later.load_all()
+    numbers = np.ascontiguousarray(later.values["number"])
+    return LaterRows(np.ascontiguousarray(later.values["ordinal"]), numbers, int(numbers.max(initial=0)))
 
 
 def _names(array: StoredArray) -> tuple[str, ...]:

@@ -179,10 +179,7 @@ def _is_still_log(fs: FileSystem, dataset: Path, state: KeyState, now: Identity)
     """Whether the log begins with the one that the keys are of; one put back from a backup may have its inode."""
     if state.log_identity == now or state.log_identity[:2] != now[:2] or state.end > now[2]:
         return state.log_identity == now
-    if state.last is None:
-        return state.end == 0
-    with opened(fs, dataset / EVENTS, "read") as log:
-        return is_still_there(log, state.last)
+    return state.end == 0 if state.last is None else is_still_there(fs, dataset / EVENTS, state.last)
 
 
 # -- from the cache ----------------------------------------------------------------------------------------------------

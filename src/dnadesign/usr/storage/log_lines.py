@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import NamedTuple
 
 from dnadesign.usr.contract.events import MAX_LINE_BYTES
-from dnadesign.usr.storage.filesystem import OpenFile
+from dnadesign.usr.storage.filesystem import FileSystem, OpenFile, opened
 
 LONGEST_READ = MAX_LINE_BYTES + (1 << 16)  # some slack over what is ever written
 SHOWN_OF_LONGER = 4096
@@ -31,12 +32,13 @@ class RawLine(NamedTuple):
     too_long: bool = False
 
 
-def is_still_there(file: OpenFile, line: RawLine) -> bool:
+def is_still_there(fs: FileSystem, log: Path, line: RawLine) -> bool:
     """Whether a log has a line where it had it before, as far as that was read.
 
     A log that was put back from a backup may have the inode of the one before, and by now its length.
     """
-    return file.read_at(line.offset, len(line.raw)) == line.raw
+    with opened(fs, log, "read") as file:
+        return file.read_at(line.offset, len(line.raw)) == line.raw
 
 
 def last_of(lines: bytes, end: int) -> RawLine:

@@ -35,9 +35,8 @@ from dnadesign.usr.storage.row_groups import fold_from, in_groups, write_groups
 from dnadesign.usr.storage.staging import hash_range
 
 _PLAIN_COLUMNS = frozenset({"id", "sequence"})  # all values differ, so a dictionary would only cost
-_FLOATS = frozenset(
-    {"FLOAT", "DOUBLE"}
-)  # of these a dictionary is tried, found too large, and written for nothing
+# Of floats a dictionary is tried, found too large, and written for nothing.
+_FLOATS = frozenset({"FLOAT", "DOUBLE"})
 _SMALL_BYTES = 1 << 19  # a file up to that is read at once: a call for each column costs as much as its bytes
 _TOGETHER_BYTES = 1 << 25  # of row groups that are read together, decompressed
 _READ_ERRORS = (pa.ArrowInvalid, pa.ArrowNotImplementedError, pa.ArrowKeyError, OSError, UnicodeDecodeError)

@@ -26,9 +26,8 @@ def write_groups(writer: pq.ParquetWriter, groups: Iterable[pa.Table]) -> int:
             if begun is not None:
                 begun.result()
             begun = None
-            if is_full(
-                table.num_rows, table.get_total_buffer_size()
-            ):  # quick; slices count as what they are of
+            size = table.get_total_buffer_size()  # told sooner than nbytes; slices count as what they are of
+            if is_full(table.num_rows, size):
                 begun = threads.begin(writer.write_table, table, row_group_size=ROW_GROUP_ROWS)
             else:
                 writer.write_table(table, row_group_size=ROW_GROUP_ROWS)
